@@ -1,0 +1,230 @@
+"""From a network to x0 and eps, whatever the network predicts.
+
+A `Denoiser` is `(x_t, NoiseLevel) -> Prediction`. Any (alpha, sigma) is
+accepted: a variance-preserving network is fed x_t / hypot(alpha, sigma), an
+EDM network x_t / alpha, and x0 and eps always refer to the caller's x_t, so
+that x_t = alpha x0 + sigma eps holds for every prediction.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxguide import arrays
+from jaxguide import schedules
+
+Apply = Callable[[arrays.PyTree, arrays.Batch, arrays.PerImage, Any],
+                 arrays.Batch]
+
+PREDICTIONS = ("eps", "x0", "v", "edm")
+
+
+class Prediction(NamedTuple):
+  """What a denoiser knows at x_t = alpha x0 + sigma eps.
+
+  Attributes:
+    x0: estimate of the clean signal, the shape of x_t.
+    eps: estimate of the noise, the shape of x_t.
+    variance_fraction: of a learned variance, raw (v of Nichol & Dhariwal
+      2021, Eq. 15, as (v + 1) / 2), the shape of x_t; None without one.
+  """
+
+  x0: arrays.Batch
+  eps: arrays.Batch
+  variance_fraction: arrays.Batch | None = None
+
+
+Denoiser = Callable[[arrays.Batch, schedules.NoiseLevel], Prediction]
+
+
+def from_x0(
+    x0: arrays.Batch,
+    x_t: arrays.Batch,
+    level: schedules.NoiseLevel,
+    variance_fraction: arrays.Batch | None = None,
+) -> Prediction:
+  """The prediction with the given x0: eps = (x_t - alpha x0) / sigma."""
+  alpha, sigma = (_like(v, x_t) for v in level[:2])
+  return Prediction(x0, (x_t - alpha * x0) / sigma, variance_fraction)
+
+
+def from_eps(
+    eps: arrays.Batch,
+    x_t: arrays.Batch,
+    level: schedules.NoiseLevel,
+    variance_fraction: arrays.Batch | None = None,
+) -> Prediction:
+  """The prediction with the given eps: x0 = (x_t - sigma eps) / alpha."""
+  alpha, sigma = (_like(v, x_t) for v in level[:2])
+  return Prediction((x_t - sigma * eps) / alpha, eps, variance_fraction)
+
+
+def from_apply(
+    apply: Apply,
+    params: arrays.PyTree,
+    *,
+    prediction: str = "eps",
+    cond: Any = None,
+    learned_variance: bool = False,
+    sigma_data: float = 0.5,
+) -> Denoiser:
+  """A denoiser from any function `apply(params, x, time, cond)`.
+
+  Flax (Linen or NNX), Equinox and Haiku models all fit. `eps`, `x0` and `v`
+  networks are fed x_t / hypot(alpha, sigma) and `level.time`; an `edm`
+  network is the raw F of Karras et al. 2022, Eq. 7, fed c_in x_t / alpha and
+  ln(sigma / alpha) / 4.
+
+  Args:
+    apply: the network; x is `[B, ...]`, time float32 `[B]`, cond whatever was
+      given here; returns `[B, ...]`, its last axis doubled with
+      `learned_variance`.
+    params: the network's parameters.
+    prediction: "eps", "x0", "v" (v = alpha eps - sigma x0, Salimans & Ho
+      2022) or "edm".
+    cond: conditions, bound per image (leading axis B); None without.
+    learned_variance: whether the second half of the last axis is v of a
+      learned variance.
+    sigma_data: for "edm", the standard deviation of the data.
+
+  Raises:
+    ValueError: for an unknown prediction, or an odd last axis where halves
+      are asked for.
+  """
+  arrays.check_choice("prediction", prediction, PREDICTIONS)
+  if prediction == "edm":
+    return _edm(apply, params, cond, sigma_data)
+
+  def denoise(x_t, level):
+    alpha, sigma = (_like(v, x_t) for v in level[:2])
+    norm = jnp.sqrt(alpha**2 + sigma**2)
+    x_in = x_t / norm
+    out = apply(params, x_in, _times(level.time, x_t), cond)
+    out, fraction = _split_variance(out, x_t, learned_variance)
+    if prediction == "eps":
+      return from_eps(out, x_t, level, fraction)
+    if prediction == "x0":
+      return from_x0(out, x_t, level, fraction)
+    a, s = alpha / norm, sigma / norm
+    return Prediction(a * x_in - s * out, s * x_in + a * out, fraction)
+
+  return denoise
+
+
+def _edm(
+    apply: Apply, params: arrays.PyTree, cond: Any, sigma_data: float
+) -> Denoiser:
+  """Karras et al. 2022, Eq. 7 with the preconditioning of Table 1."""
+
+  def denoise(x_t, level):
+    alpha, sigma = (_like(v, x_t) for v in level[:2])
+    x, s = x_t / alpha, sigma / alpha
+    total = s**2 + sigma_data**2
+    noise_condition = jnp.log(level.sigma / level.alpha) / 4
+    out = apply(
+        params, x / jnp.sqrt(total), _times(noise_condition, x_t), cond
+    )
+    skip = sigma_data**2 / total
+    x0 = skip * x + s * sigma_data / jnp.sqrt(total) * out
+    return from_x0(x0, x_t, level)
+
+  return denoise
+
+
+def clip_x0(
+    denoise: Denoiser, low: float = -1.0, high: float = 1.0
+) -> Denoiser:
+  """Clips x0 to [low, high] and makes eps agree with it."""
+
+  def clipped(x_t, level):
+    raw = denoise(x_t, level)
+    x0 = jnp.clip(raw.x0, low, high)
+    return from_x0(x0, x_t, level, raw.variance_fraction)
+
+  return clipped
+
+
+def classifier_free(
+    conditional: Denoiser,
+    unconditional: Denoiser,
+    scale: arrays.Array | float,
+) -> Denoiser:
+  """Classifier-free guidance (Ho & Salimans 2022, Eq. 6).
+
+  eps = eps_u + scale (eps_c - eps_u), and x0 likewise, as both are affine in
+  each other. The learned variance is the conditional one.
+
+  Args:
+    conditional: denoiser with the condition bound.
+    unconditional: denoiser with the null condition bound.
+    scale: 0 is unconditional, 1 conditional; scalar or `[B]`, may be traced.
+  """
+
+  def guided(x_t, level):
+    c, u = conditional(x_t, level), unconditional(x_t, level)
+    w = _like(scale, x_t)
+    return Prediction(
+        u.x0 + w * (c.x0 - u.x0),
+        u.eps + w * (c.eps - u.eps),
+        c.variance_fraction,
+    )
+
+  return guided
+
+
+def gaussian(mean: arrays.Array, covariance: arrays.Array) -> Denoiser:
+  """The exact denoiser of a Gaussian prior: an oracle for tests.
+
+  E[x0 | x_t] = m + alpha C (alpha^2 C + sigma^2 I)^-1 (x_t - alpha m).
+
+  Args:
+    mean: `[d]`.
+    covariance: `[d, d]`, symmetric and positive semi-definite.
+
+  Returns:
+    Denoiser of `[B, d]`.
+  """
+  mean = jnp.asarray(mean)
+  variance, basis = jnp.linalg.eigh(jnp.asarray(covariance))
+
+  def denoise(x_t, level):
+    alpha, sigma = (_like(v, x_t) for v in level[:2])
+    gain = alpha * variance / (alpha**2 * variance + sigma**2)
+    x0 = mean + ((x_t - alpha * mean) @ basis * gain) @ basis.T
+    return from_x0(x0, x_t, level)
+
+  return denoise
+
+
+def _like(value: arrays.Array | float, x: arrays.Batch) -> arrays.Array:
+  """A scalar or `[B]` in the dtype of x, shaped to broadcast against it."""
+  return arrays.bcast(jnp.asarray(value, x.dtype), x)
+
+
+def _times(time: arrays.Array, x_t: arrays.Batch) -> arrays.PerImage:
+  """Network times as float32 `[B]`."""
+  time = jnp.asarray(time, jnp.float32)
+  return jnp.broadcast_to(time, x_t.shape[:1])
+
+
+def _split_variance(
+    out: arrays.Batch, x_t: arrays.Batch, learned_variance: bool
+) -> tuple[arrays.Batch, arrays.Batch | None]:
+  """Separates a network's output from its raw variance, if it has one."""
+  channels = x_t.shape[-1] * (2 if learned_variance else 1)
+  arrays.check_shape("network output", out, (*x_t.shape[:-1], channels))
+  if not learned_variance:
+    return out.astype(x_t.dtype), None
+  mean, v = jnp.split(out.astype(x_t.dtype), 2, axis=-1)
+  return mean, (v + 1) / 2
+
+
+def stop_gradient(denoise: Denoiser) -> Denoiser:
+  """A denoiser whose output is a constant to differentiation."""
+
+  def frozen(x_t, level):
+    return jax.tree.map(jax.lax.stop_gradient, denoise(x_t, level))
+
+  return frozen

@@ -1,0 +1,50 @@
+"""Energies that measure how far an estimate is from an observation."""
+
+from collections.abc import Callable
+
+from jaxguide import arrays
+from jaxguide import operators
+from jaxguide.energies import core
+
+REDUCTIONS = {"sum": core.sum_per_image, "mean": core.mean_per_image}
+
+
+def squared_error(
+    observation: operators.Observation, reduction: str = "sum"
+) -> core.Energy:
+  """||A x - y||^2 per image (Steered Diffusion, V1 of Table 1).
+
+  Args:
+    observation: y `[B, ...]` and its operator. `noise_std` is not used.
+    reduction: "sum" or "mean" over everything but the batch axis.
+  """
+  arrays.check_choice("reduction", reduction, tuple(REDUCTIONS))
+  reduce = REDUCTIONS[reduction]
+
+  def energy(x, level, draw):
+    del level, draw
+    return reduce((observation.operator.apply(x) - observation.y) ** 2)
+
+  return energy
+
+
+def feature_error(
+    features: Callable[[arrays.Batch], arrays.Batch],
+    target: arrays.Batch,
+    reduction: str = "mean",
+) -> core.Energy:
+  """||f(x) - target||^2 per image for any differentiable f.
+
+  Args:
+    features: `[B, ...] -> [B, ...]`, each image by itself.
+    target: the features wanted, computed once outside the sampler.
+    reduction: "sum" or "mean" over everything but the batch axis.
+  """
+  arrays.check_choice("reduction", reduction, tuple(REDUCTIONS))
+  reduce = REDUCTIONS[reduction]
+
+  def energy(x, level, draw):
+    del level, draw
+    return reduce((features(x) - target) ** 2)
+
+  return energy

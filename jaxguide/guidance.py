@@ -1,0 +1,176 @@
+"""Denoiser and energies together: a prediction and a gradient.
+
+A `Guidance` holds energies by where they look: through the denoiser (E at
+x0(x_t), differentiated with respect to x_t, network included), at the
+estimate (E at x0, differentiated with respect to x0), or at the state (E at
+x_t). Guidances add with `+`; whatever their number, one call costs one
+forward pass of the network and, with terms through the denoiser, one
+backward pass.
+"""
+
+from collections.abc import Callable
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxguide import arrays
+from jaxguide import denoisers
+from jaxguide import energies
+from jaxguide import schedules
+
+Estimate = Callable[[denoisers.Prediction], arrays.Batch]
+
+
+class Guided(NamedTuple):
+  """What guidance gives a sampler.
+
+  Attributes:
+    prediction: the denoiser's own, not moved by the energies.
+    value: `[B]`, the energy of each image.
+    gradient: `[B, ...]`, the sum of the terms' gradients. Each image has its
+      own: no term mixes images.
+  """
+
+  prediction: denoisers.Prediction
+  value: arrays.PerImage
+  gradient: arrays.Batch
+
+
+class ThroughTerm(NamedTuple):
+  """An energy of an estimate, differentiated with respect to x_t."""
+
+  energy: energies.Energy
+  estimate: Estimate
+
+
+@dataclasses.dataclass(frozen=True)
+class Guidance:
+  """Energies and where they look; see the module's text.
+
+  Attributes:
+    through: differentiated through the denoiser.
+    estimate: differentiated at x0.
+    state: differentiated at x_t.
+  """
+
+  through: tuple[ThroughTerm, ...] = ()
+  estimate: tuple[energies.Energy, ...] = ()
+  state: tuple[energies.Energy, ...] = ()
+
+  def __add__(self, other: "Guidance") -> "Guidance":
+    return Guidance(
+        self.through + other.through,
+        self.estimate + other.estimate,
+        self.state + other.state,
+    )
+
+  def __call__(
+      self,
+      denoise: denoisers.Denoiser,
+      x_t: arrays.Batch,
+      level: schedules.NoiseLevel,
+      draw: energies.Draw,
+  ) -> Guided:
+    """Evaluates every term at x_t `[B, ...]`.
+
+    Args:
+      denoise: the denoiser; its wrappers lie inside the gradient.
+      x_t: the state, `[B, ...]`.
+      level: of the state.
+      draw: this step's noise.
+    """
+    prediction, value, gradient = self._through(denoise, x_t, level, draw)
+    for terms, x in ((self.estimate, prediction.x0), (self.state, x_t)):
+      for energy in terms:
+        more, slope = _value_and_gradient(energy, x, level, draw)
+        value, gradient = value + more, gradient + slope
+    return Guided(prediction, value, gradient)
+
+  def value(
+      self,
+      denoise: denoisers.Denoiser,
+      x_t: arrays.Batch,
+      level: schedules.NoiseLevel,
+      draw: energies.Draw,
+  ) -> arrays.PerImage:
+    """The energies alone, `[B]`: one forward pass, no backward pass."""
+    prediction = denoise(x_t, level)
+    total = self.through_value(prediction, level, draw)
+    for energy in self.estimate:
+      total += energy(prediction.x0, level, draw)
+    for energy in self.state:
+      total += energy(x_t, level, draw)
+    return total
+
+  def through_value(
+      self,
+      prediction: denoisers.Prediction,
+      level: schedules.NoiseLevel,
+      draw: energies.Draw,
+  ) -> arrays.PerImage:
+    """The terms through the denoiser at a given prediction, `[B]`."""
+    total = jnp.zeros(prediction.x0.shape[0], prediction.x0.dtype)
+    for term in self.through:
+      x = term.estimate(prediction)
+      total += _per_image(term.energy(x, level, draw), x)
+    return total
+
+  def _through(self, denoise, x_t, level, draw):
+    if not self.through:
+      zero = jnp.zeros(x_t.shape[0], x_t.dtype)
+      return denoise(x_t, level), zero, jnp.zeros_like(x_t)
+
+    def energy_of(x):
+      prediction = denoise(x, level)
+      return self.through_value(prediction, level, draw), prediction
+
+    value, pull_back, prediction = jax.vjp(energy_of, x_t, has_aux=True)
+    (gradient,) = pull_back(jnp.ones_like(value))
+    return prediction, value, gradient
+
+
+def through_denoiser(
+    energy: energies.Energy, estimate: Estimate | None = None
+) -> Guidance:
+  """grad_{x_t} E(x0(x_t)), through the network (DPS, Steered Diffusion).
+
+  Args:
+    energy: of the estimate.
+    estimate: replaces x0 by another function of the prediction.
+  """
+  return Guidance(through=(ThroughTerm(energy, estimate or _x0),))
+
+
+def at_estimate(energy: energies.Energy) -> Guidance:
+  """grad_{x0} E(x0), the network's Jacobian left out."""
+  return Guidance(estimate=(energy,))
+
+
+def at_state(energy: energies.Energy) -> Guidance:
+  """grad_{x_t} E(x_t) (EGSDE; a classifier on noisy images)."""
+  return Guidance(state=(energy,))
+
+
+def none() -> Guidance:
+  """No energy: the gradient is zero and no backward pass is made."""
+  return Guidance()
+
+
+def _x0(prediction: denoisers.Prediction) -> arrays.Batch:
+  return prediction.x0
+
+
+def _value_and_gradient(energy, x, level, draw):
+  value, pull_back = jax.vjp(
+      lambda at: _per_image(energy(at, level, draw), at), x
+  )
+  (gradient,) = pull_back(jnp.ones_like(value))
+  return value, gradient
+
+
+def _per_image(value: arrays.Array, x: arrays.Batch) -> arrays.PerImage:
+  """Refuses an energy that was reduced over the batch."""
+  arrays.check_shape("the energy's value", value, (x.shape[0],))
+  return value

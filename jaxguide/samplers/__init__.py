@@ -1,0 +1,23 @@
+"""Samplers: plans made in numpy, pure steps, one scan.
+
+`__all__` names the factories; the contract tests run over every one of them.
+"""
+
+from jaxguide.samplers.core import DENOISE
+from jaxguide.samplers.core import OPTIMISE
+from jaxguide.samplers.core import RENOISE
+from jaxguide.samplers.core import RESTART
+from jaxguide.samplers.core import sample
+from jaxguide.samplers.core import Sampler
+from jaxguide.samplers.core import Samples
+from jaxguide.samplers.core import Step
+from jaxguide.samplers.core import Steps
+from jaxguide.samplers.ddim import ddim
+from jaxguide.samplers.ddim import ddim_steps
+from jaxguide.samplers.ddpm import ddpm
+from jaxguide.samplers.ddpm import ddpm_steps
+from jaxguide.samplers.steered import steered
+from jaxguide.samplers.steered import steered_draw_order
+from jaxguide.samplers.steered import steered_steps
+
+__all__ = ("ddim", "ddpm", "steered")

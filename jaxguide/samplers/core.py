@@ -1,0 +1,201 @@
+"""The shape of a sampler, and the one loop that runs every sampler.
+
+A sampler is three pure functions made by a factory, as in optax; its plan is
+data: `Steps`, made outside jit in float64 numpy by a `*_steps` function and
+scanned. A sweep over anything that a plan holds changes data, not code.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxguide import arrays
+from jaxguide import schedules
+
+# Kinds of a step. Most samplers denoise only.
+DENOISE, RENOISE, OPTIMISE, RESTART = range(4)
+
+
+class Step(NamedTuple):
+  """One step of a plan; `Steps` is the same with a leading axis.
+
+  Attributes:
+    index: int32, counts the steps; random draws are made with it.
+    level: where the step starts.
+    next_level: where it ends.
+    kind: int32, one of DENOISE, RENOISE, OPTIMISE, RESTART.
+    coefficients: the sampler's own numbers, a pytree of float32 scalars.
+  """
+
+  index: arrays.Array
+  level: schedules.NoiseLevel
+  next_level: schedules.NoiseLevel
+  kind: arrays.Array
+  coefficients: Any
+
+
+Steps = Step
+State = Any
+
+
+class Sampler(NamedTuple):
+  """Three pure functions.
+
+  Attributes:
+    init: `(z, first_step) -> State`; z `[B, ...]` is standard normal, and
+      the sampler maps it to its own start.
+    step: `(State, Step) -> State`.
+    output: `State -> x`, the current estimate of the result.
+  """
+
+  init: Callable[[arrays.Batch, Step], State]
+  step: Callable[[State, Step], State]
+  output: Callable[[State], arrays.Batch]
+
+
+class Samples(NamedTuple):
+  """What sampling returns.
+
+  Attributes:
+    x: `[B, ...]`.
+    trajectory: what `record` gave after each kept step, stacked on a leading
+      axis; None unless asked for.
+    is_finite: bool `[B]`, False for an image with a NaN or infinity.
+  """
+
+  x: arrays.Batch
+  trajectory: Any
+  is_finite: arrays.Array
+
+
+def sample(
+    sampler: Sampler,
+    z: arrays.Batch,
+    steps: Steps,
+    *,
+    record: Callable[[State], Any] | None = None,
+    keep_every: int | None = None,
+) -> Samples:
+  """Runs a plan: the only `lax.scan` over steps of the program.
+
+  Call it inside jit, with z, steps, parameters and keys as arguments. Memory
+  does not grow with the number of steps unless a trajectory is asked for.
+
+  Args:
+    sampler: from a factory, made inside the same jitted function.
+    z: standard normal, `[B, ...]`.
+    steps: a plan, leading axis S.
+    record: what to keep of the state; `sampler.output` when only
+      `keep_every` is given.
+    keep_every: keep the trajectory after every so many steps; 1 when only
+      `record` is given. Steps after the last full group are not kept.
+
+  Returns:
+    Samples.
+
+  Raises:
+    ValueError: if `keep_every` is not in 1..S.
+  """
+  first = jax.tree.map(lambda leaf: leaf[0], steps)
+  state = sampler.init(z, first)
+  if record is None and keep_every is None:
+    state = _run(sampler, state, steps)
+    return _samples(sampler.output(state), None)
+  every = 1 if keep_every is None else keep_every
+  count = steps.index.shape[0]
+  if not 1 <= every <= count:
+    raise ValueError(f"keep_every must be in 1..{count}, got {keep_every}")
+  whole = count - count % every
+  groups = jax.tree.map(
+      lambda leaf: leaf[:whole].reshape(-1, every, *leaf.shape[1:]), steps
+  )
+  keep = record or sampler.output
+
+  def group(state, some):
+    state = _run(sampler, state, some)
+    return state, keep(state)
+
+  state, trajectory = jax.lax.scan(group, state, groups)
+  rest = jax.tree.map(lambda leaf: leaf[whole:], steps)
+  state = _run(sampler, state, rest)
+  return _samples(sampler.output(state), trajectory)
+
+
+def _run(sampler: Sampler, state: State, steps: Steps) -> State:
+  if steps.index.shape[0] == 0:
+    return state
+  state, _ = jax.lax.scan(
+      lambda s, step: (sampler.step(s, step), None), state, steps
+  )
+  return state
+
+
+def _samples(x: arrays.Batch, trajectory: Any) -> Samples:
+  axes = tuple(range(1, x.ndim))
+  return Samples(x, trajectory, jnp.all(jnp.isfinite(x), axis=axes))
+
+
+def plan(
+    schedule: schedules.Schedule,
+    levels: np.ndarray,
+    next_levels: np.ndarray,
+    coefficients: Any,
+    kind: np.ndarray | None = None,
+) -> Steps:
+  """Stacks a plan and rounds it to float32, once.
+
+  Args:
+    schedule: with concrete (numpy) tables.
+    levels: int `[S]`.
+    next_levels: int `[S]`.
+    coefficients: pytree of float64 `[S]`.
+    kind: int `[S]`; all DENOISE when left out.
+  """
+  levels, next_levels = np.asarray(levels), np.asarray(next_levels)
+  kind = np.full(levels.shape, DENOISE) if kind is None else kind
+  return Step(
+      index=np.arange(levels.size, dtype=np.int32),
+      level=_rows(schedule, levels),
+      next_level=_rows(schedule, next_levels),
+      kind=np.asarray(kind, np.int32),
+      coefficients=jax.tree.map(
+          lambda c: np.asarray(np.broadcast_to(c, levels.shape), np.float32),
+          coefficients,
+      ),
+  )
+
+
+def _rows(
+    schedule: schedules.Schedule, levels: np.ndarray
+) -> schedules.NoiseLevel:
+  if isinstance(schedule.alpha, jax.core.Tracer):
+    raise ValueError("plans are made outside jit: schedule is traced")
+  rows = (np.asarray(t[levels], np.float32) for t in schedule)
+  return schedules.NoiseLevel(*rows, level=levels.astype(np.int32))
+
+
+def start(z: arrays.Batch, first: Step) -> arrays.Batch:
+  """z scaled to the marginal of unit-variance data at the first level.
+
+  hypot(alpha, sigma) z: z itself for variance-preserving schedules, and
+  sigma_max z up to sigma_max^-2 / 2 for variance-exploding ones.
+  """
+  scale = jnp.hypot(first.level.alpha, first.level.sigma)
+  return scale.astype(z.dtype) * z
+
+
+def conditional_variance(
+    schedule: schedules.Schedule, levels: np.ndarray, next_levels: np.ndarray
+) -> np.ndarray:
+  """Variance of z_s given z_t and x0, for s = next_levels < t = levels.
+
+  sigma_s^2 (1 - (alpha_t sigma_s / (alpha_s sigma_t))^2): the posterior
+  variance of Ho et al. 2020, Eq. 7, for any schedule; float64 `[S]`.
+  """
+  alpha_t, sigma_t = schedule.alpha[levels], schedule.sigma[levels]
+  alpha_s, sigma_s = schedule.alpha[next_levels], schedule.sigma[next_levels]
+  shrink = alpha_t * sigma_s / (alpha_s * sigma_t)
+  return sigma_s**2 * (1 - shrink) * (1 + shrink)

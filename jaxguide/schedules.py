@@ -1,0 +1,349 @@
+"""Noise schedules: tables of alpha and sigma, respacing, grids.
+
+A schedule gives z_t = alpha_t x + sigma_t eps for levels 0..N: level 0 is
+clean data (alpha 1, sigma 0), levels 1..N are noisy, and N is the noisiest.
+A released program's 0-based index i is level i + 1 here; what its network is
+fed stays i, and lies in the `time` table. This is the only module in which
+that off-by-one is decided.
+
+Tables are float64 numpy, so that plans (`*_steps` functions) can form their
+coefficients in float64; they are rounded to float32 once, where they enter
+a compiled function.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxguide import arrays
+
+
+class NoiseLevel(NamedTuple):
+  """One point of a schedule; scalars, or `[B]` for one level per image.
+
+  Attributes:
+    alpha: factor of the clean signal.
+    sigma: standard deviation of the noise.
+    time: what the network is fed.
+    level: the row of the table; -1 for a point that is no row.
+  """
+
+  alpha: arrays.Array
+  sigma: arrays.Array
+  time: arrays.Array
+  level: arrays.Array | int = -1
+
+
+class Schedule(NamedTuple):
+  """Tables of a diffusion, indexed by level.
+
+  Attributes:
+    alpha: `[N + 1]`, `alpha[0]` is 1.
+    sigma: `[N + 1]`, `sigma[0]` is 0, increasing relative to alpha.
+    time: `[N + 1]`, what the network is fed; entry 0 never is.
+  """
+
+  alpha: np.ndarray
+  sigma: np.ndarray
+  time: np.ndarray
+
+  @property
+  def num_levels(self) -> int:
+    """N, the noisiest level."""
+    return self.alpha.shape[0] - 1
+
+  @property
+  def alpha_bar(self) -> np.ndarray:
+    """`[N + 1]`, alpha squared (the cumulative product of a VP schedule)."""
+    return self.alpha**2
+
+  def at_level(self, level: arrays.Array | int) -> NoiseLevel:
+    """The rows of the tables at integer levels, scalar or `[B]`."""
+    level = jnp.asarray(level, jnp.int32)
+    rows = (jnp.asarray(t, jnp.float32)[level] for t in self)
+    return NoiseLevel(*rows, level=level)
+
+  def at_sigma(
+      self, sigma: arrays.Array | float, rule: str = "log_linear"
+  ) -> NoiseLevel:
+    """The point with alpha = 1 and the given sigma, between rows if need be.
+
+    A network fed x / hypot(alpha, sigma) sees only the ratio sigma / alpha,
+    so the time that belongs to a sigma is read off the table of ratios.
+
+    Args:
+      sigma: noise on data of scale 1, scalar or `[B]`, positive.
+      rule: "nearest" takes the time of the nearest row in log ratio,
+        "log_linear" interpolates time linearly in the log ratio. Outside the
+        table both take its end.
+
+    Returns:
+      NoiseLevel with alpha 1, that sigma, and level the nearest row.
+    """
+    arrays.check_choice("rule", rule, ("nearest", "log_linear"))
+    sigma = jnp.asarray(sigma, jnp.float32)
+    ratio = jnp.log(jnp.asarray(self.sigma[1:] / self.alpha[1:], jnp.float32))
+    time = jnp.asarray(self.time[1:], jnp.float32)
+    rows = jnp.arange(1, self.num_levels + 1, dtype=jnp.float32)
+    row = jnp.interp(jnp.log(sigma), ratio, rows)
+    nearest = jnp.round(row).astype(jnp.int32)
+    if rule == "nearest":
+      fed = time[nearest - 1]
+    else:
+      fed = jnp.interp(jnp.log(sigma), ratio, time)
+    return NoiseLevel(jnp.ones_like(sigma), sigma, fed, nearest)
+
+
+def from_alpha_bar(
+    alpha_bar: np.ndarray, time: np.ndarray | None = None
+) -> Schedule:
+  """A variance-preserving schedule from its cumulative products.
+
+  Args:
+    alpha_bar: `[N]`, levels 1..N, decreasing, in (0, 1).
+    time: `[N]`, what the network is fed; 0..N-1 when left out.
+
+  Returns:
+    Schedule with alpha = sqrt(alpha_bar), sigma = sqrt(1 - alpha_bar).
+
+  Raises:
+    ValueError: if the table is not decreasing or leaves (0, 1).
+  """
+  alpha_bar = np.asarray(alpha_bar, np.float64)
+  if alpha_bar.ndim != 1 or alpha_bar.size == 0:
+    raise ValueError(f"alpha_bar must be [N], got shape {alpha_bar.shape}")
+  steps = np.diff(alpha_bar, prepend=1.0)
+  if not (np.all(steps < 0) and alpha_bar[-1] > 0):
+    raise ValueError("alpha_bar must decrease from below 1 to above 0")
+  if time is None:
+    time = np.arange(alpha_bar.size)
+  time = np.asarray(time, np.float64)
+  arrays.check_shape("time", time, alpha_bar.shape)
+  return Schedule(
+      alpha=np.concatenate([[1.0], np.sqrt(alpha_bar)]),
+      sigma=np.concatenate([[0.0], np.sqrt(1 - alpha_bar)]),
+      time=np.concatenate([[0.0], time]),
+  )
+
+
+def from_betas(betas: np.ndarray, time: np.ndarray | None = None) -> Schedule:
+  """A variance-preserving schedule from `[N]` betas (alpha_bar = cumprod)."""
+  betas = np.asarray(betas, np.float64)
+  return from_alpha_bar(np.cumprod(1.0 - betas), time)
+
+
+def linear_betas(
+    num_levels: int = 1000, start: float = 1e-4, end: float = 0.02
+) -> np.ndarray:
+  """`[N]` betas of Ho et al. 2020, scaled by 1000 / N for other N."""
+  scale = 1000 / num_levels
+  return np.linspace(scale * start, scale * end, num_levels, dtype=np.float64)
+
+
+def cosine_betas(num_levels: int = 1000, max_beta: float = 0.999) -> np.ndarray:
+  """`[N]` betas of Nichol & Dhariwal 2021, Eq. 17, capped at `max_beta`."""
+  u = np.arange(num_levels + 1, dtype=np.float64) / num_levels
+  curve = np.cos((u + 0.008) / 1.008 * np.pi / 2) ** 2
+  return np.minimum(1 - curve[1:] / curve[:-1], max_beta)
+
+
+def scaled_linear_betas(
+    num_levels: int = 1000, start: float = 0.0015, end: float = 0.0195
+) -> np.ndarray:
+  """`[N]` betas linear in their square roots (latent diffusion's "linear")."""
+  roots = np.linspace(start**0.5, end**0.5, num_levels, dtype=np.float64)
+  return roots**2
+
+
+def linear(
+    num_levels: int = 1000, start: float = 1e-4, end: float = 0.02
+) -> Schedule:
+  """The VP schedule with linear betas (Ho et al. 2020)."""
+  return from_betas(linear_betas(num_levels, start, end))
+
+
+def cosine(num_levels: int = 1000, max_beta: float = 0.999) -> Schedule:
+  """The VP schedule with cosine alpha_bar (Nichol & Dhariwal 2021)."""
+  return from_betas(cosine_betas(num_levels, max_beta))
+
+
+def scaled_linear(
+    num_levels: int = 1000, start: float = 0.0015, end: float = 0.0195
+) -> Schedule:
+  """The schedule of latent diffusion: linear in the square root of beta."""
+  return from_betas(scaled_linear_betas(num_levels, start, end))
+
+
+def space_timesteps(num_timesteps: int, respacing: str | int) -> np.ndarray:
+  """Which of `num_timesteps` 0-based timesteps a respacing keeps.
+
+  "100" keeps 100 of them, both ends included, at a real-valued stride rounded
+  half to even; "10,20,30" splits the range into sections (the first ones one
+  longer where it does not divide) and strides each in that way; "ddim50"
+  takes the smallest integer stride that gives exactly 50; "" keeps all.
+
+  Args:
+    num_timesteps: length of the original table.
+    respacing: the rule, or an integer count.
+
+  Returns:
+    Increasing int64 `[n]`.
+
+  Raises:
+    ValueError: if the rule cannot be met, naming it.
+  """
+  rule = str(respacing).strip()
+  if not rule:
+    return np.arange(num_timesteps)
+  if rule.startswith("ddim"):
+    return _integer_stride(num_timesteps, rule)
+  try:
+    counts = [int(part) for part in rule.split(",")]
+  except ValueError:
+    raise ValueError(
+        f"respacing must be counts, 'ddimN' or '', got {respacing!r}"
+    ) from None
+  kept, first = [], 0
+  for i, count in enumerate(counts):
+    size = num_timesteps // len(counts) + (i < num_timesteps % len(counts))
+    if not 1 <= count <= size:
+      raise ValueError(
+          f"respacing {respacing!r}: section {i} has {size} timesteps, "
+          f"cannot keep {count}"
+      )
+    stride = 1.0 if count == 1 else (size - 1) / (count - 1)
+    # The released tables come from repeated addition, not multiplication.
+    position = 0.0
+    for _ in range(count):
+      kept.append(first + round(position))
+      position += stride
+    first += size
+  return np.asarray(sorted(set(kept)), np.int64)
+
+
+def _integer_stride(num_timesteps: int, rule: str) -> np.ndarray:
+  """The "ddimN" rule of `space_timesteps`."""
+  digits = rule.removeprefix("ddim")
+  if not digits.isdigit():
+    raise ValueError(f"respacing must read 'ddimN', got {rule!r}")
+  for stride in range(1, num_timesteps):
+    kept = range(0, num_timesteps, stride)
+    if len(kept) == int(digits):
+      return np.asarray(kept, np.int64)
+  raise ValueError(
+      f"respacing {rule!r}: no integer stride keeps {digits} of "
+      f"{num_timesteps} timesteps"
+  )
+
+
+def respaced_betas(
+    alpha_bar: np.ndarray, timesteps: np.ndarray
+) -> np.ndarray:
+  """Betas of the subsequence `timesteps` of a table of cumulative products.
+
+  beta'_i = 1 - alpha_bar[m_i] / alpha_bar[m_(i-1)], with 1 before the first.
+
+  Args:
+    alpha_bar: `[N]`, 0-based.
+    timesteps: increasing 0-based indices `[n]`.
+  """
+  kept = np.asarray(alpha_bar, np.float64)[timesteps]
+  return 1 - kept / np.concatenate([[1.0], kept[:-1]])
+
+
+def respace(schedule: Schedule, respacing: str | int) -> Schedule:
+  """The subsequence of a VP schedule that a respacing rule keeps.
+
+  Cumulative products are accumulated again from the new betas, as the
+  released programs do; the network is still fed the original times.
+
+  Args:
+    schedule: a variance-preserving schedule.
+    respacing: see `space_timesteps`.
+  """
+  kept = space_timesteps(schedule.num_levels, respacing)
+  betas = respaced_betas(schedule.alpha_bar[1:], kept)
+  return from_betas(betas, schedule.time[1:][kept])
+
+
+def space_levels(
+    schedule: Schedule, num_steps: int, first_level: int | None = None
+) -> np.ndarray:
+  """Levels that a sampler with `num_steps` steps visits, noisiest first.
+
+  Args:
+    schedule: its levels are thinned by the rule of `space_timesteps`.
+    num_steps: from 1 to the number of levels available.
+    first_level: where to start; N when left out.
+
+  Returns:
+    int64 `[num_steps + 1]`, decreasing, ending with 0.
+
+  Raises:
+    ValueError: naming the argument that is out of range.
+  """
+  top = schedule.num_levels if first_level is None else first_level
+  if not 1 <= top <= schedule.num_levels:
+    raise ValueError(
+        f"first_level must be in 1..{schedule.num_levels}, got {first_level}"
+    )
+  if not 1 <= num_steps <= top:
+    raise ValueError(f"num_steps must be in 1..{top}, got {num_steps}")
+  if num_steps == 1:
+    # A single step has to leave from the noisiest level, not arrive at it.
+    return np.asarray([top, 0], np.int64)
+  kept = space_timesteps(top, num_steps) + 1
+  return np.concatenate([kept[::-1], [0]])
+
+
+def edm_sigmas(
+    num_levels: int,
+    sigma_min: float = 0.002,
+    sigma_max: float = 80.0,
+    rho: float = 7.0,
+) -> np.ndarray:
+  """`[N]` increasing sigmas of Karras et al. 2022, Eq. 5."""
+  ramp = np.linspace(0, 1, num_levels) if num_levels > 1 else np.ones(1)
+  low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
+  return (low + ramp * (high - low)) ** rho
+
+
+def edm(
+    num_levels: int,
+    sigma_min: float = 0.002,
+    sigma_max: float = 80.0,
+    rho: float = 7.0,
+) -> Schedule:
+  """The grid of Karras et al. 2022: alpha 1, sigma by Eq. 5, time ln(s)/4."""
+  sigma = edm_sigmas(num_levels, sigma_min, sigma_max, rho)
+  return variance_exploding(sigma, np.log(sigma) / 4)
+
+
+def variance_exploding(
+    sigma: np.ndarray, time: np.ndarray | None = None
+) -> Schedule:
+  """A schedule with alpha = 1.
+
+  Args:
+    sigma: `[N]`, increasing, positive.
+    time: `[N]`, what the network is fed; sigma itself when left out.
+  """
+  sigma = np.asarray(sigma, np.float64)
+  if not (sigma.ndim == 1 and sigma.size and np.all(np.diff(sigma, prepend=0))
+          and np.all(np.diff(sigma, prepend=0) > 0)):
+    raise ValueError("sigma must be [N], positive and increasing")
+  time = sigma if time is None else np.asarray(time, np.float64)
+  arrays.check_shape("time", time, sigma.shape)
+  return Schedule(
+      alpha=np.ones(sigma.size + 1),
+      sigma=np.concatenate([[0.0], sigma]),
+      time=np.concatenate([[0.0], time]),
+  )
+
+
+def geometric(
+    num_levels: int, sigma_min: float = 0.01, sigma_max: float = 50.0
+) -> Schedule:
+  """The variance-exploding schedule of Song et al. 2021: geometric sigmas."""
+  return variance_exploding(np.geomspace(sigma_min, sigma_max, num_levels))
