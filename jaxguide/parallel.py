@@ -1,0 +1,187 @@
+"""A batch over the local devices: pmap, or jit with a sharded batch.
+
+Nothing of the program crosses images, so a batch is cut into one slab per
+device, each device runs the same program on its slab, and no collective is
+needed. Both back ends compile that program for the shape of the slab and
+agree to the bit. On several hosts every process runs its own slice on its
+own devices (`jax.distributed`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec
+import numpy as np
+
+from jaxguide import arrays
+
+BACKENDS = ("pmap", "jit")
+AXIS = "devices"
+
+# Batches of one take another path through the compiler than all others (its
+# matrix products become vector products), so no device is given fewer.
+MIN_ROWS = 2
+
+Mapped = Callable[[arrays.PyTree, arrays.PyTree], arrays.PyTree]
+
+
+class Replicated(NamedTuple):
+  """What all images share, placed on every device by `replicate`."""
+
+  tree: arrays.PyTree
+
+
+class MappedFunction:
+  """`fn(shared, batch)` over the devices; made by `map_batch`.
+
+  Attributes:
+    devices: the devices used, a tuple.
+    backend: "pmap" or "jit".
+  """
+
+  def __init__(
+      self,
+      fn: Mapped,
+      devices: Sequence[jax.Device],
+      backend: str,
+      min_rows: int,
+  ):
+    self.devices = tuple(devices)
+    self.backend = backend
+    self._min_rows = min_rows
+    self._mesh = jax.sharding.Mesh(np.asarray(self.devices), (AXIS,))
+    if backend == "pmap":
+      self._run = jax.pmap(fn, axis_name=AXIS, devices=self.devices)
+      return
+    split = PartitionSpec(AXIS)
+    slabs = jax.shard_map(
+        fn, mesh=self._mesh, in_specs=(PartitionSpec(), split),
+        out_specs=split, check_vma=False,
+    )
+    self._run = jax.jit(slabs)
+
+  def padded_rows(self, batch_size: int) -> int:
+    """The rows that a batch is padded to, a multiple of the devices."""
+    each = -(-batch_size // len(self.devices))
+    return max(each, self._min_rows) * len(self.devices)
+
+  def replicate(self, shared: arrays.PyTree) -> Replicated:
+    """Places what all images share on every device, once.
+
+    Give the result to every call: a call that is handed host arrays instead
+    has to place them again.
+    """
+    if self.backend == "jit":
+      everywhere = NamedSharding(self._mesh, PartitionSpec())
+      return Replicated(jax.device_put(shared, everywhere))
+    return Replicated(jax.tree.map(self._stack, shared))
+
+  def lower(self, shared: arrays.PyTree, batch: arrays.PyTree) -> Any:
+    """The lowered program for a batch of this shape (`jax.stages.Lowered`)."""
+    return self._run.lower(*self._arguments(shared, batch))
+
+  def __call__(
+      self, shared: arrays.PyTree, batch: arrays.PyTree
+  ) -> arrays.PyTree:
+    """Runs `fn` on every device and gathers the results.
+
+    Args:
+      shared: from `replicate`, or the pytree itself.
+      batch: pytree of arrays with one leading axis B, typed keys included.
+        It is padded with copies of its last row.
+
+    Returns:
+      What `fn` returned, as numpy arrays cut back to B.
+
+    Raises:
+      ValueError: if the leading axes differ, or B is 0.
+    """
+    count = _batch_size(batch)
+    out = self._run(*self._arguments(shared, batch))
+    return jax.tree.map(lambda leaf: self._gather(leaf, count), out)
+
+  def _arguments(self, shared, batch):
+    if not isinstance(shared, Replicated):
+      shared = self.replicate(shared)
+    rows = self.padded_rows(_batch_size(batch))
+    padded = jax.tree.map(lambda leaf: _pad(leaf, rows), batch)
+    return shared.tree, jax.tree.map(self._split, padded)
+
+  def _stack(self, leaf):
+    """One copy per device, as pmap wants it: `[devices, ...]`."""
+    leaf = leaf if _is_key(leaf) else np.asarray(leaf)
+    copies = [jax.device_put(leaf[None], d) for d in self.devices]
+    return jax.make_array_from_single_device_arrays(
+        (len(copies), *leaf.shape),
+        NamedSharding(self._mesh, PartitionSpec(AXIS)), copies,
+    )
+
+  def _split(self, leaf):
+    split = NamedSharding(self._mesh, PartitionSpec(AXIS))
+    if self.backend == "pmap":
+      leaf = leaf.reshape(len(self.devices), -1, *leaf.shape[1:])
+    return jax.device_put(leaf, split)
+
+  def _gather(self, leaf, count):
+    # Indexing a result of pmap would copy it to every device.
+    host = np.asarray(leaf)
+    if self.backend == "pmap":
+      host = host.reshape(-1, *host.shape[2:])
+    return host[:count]
+
+
+def map_batch(
+    fn: Mapped,
+    *,
+    devices: Sequence[jax.Device] | None = None,
+    backend: str = "pmap",
+    min_rows: int = MIN_ROWS,
+) -> MappedFunction:
+  """Shards `fn(shared, batch)` over the batch.
+
+  Args:
+    fn: pure; `shared` is a pytree all images have in common (parameters, a
+      plan), `batch` a pytree with a leading axis; returns a pytree with that
+      leading axis. It sees the slab of one device.
+    devices: which; all local ones when left out.
+    backend: "pmap", or "jit" with a batch sharded over a mesh. Both give the
+      same bits.
+    min_rows: rows that every device is given at least. Two keeps an image
+      the same, bit for bit on CPU, alone and in any batch.
+
+  Raises:
+    ValueError: for an unknown backend or no devices.
+  """
+  arrays.check_choice("backend", backend, BACKENDS)
+  devices = jax.local_devices() if devices is None else devices
+  if not devices:
+    raise ValueError("devices must not be empty")
+  return MappedFunction(fn, devices, backend, min_rows)
+
+
+def _is_key(leaf: Any) -> bool:
+  dtype = getattr(leaf, "dtype", None)
+  return dtype is not None and jax.dtypes.issubdtype(
+      dtype, jax.dtypes.prng_key)
+
+
+def _batch_size(batch: arrays.PyTree) -> int:
+  sizes = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(batch)}
+  if len(sizes) != 1 or sizes <= {(), (0,)}:
+    raise ValueError(
+        f"batch needs one leading axis of at least 1, got {sorted(sizes)}"
+    )
+  return sizes.pop()[0]
+
+
+def _pad(leaf: Any, rows: int) -> Any:
+  if not _is_key(leaf):
+    leaf = np.asarray(leaf)
+    return np.concatenate([leaf, np.repeat(leaf[-1:], rows - len(leaf), 0)])
+  data = _pad(jax.random.key_data(leaf), rows)
+  return jax.random.wrap_key_data(
+      jnp.asarray(data), impl=jax.random.key_impl(leaf)
+  )
