@@ -3,6 +3,8 @@
 `__all__` names the factories; the contract tests run over every one of them.
 """
 
+from jaxguide.samplers import constraints
+from jaxguide.samplers.core import Constraint
 from jaxguide.samplers.core import DENOISE
 from jaxguide.samplers.core import OPTIMISE
 from jaxguide.samplers.core import RENOISE

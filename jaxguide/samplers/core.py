@@ -40,6 +40,12 @@ class Step(NamedTuple):
 Steps = Step
 State = Any
 
+# A linear constraint on the estimate: x0 -> the correction to add to it.
+Constraint = Callable[[arrays.Batch], arrays.Batch]
+
+# "paper" is the mathematics of a paper, "released" what its program does.
+VARIANTS = ("paper", "released")
+
 
 class Sampler(NamedTuple):
   """Three pure functions.

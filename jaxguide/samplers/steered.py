@@ -21,7 +21,6 @@ the published program does; the two differ in
   coefficients    float64, rounded      float32 products of rounded tables
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -35,10 +34,7 @@ from jaxguide import noise as noises
 from jaxguide import schedules
 from jaxguide.samplers import core
 
-VARIANTS = ("paper", "released")
 LOOK_AHEADS = ("none", "printed", "bayes")
-
-Constraint = Callable[[arrays.Batch], arrays.Batch]
 
 
 class SteeredCoefficients(NamedTuple):
@@ -109,7 +105,7 @@ def steered_steps(
   Raises:
     ValueError: naming the argument out of range.
   """
-  arrays.check_choice("variant", variant, VARIANTS)
+  arrays.check_choice("variant", variant, core.VARIANTS)
   if num_inner < 1:
     raise ValueError(f"num_inner must be at least 1, got {num_inner}")
   if not 0 <= eta <= 1:
@@ -189,7 +185,7 @@ def steered(
     denoise: denoisers.Denoiser,
     noise: noises.Noise,
     *,
-    constraint: Constraint | None = None,
+    constraint: core.Constraint | None = None,
     guidance: guidances.Guidance | None = None,
     guidance_scale: arrays.Array | float = 1.0,
     constraint_scale: arrays.Array | float = 1.0,
@@ -212,7 +208,7 @@ def steered(
     denoise: of x_t `[B, ...]`; x0 is not clipped unless it clips.
     noise: random draws.
     constraint: `x0 -> D(y) - D(x0)`, the correction of Eq. 16; see
-      `linear_constraint` and `samplers.constraints`.
+      `samplers.constraints`.
     guidance: energies V1. With `guidance.through_denoiser` the gradient is
       with respect to x_t, network included, as in Eq. 15.
     guidance_scale: multiplies k(t) of Eq. 15; scalar or `[B]`, may be traced.
@@ -229,7 +225,7 @@ def steered(
     ValueError: for an unknown option, or a look-ahead without terms through
       the denoiser.
   """
-  arrays.check_choice("variant", variant, VARIANTS)
+  arrays.check_choice("variant", variant, core.VARIANTS)
   arrays.check_choice("look_ahead", look_ahead, LOOK_AHEADS)
   guidance = guidance or guidances.none()
   if look_ahead != "none":

@@ -1,0 +1,105 @@
+"""The linear constraints of Steered Diffusion: x0 -> D(y) - D(x0), Eq. 16.
+
+D maps into image space: D = L A, an operator A and a lift L of what it
+observes. Each function returns the correction as a function of x0.
+"""
+
+from jaxguide import arrays
+from jaxguide import operators
+from jaxguide.operators import lifts
+from jaxguide.samplers import core
+
+SUPER_RESOLUTION_LIFTS = ("bicubic", "pseudo_inverse")
+
+
+def linear(
+    observation: operators.Observation, lift: lifts.Lift | None = None
+) -> core.Constraint:
+  """L(y - A x0) for any linear operator.
+
+  With the pseudo-inverse as lift, or any right inverse of A, the corrected
+  x0 meets the observation exactly.
+
+  Args:
+    observation: y and A.
+    lift: L, linear; the pseudo-inverse of A when left out.
+  """
+  lift = lift or observation.operator.pseudo_inverse
+  return lambda x0: lift(observation.y - observation.operator.apply(x0))
+
+
+def inpainting(y: arrays.Images, mask: arrays.Images) -> core.Constraint:
+  """mask y - mask x0; values of the mask between 0 and 1 blend.
+
+  Args:
+    y: `[B, H, W, C]`; what lies where the mask is 0 is not used.
+    mask: 1 where observed, `[B, H, W, 1]` or `[B, H, W, C]`.
+  """
+  return lambda x0: y * mask - x0 * mask
+
+
+def colorization(
+    y: arrays.Images, variant: str = "paper"
+) -> core.Constraint:
+  """The luma of x0 replaced by the observed one.
+
+  Args:
+    y: luma, `[B, H, W, 1]`.
+    variant: "paper" adds the difference of luma to all channels, which
+      meets the observation exactly; "released" goes through YCbCr with the
+      rounded constants of the released program.
+  """
+  arrays.check_choice("variant", variant, core.VARIANTS)
+  if variant == "released":
+    return lambda x0: operators.ycbcr_swap(x0, y) - x0
+  observation = operators.Observation(y, operators.colorization())
+  return linear(observation, lifts.replicate(3))
+
+
+def super_resolution(
+    y: arrays.Images,
+    shape: tuple[int, int],
+    factor: int,
+    variant: str = "paper",
+    lift: str = "bicubic",
+) -> core.Constraint:
+  """U(y) - U(D(x0)) with bicubic D.
+
+  Args:
+    y: the small image, `[B, H / factor, W / factor, C]`; for "released"
+      `[B, H, W / factor, C]`.
+    shape: (H, W) of the large image.
+    factor: large pixels per small pixel.
+    variant: "paper" resizes both axes with mirrored borders; "released" the
+      width alone, with zeros around the image.
+    lift: U: "bicubic" upsampling, as both do, under which the observation is
+      met approximately, or the "pseudo_inverse" of D, under which it is met
+      exactly.
+  """
+  arrays.check_choice("lift", lift, SUPER_RESOLUTION_LIFTS)
+  operator = super_resolution_operator(shape, factor, variant)
+  observation = operators.Observation(y, operator)
+  if lift == "pseudo_inverse":
+    return linear(observation)
+  return linear(observation, super_resolution_lift(shape, factor, variant))
+
+
+def super_resolution_operator(
+    shape: tuple[int, int], factor: int, variant: str = "paper"
+) -> operators.Operator:
+  """The D of `super_resolution`."""
+  return operators.bicubic(shape, factor, **_resizing(variant))
+
+
+def super_resolution_lift(
+    shape: tuple[int, int], factor: int, variant: str = "paper"
+) -> lifts.Lift:
+  """The bicubic U of `super_resolution`; U(y) is the degraded picture."""
+  return lifts.bicubic_up(shape, factor, **_resizing(variant))
+
+
+def _resizing(variant: str) -> dict[str, str]:
+  arrays.check_choice("variant", variant, core.VARIANTS)
+  if variant == "released":
+    return {"boundary": "zero", "axes": "width"}
+  return {"boundary": "symmetric", "axes": "both"}
