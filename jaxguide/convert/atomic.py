@@ -1,0 +1,57 @@
+"""Files and directories that appear whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import contextlib
+import os
+import pathlib
+import shutil
+import tempfile
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+  """A temporary path beside `path`, renamed to it when the block succeeds.
+
+  The block writes a file or a directory there. After an error, an interrupt
+  included, nothing remains of it.
+
+  Args:
+    path: the final path; a file there is replaced.
+
+  Yields:
+    The temporary path, inside a directory of its own.
+
+  Raises:
+    OSError: the directory of `path` cannot be written, or `path` cannot be
+      replaced.
+  """
+  path = pathlib.Path(os.path.abspath(path))
+  scratch = pathlib.Path(
+      tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+  try:
+    temporary = scratch / path.name
+    yield temporary
+    _flush_directory(temporary)
+    os.replace(temporary, path)
+    _flush_directory(path.parent)
+  finally:
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def flush(file: BinaryIO) -> None:
+  """Waits until what was written to `file` is on the disk."""
+  file.flush()
+  os.fsync(file.fileno())
+
+
+def _flush_directory(path: pathlib.Path) -> None:
+  if not path.is_dir():
+    return
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)

@@ -1,0 +1,75 @@
+"""The two errors of this package; both are one line and name the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import contextlib
+import os
+
+_LONGEST_TEXT = 80
+_LONGEST_TUPLE = 8
+_MOST_ITEMS = 5
+
+
+class ConversionError(ValueError):
+  """A checkpoint, card or model directory cannot be used as asked."""
+
+
+class CheckpointError(ConversionError):
+  """A file is no checkpoint that this package reads, or it is damaged."""
+
+
+def quoted(value: object) -> str:
+  """`value` as a short literal on one line, safe to print.
+
+  Objects out of a file may be huge, or refer to themselves: beyond texts,
+  numbers and short tuples of them only the type is named.
+  """
+  if isinstance(value, (str, bytes)):
+    text = ascii(value[:_LONGEST_TEXT])
+    return text if len(value) <= _LONGEST_TEXT else f"{text}..."
+  if isinstance(value, int):
+    return str(value) if value.bit_length() < 128 else "a huge integer"
+  if isinstance(value, (tuple, list)) and len(value) <= _LONGEST_TUPLE:
+    return f"[{', '.join(_scalar(item) for item in value)}]"
+  return f"a {type(value).__name__}"
+
+
+def _scalar(value: object) -> str:
+  nested = isinstance(value, (tuple, list))
+  return f"a {type(value).__name__}" if nested else quoted(value)
+
+
+def listed(values: object) -> str:
+  """The first few of `values` as literals, and how many more there are."""
+  values = list(values)
+  text = ", ".join(quoted(value) for value in values[:_MOST_ITEMS])
+  if len(values) > _MOST_ITEMS:
+    text += f" and {len(values) - _MOST_ITEMS} more"
+  return text
+
+
+@contextlib.contextmanager
+def naming(
+    path: str | os.PathLike[str],
+    error: type[ConversionError] = ConversionError,
+) -> Iterator[None]:
+  """Turns errors of the block into one `error` that starts with `path`.
+
+  Args:
+    path: the file or directory that the block works on.
+    error: the class for OSError; a ConversionError keeps its own class.
+
+  Raises:
+    ConversionError: for every ConversionError and OSError of the block.
+  """
+  try:
+    yield
+  except ConversionError as cause:
+    text = str(cause)
+    if not text.startswith(f"{path}: "):
+      text = f"{path}: {text}"
+    raise type(cause)(text) from cause
+  except OSError as cause:
+    reason = cause.strerror or str(cause) or type(cause).__name__
+    raise error(f"{path}: {' '.join(reason.split())}") from cause
