@@ -71,10 +71,20 @@ def _prefixed(draw: Draw, name: str) -> Draw:
 
 
 def table(values: np.ndarray | arrays.Array) -> Weight:
-  """A weight read from a table `[N + 1]` by `NoiseLevel.level`."""
+  """A weight read from a table `[N + 1]` by `NoiseLevel.level`.
+
+  A level beyond the table, or the -1 of a point that is no row, weighs NaN.
+  """
   values = jnp.asarray(values, jnp.float32)
   arrays.check_rank("values", values, 1)
-  return lambda level: values[jnp.asarray(level.level)]
+
+  def weigh(level):
+    row = jnp.asarray(level.level)
+    found = values.at[row].get(mode="fill", fill_value=jnp.nan)
+    # A negative index would count from the table's end.
+    return jnp.where(row >= 0, found, jnp.nan)
+
+  return weigh
 
 
 def window(first: int, last: int, weight: float = 1.0) -> Weight:
