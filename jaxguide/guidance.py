@@ -98,10 +98,9 @@ class Guidance:
     """The energies alone, `[B]`: one forward pass, no backward pass."""
     prediction = denoise(x_t, level)
     total = self.through_value(prediction, level, draw)
-    for energy in self.estimate:
-      total += energy(prediction.x0, level, draw)
-    for energy in self.state:
-      total += energy(x_t, level, draw)
+    for terms, x in ((self.estimate, prediction.x0), (self.state, x_t)):
+      for energy in terms:
+        total += _per_image(energy(x, level, draw), x)
     return total
 
   def through_value(
