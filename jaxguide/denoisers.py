@@ -24,6 +24,8 @@ PREDICTIONS = ("eps", "x0", "v", "edm")
 class Prediction(NamedTuple):
   """What a denoiser knows at x_t = alpha x0 + sigma eps.
 
+  Computed in float32 (or wider), also for an x_t of half precision.
+
   Attributes:
     x0: estimate of the clean signal, the shape of x_t.
     eps: estimate of the noise, the shape of x_t.
@@ -90,11 +92,13 @@ def from_apply(
     sigma_data: for "edm", the standard deviation of the data.
 
   Raises:
-    ValueError: for an unknown prediction, or an odd last axis where halves
-      are asked for.
+    ValueError: for an unknown prediction, for "edm" with a learned variance,
+      or (when called) for a network output of another shape.
   """
   arrays.check_choice("prediction", prediction, PREDICTIONS)
   if prediction == "edm":
+    if learned_variance:
+      raise ValueError("learned_variance must be False for prediction='edm'")
     return _edm(apply, params, cond, sigma_data)
 
   def denoise(x_t, level):
@@ -126,6 +130,7 @@ def _edm(
     out = apply(
         params, x / jnp.sqrt(total), _times(noise_condition, x_t), cond
     )
+    out, _ = _split_variance(out, x_t, False)
     skip = sigma_data**2 / total
     x0 = skip * x + s * sigma_data / jnp.sqrt(total) * out
     return from_x0(x0, x_t, level)
@@ -199,8 +204,13 @@ def gaussian(mean: arrays.Array, covariance: arrays.Array) -> Denoiser:
 
 
 def _like(value: arrays.Array | float, x: arrays.Batch) -> arrays.Array:
-  """A scalar or `[B]` in the dtype of x, shaped to broadcast against it."""
-  return arrays.bcast(jnp.asarray(value, x.dtype), x)
+  """A scalar or `[B]` shaped to broadcast against x, float32 or wider."""
+  return arrays.bcast(jnp.asarray(value, _wide(x)), x)
+
+
+def _wide(x: arrays.Batch) -> jnp.dtype:
+  """The dtype to compute in: x_t - sigma eps cancels in half precision."""
+  return jnp.promote_types(x.dtype, jnp.float32)
 
 
 def _times(time: arrays.Array, x_t: arrays.Batch) -> arrays.PerImage:
@@ -215,9 +225,10 @@ def _split_variance(
   """Separates a network's output from its raw variance, if it has one."""
   channels = x_t.shape[-1] * (2 if learned_variance else 1)
   arrays.check_shape("network output", out, (*x_t.shape[:-1], channels))
+  out = out.astype(_wide(x_t))
   if not learned_variance:
-    return out.astype(x_t.dtype), None
-  mean, v = jnp.split(out.astype(x_t.dtype), 2, axis=-1)
+    return out, None
+  mean, v = jnp.split(out, 2, axis=-1)
   return mean, (v + 1) / 2
 
 
