@@ -13,6 +13,7 @@ a compiled function.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -281,8 +282,10 @@ def space_levels(
     int64 `[num_steps + 1]`, decreasing, ending with 0.
 
   Raises:
-    ValueError: naming the argument that is out of range.
+    ValueError: naming the argument that is out of range, or a traced
+      schedule: plans are made outside jit.
   """
+  check_concrete(schedule)
   top = schedule.num_levels if first_level is None else first_level
   if not 1 <= top <= schedule.num_levels:
     raise ValueError(
@@ -295,6 +298,12 @@ def space_levels(
     return np.asarray([top, 0], np.int64)
   kept = space_timesteps(top, num_steps) + 1
   return np.concatenate([kept[::-1], [0]])
+
+
+def check_concrete(schedule: Schedule) -> None:
+  """Raises `ValueError` for a traced schedule: plans are made outside jit."""
+  if any(isinstance(table, jax.core.Tracer) for table in schedule):
+    raise ValueError("schedule is traced; make plans outside jit")
 
 
 def edm_sigmas(
@@ -330,8 +339,8 @@ def variance_exploding(
     time: `[N]`, what the network is fed; sigma itself when left out.
   """
   sigma = np.asarray(sigma, np.float64)
-  if not (sigma.ndim == 1 and sigma.size and np.all(np.diff(sigma, prepend=0))
-          and np.all(np.diff(sigma, prepend=0) > 0)):
+  if not (sigma.ndim == 1 and sigma.size
+          and np.all(np.diff(sigma, prepend=0.0) > 0)):
     raise ValueError("sigma must be [N], positive and increasing")
   time = sigma if time is None else np.asarray(time, np.float64)
   arrays.check_shape("time", time, sigma.shape)

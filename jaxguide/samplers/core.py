@@ -177,8 +177,7 @@ def plan(
 def _rows(
     schedule: schedules.Schedule, levels: np.ndarray
 ) -> schedules.NoiseLevel:
-  if isinstance(schedule.alpha, jax.core.Tracer):
-    raise ValueError("plans are made outside jit: schedule is traced")
+  schedules.check_concrete(schedule)
   rows = (np.asarray(t[levels], np.float32) for t in schedule)
   return schedules.NoiseLevel(*rows, level=levels.astype(np.int32))
 
