@@ -52,7 +52,8 @@ def image_keys(
   Returns:
     Typed keys `[B]`.
   """
-  root = jax.random.key(seed) if isinstance(seed, int) else seed
+  is_number = isinstance(seed, (int, np.integer))
+  root = jax.random.key(seed) if is_number else seed
   return jax.vmap(lambda n: jax.random.fold_in(root, n))(jnp.asarray(indices))
 
 
