@@ -99,8 +99,11 @@ def steered_steps(
       elsewhere, the released drivers 1.
     variant: "paper" or "released".
     eta: 1 in both; 0 is the deterministic limit.
-    gradient_schedule: k(t) of Eq. 15, "time_varying" or "constant" (1).
-    constraint_schedule: k(t) of Eq. 16, likewise; 1 in both variants.
+    gradient_schedule: k(t) of Eq. 15, "time_varying" or "constant" (1); on
+      a schedule that does not preserve the variance it is multiplied by
+      hypot(alpha_t, sigma_t), so that equivalent schedules sample alike.
+    constraint_schedule: k(t) of Eq. 16, likewise; 1 in both variants. It
+      moves x0 itself and needs no such factor.
 
   Raises:
     ValueError: naming the argument out of range.
@@ -120,6 +123,9 @@ def steered_steps(
   ratio = schedule.alpha[levels] / schedule.alpha[nexts]
   beta = schedule.sigma[levels] ** 2 - (ratio * schedule.sigma[nexts]) ** 2
   k = _time_varying(schedule, levels, variant)
+  # Gradients are with respect to x_t: hypot(alpha, sigma), 1 where the
+  # variance is preserved, keeps the move of x0 independent of x_t's scale.
+  norm = np.hypot(schedule.alpha[levels], schedule.sigma[levels])
   per_level = SteeredCoefficients(
       recip=1 / schedule.alpha[levels],
       recip_m1=schedule.sigma[levels] / schedule.alpha[levels],
@@ -128,7 +134,7 @@ def steered_steps(
       noise_std=noise_std,
       keep=ratio,
       renoise=beta if variant == "released" else np.sqrt(beta),
-      gradient_scale=_scale("gradient_schedule", gradient_schedule, k),
+      gradient_scale=norm * _scale("gradient_schedule", gradient_schedule, k),
       constraint_scale=_scale("constraint_schedule", constraint_schedule, k),
   )
   repeated = jax.tree.map(lambda c: np.repeat(c, num_inner), per_level)
@@ -161,10 +167,11 @@ def _released_transition(schedule, levels, nexts, eta):
 
 
 def _time_varying(schedule, levels, variant):
+  """sqrt(1 - alpha_bar), or that of the next noisier level."""
   sigma = schedule.sigma[levels]
   if variant == "released":
     return np.concatenate([[1.0], sigma[:-1]])
-  return sigma
+  return sigma / np.hypot(schedule.alpha[levels], sigma)
 
 
 def _scale(name: str, rule: str, k: np.ndarray) -> np.ndarray:
@@ -272,8 +279,7 @@ def _transition(c, x, x0, z):
 
 
 def _times(k, scale, move):
-  scale = jnp.asarray(scale, move.dtype)
-  return arrays.bcast(k.astype(move.dtype) * scale, move) * move
+  return arrays.bcast(k * jnp.asarray(scale, jnp.float32), move) * move
 
 
 def _bind(noise: noises.Noise, index: arrays.Array) -> Any:
@@ -294,13 +300,12 @@ def _look_ahead(guidance, denoise, x, step, draw, z, sign):
     now = denoise(x_t, step.level)
     x_s = _transition(step.coefficients, x_t, now.x0, z).astype(x_t.dtype)
     # The network is never asked about clean data: there x0 is x_s itself.
-    then = jax.lax.cond(
+    ahead = jax.lax.cond(
         step.next_level.sigma > 0,
-        lambda at: denoise(at, step.next_level).x0,
-        lambda at: at,
+        lambda at: denoise(at, step.next_level),
+        lambda at: now._replace(x0=at.astype(now.x0.dtype)),
         x_s,
     )
-    ahead = now._replace(x0=then)
     v1 = guidance.through_value(now, step.level, draw)
     v2 = guidance.through_value(ahead, step.next_level, draw)
     return sign * (v1 - v2), now
