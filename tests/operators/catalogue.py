@@ -1,0 +1,170 @@
+"""Every linear operator of the package, once, for the contract test."""
+
+from collections.abc import Callable
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxguide import operators
+
+BATCH = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+  """One operator and what may be asked of it.
+
+  Attributes:
+    name: for the test's id.
+    make: `(images) -> Operator`; `images` are the indices of a batch, since
+      masks differ from image to image.
+    shape: (H, W, C) of an image.
+    residual: bound of |A A^+ A x - A x| / |x|; 0 where the pseudo-inverse is
+      exact, the cut-off where small singular values are left out.
+    linear_inverse: False where A^+ is an iteration stopped early.
+  """
+
+  name: str
+  make: Callable[[np.ndarray], operators.Operator]
+  shape: tuple[int, int, int] = (16, 16, 3)
+  residual: float = 0.0
+  linear_inverse: bool = True
+
+
+def _mask(images, shape, soft=False):
+  """Image n's mask depends on n alone."""
+  masks = []
+  for n in images:
+    draw = np.random.default_rng([7, int(n)]).random(shape)
+    if soft:
+      # From 0.1: the pseudo-inverse divides, float32 has to survive it.
+      masks.append(np.where(draw < 0.3, 0.0, 0.1 + 0.9 * draw))
+    else:
+      masks.append(draw < 0.5)
+  return jnp.asarray(np.stack(masks), jnp.float32)
+
+
+def _rank_deficient():
+  rng = np.random.default_rng(3)
+  return rng.normal(size=(7, 4)) @ rng.normal(size=(4, 16)) / 8
+
+
+def _wide(rows, cols, seed):
+  return np.random.default_rng(seed).normal(size=(rows, cols)) / np.sqrt(cols)
+
+
+CASES = [
+    Case("identity", lambda n: operators.identity()),
+    Case(
+        "inpainting", lambda n: operators.inpainting(_mask(n, (16, 16, 1)))
+    ),
+    Case(
+        "inpainting_shared",
+        lambda n: operators.inpainting(_mask([0], (16, 16, 1))),
+    ),
+    Case(
+        "inpainting_soft",
+        lambda n: operators.inpainting(_mask(n, (16, 16, 3), soft=True)),
+    ),
+    Case(
+        "inpainting_vectors",
+        lambda n: operators.inpainting(_mask(n, (4, 16, 3))),
+        shape=(4, 16, 3),
+    ),
+    Case("colorization", lambda n: operators.colorization()),
+    Case(
+        "colorization_grey",
+        lambda n: operators.colorization((0.3333, 0.3334, 0.3333)),
+    ),
+    Case("average_pool_1", lambda n: operators.average_pool((16, 16), 1)),
+    Case("average_pool_2", lambda n: operators.average_pool((16, 16), 2)),
+    Case(
+        "average_pool_4",
+        lambda n: operators.average_pool((8, 12), 4),
+        shape=(8, 12, 3),
+    ),
+    Case("average_pool_8", lambda n: operators.average_pool((16, 16), 8)),
+    Case("bicubic_2", lambda n: operators.bicubic((16, 16), 2)),
+    Case(
+        "bicubic_4",
+        lambda n: operators.bicubic((16, 24), 4),
+        shape=(16, 24, 1),
+    ),
+    Case(
+        "bicubic_8",
+        lambda n: operators.bicubic((32, 32), 8),
+        shape=(32, 32, 3),
+    ),
+    Case(
+        "bicubic_released",
+        lambda n: operators.bicubic(
+            (16, 16), 4, boundary="zero", axes="width"
+        ),
+    ),
+    Case(
+        "bicubic_reflect",
+        lambda n: operators.bicubic((16, 16), 4, boundary="reflect"),
+    ),
+    Case(
+        "bicubic_edge",
+        lambda n: operators.bicubic((16, 16), 4, boundary="edge"),
+    ),
+    Case(
+        "bicubic_renormalise",
+        lambda n: operators.bicubic((16, 16), 4, boundary="renormalise"),
+    ),
+    Case(
+        "gaussian_blur",
+        lambda n: operators.gaussian_blur((32, 32)),
+        shape=(32, 32, 3),
+        residual=0.03,
+    ),
+    Case(
+        "gaussian_blur_small",
+        lambda n: operators.gaussian_blur(
+            (16, 12), kernel_size=5, std=0.6, boundary="zero", cutoff=0.0
+        ),
+        shape=(16, 12, 3),
+    ),
+    Case(
+        "separable",
+        lambda n: operators.separable(_wide(5, 16, 1), _wide(9, 16, 2)),
+    ),
+    Case(
+        "separable_rank_deficient",
+        lambda n: operators.separable(_rank_deficient(), np.eye(16)),
+    ),
+    Case(
+        "mask_after_pool",
+        lambda n: operators.compose(
+            operators.inpainting(_mask(n, (4, 4, 1))),
+            operators.average_pool((16, 16), 4),
+            num_iters=4,
+        ),
+    ),
+    Case(
+        "mask_after_pool_product",
+        lambda n: operators.compose(
+            operators.inpainting(_mask(n, (4, 4, 1))),
+            operators.average_pool((16, 16), 4),
+            pseudo_inverse="product",
+        ),
+    ),
+    Case(
+        "luma_after_bicubic",
+        lambda n: operators.compose(
+            operators.colorization(), operators.bicubic((16, 16), 4)
+        ),
+    ),
+    Case(
+        "mask_after_blur",
+        lambda n: operators.compose(
+            operators.inpainting(_mask(n, (16, 16, 1))),
+            operators.gaussian_blur((16, 16), kernel_size=9, std=1.0),
+            num_iters=20,
+        ),
+        residual=0.03,
+        linear_inverse=False,
+    ),
+]

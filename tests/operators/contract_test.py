@@ -1,0 +1,218 @@
+"""One contract for every operator of the catalogue."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.operators import catalogue
+
+EVERY = pytest.mark.parametrize(
+    "case", catalogue.CASES, ids=lambda case: case.name
+)
+ALL_IMAGES = np.arange(catalogue.BATCH)
+
+
+def images(case, n=ALL_IMAGES, salt=0):
+  """Random images in [-1, 1]; image i depends on i alone."""
+  draws = [
+      np.random.default_rng([salt, int(i)]).uniform(-1, 1, case.shape)
+      for i in n
+  ]
+  return jnp.asarray(np.stack(draws), jnp.float32)
+
+
+def inner(a, b):
+  """The inner product of each pair of images, in float64."""
+  a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+  return (a * b).reshape(len(a), -1).sum(axis=1)
+
+
+def norm(a):
+  return np.sqrt(inner(a, a))
+
+
+def assert_close(left, right, bound):
+  """Compares per image, with one bound per image."""
+  gap = np.abs(left - right)
+  assert np.all(gap <= bound), f"{gap} over {bound}"
+
+
+@EVERY
+def test_is_linear(case):
+  operator = case.make(ALL_IMAGES)
+  a, b = images(case), images(case, salt=1)
+  combined = operator.apply(2.0 * a - 3.0 * b)
+  apart = 2.0 * operator.apply(a) - 3.0 * operator.apply(b)
+  np.testing.assert_allclose(combined, apart, atol=5e-6)
+
+
+@EVERY
+def test_adjoint_satisfies_its_definition(case):
+  operator = case.make(ALL_IMAGES)
+  x = images(case)
+  y = operator.apply(images(case, salt=1))
+  y = y + 0.3 * jnp.cos(7.0 * y)
+  left, right = inner(operator.apply(x), y), inner(x, operator.adjoint(y))
+  assert_close(left, right, 1e-5 * norm(x) * norm(y))
+
+
+@EVERY
+def test_vjp_is_the_adjoint(case):
+  operator = case.make(ALL_IMAGES)
+  x = images(case)
+  y, vjp = jax.vjp(operator.apply, x)
+  cotangent = jnp.sin(5.0 * y + 1.0)
+  np.testing.assert_allclose(
+      vjp(cotangent)[0], operator.adjoint(cotangent), atol=5e-6
+  )
+
+
+@EVERY
+def test_pseudo_inverse_reproduces_the_observation(case):
+  operator = case.make(ALL_IMAGES)
+  x = images(case)
+  y = operator.apply(x)
+  again = operator.apply(operator.pseudo_inverse(y))
+  bound = (case.residual + 2e-6) * norm(x)
+  assert np.all(norm(again - y) <= bound), norm(again - y) / norm(x)
+
+
+@EVERY
+def test_pseudo_inverse_is_the_moore_penrose_one(case):
+  if not case.linear_inverse:
+    pytest.skip("the pseudo-inverse is an iteration stopped early")
+  operator = case.make(ALL_IMAGES)
+  x, w = images(case), images(case, salt=2)
+  y = operator.apply(x) + 0.1 * jnp.cos(9.0 * operator.apply(w))
+  z = operator.apply(w)
+  back = operator.pseudo_inverse(y)
+  scale = norm(back) + norm(w)
+  again = operator.pseudo_inverse(operator.apply(back))
+  assert np.all(norm(again - back) <= 2e-5 * scale)
+  left = inner(operator.apply(back), z)
+  right = inner(y, operator.apply(operator.pseudo_inverse(z)))
+  assert_close(left, right, 2e-5 * norm(y) * norm(z))
+  project = lambda v: operator.pseudo_inverse(operator.apply(v))
+  left, right = inner(project(x), w), inner(x, project(w))
+  assert_close(left, right, 2e-5 * norm(x) * norm(w))
+
+
+@EVERY
+def test_svd_reassembles_the_operator(case):
+  operator = case.make(ALL_IMAGES)
+  if operator.svd is None:
+    pytest.skip("no cheap decomposition")
+  v, u, s = operator.svd
+  x = images(case)
+  y = operator.apply(x)
+  spectral = v.transpose(x)
+  chex.assert_equal_shape([x, spectral, u.transpose(y)])
+  np.testing.assert_allclose(norm(spectral), norm(x), rtol=1e-5)
+  np.testing.assert_allclose(v.apply(spectral), x, atol=5e-6)
+  np.testing.assert_allclose(u.apply(u.transpose(y)), y, atol=5e-6)
+  gap = norm(u.apply(s * spectral) - y)
+  assert np.all(gap <= (case.residual + 2e-6) * norm(x))
+  assert np.all(np.asarray(s) >= 0)
+  quotient = jnp.where(s > 0, u.transpose(y) / jnp.where(s > 0, s, 1), 0)
+  back = operator.pseudo_inverse(y)
+  assert np.all(
+      norm(v.apply(quotient) - back) <= 1e-4 * (norm(back) + norm(x))
+  )
+
+
+@EVERY
+def test_prox_minimises_its_objective(case):
+  operator = case.make(ALL_IMAGES)
+  x = images(case)
+  y = operator.apply(images(case, salt=3))
+  rho = jnp.linspace(0.5, 2.0, len(x))
+  u = operator.prox(x, y, rho)
+  gradient = operator.adjoint(operator.apply(u) - y) + rho.reshape(
+      -1, 1, 1, 1
+  ) * (u - x)
+  bound = (case.residual**2 + 1e-5) * (norm(x) + norm(y))
+  assert np.all(norm(gradient) <= bound), norm(gradient) / norm(x)
+
+
+@EVERY
+def test_jit_is_eager(case):
+  operator = case.make(ALL_IMAGES)
+  x = images(case)
+  y = operator.apply(x)
+  compiled = jax.jit(lambda x: case.make(ALL_IMAGES).apply(x))
+  np.testing.assert_allclose(compiled(x), y, atol=1e-6)
+  np.testing.assert_allclose(
+      jax.jit(operator.pseudo_inverse)(y),
+      operator.pseudo_inverse(y),
+      atol=2e-5,
+  )
+
+
+@EVERY
+@pytest.mark.parametrize("name", ["apply", "adjoint", "pseudo_inverse"])
+def test_an_image_has_the_same_bits_in_any_batch(case, name):
+  x = images(case)
+  if name != "apply":
+    x = case.make(ALL_IMAGES).apply(x)
+
+  def run(n):
+    return np.asarray(
+        jax.jit(lambda x: getattr(case.make(n), name)(x))(x[n])
+    )
+
+  whole = run(ALL_IMAGES)
+  for n in (ALL_IMAGES[:2], ALL_IMAGES[3:6]):
+    np.testing.assert_array_equal(run(n), whole[n])
+
+
+@EVERY
+def test_gradients_do_not_mix_images(case):
+  operator = case.make(ALL_IMAGES)
+  x = images(case)
+
+  def first_image(x):
+    y = operator.apply(x)
+    back = operator.pseudo_inverse(y)
+    return jnp.sum(y[0] ** 2) + jnp.sum(back[0] ** 2)
+
+  gradient = jax.jit(jax.grad(first_image))(x)
+  assert np.all(np.isfinite(gradient))
+  assert np.any(gradient[0] != 0)
+  np.testing.assert_array_equal(gradient[1:], 0)
+
+
+@EVERY
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
+def test_dtype_is_kept(case, dtype):
+  operator = case.make(ALL_IMAGES)
+  x = jax.ShapeDtypeStruct((catalogue.BATCH, *case.shape), dtype)
+  y = jax.eval_shape(operator.apply, x)
+  assert y.dtype == dtype
+  assert jax.eval_shape(operator.adjoint, y) == x
+  assert jax.eval_shape(operator.pseudo_inverse, y) == x
+  assert jax.eval_shape(operator.prox, x, y, 1.0) == x
+
+
+@EVERY
+def test_vmap_over_single_images(case):
+  operator = case.make(np.zeros(catalogue.BATCH, int))
+  alone = case.make(np.zeros(1, int))
+  x = images(case)
+  one = lambda x: alone.apply(x[None])[0]
+  np.testing.assert_allclose(
+      jax.jit(jax.vmap(one))(x), jax.jit(operator.apply)(x), atol=2e-6
+  )
+
+
+@EVERY
+def test_an_unfit_image_is_named(case):
+  if case.name == "identity":
+    pytest.skip("the identity takes any shape")
+  operator = case.make(ALL_IMAGES)
+  x = images(case)
+  with pytest.raises(ValueError, match="^x .*shape"):
+    operator.apply(jnp.zeros((*x.shape, 2)))
+  with pytest.raises(ValueError, match="^x .*shape"):
+    operator.apply(jnp.zeros((len(x), 5, 5, 7)))
