@@ -1,0 +1,105 @@
+"""Running a case of the contract tests."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxguide import denoisers
+from jaxguide import noise as noises
+from jaxguide import samplers
+from tests.samplers import cases
+from tests.samplers import gaussians
+
+SHAPE = (gaussians.DIM,)
+
+
+def shared_of(
+    case: cases.Case, steps: samplers.Steps, **scalars: Any
+) -> dict[str, Any]:
+  """What all rows have in common: plan, prior, mask and scalars."""
+  p = gaussians.prior()
+  return {
+      "steps": steps,
+      "mean": np.float32(p.mean),
+      "covariance": np.float32(p.covariance),
+      "mask": np.float32(p.mask)[None],
+      "scalars": {k: np.float32(v)
+                  for k, v in {**case.scalars, **scalars}.items()},
+  }
+
+
+def observation() -> np.ndarray:
+  """One draw from the prior; every second coordinate of it is observed."""
+  p = gaussians.prior()
+  root = np.linalg.cholesky(p.covariance)
+  return p.mean + root @ np.random.default_rng(5).normal(size=gaussians.DIM)
+
+
+def batch_of(count: int, seed: int = 0) -> dict[str, Any]:
+  """`count` rows: keys of images 0, 1, ... and an observation for each."""
+  rng = np.random.default_rng(17)
+  y = observation() + 0.3 * rng.normal(size=(count, gaussians.DIM))
+  return {
+      "keys": noises.image_keys(seed, np.arange(count)),
+      "y": np.float32(y),
+  }
+
+
+def run(
+    case: cases.Case,
+    shared: Mapping[str, Any],
+    batch: Mapping[str, Any],
+    noise: noises.Noise | None = None,
+    dtype: Any = jnp.float32,
+) -> jax.Array:
+  """Samples `[B, 16]` under the exact denoiser of the prior."""
+  denoise = denoisers.gaussian(shared["mean"], shared["covariance"])
+  noise = noise or noises.prng_noise(batch["keys"])
+  z = noise(-1, "start", SHAPE).astype(dtype)
+  sampler = case.make(cases.Setting(
+      denoise, noise, batch["y"], shared["mask"], shared["scalars"]
+  ))
+  return samplers.sample(sampler, z, shared["steps"]).x
+
+
+def measured_moments(
+    case: cases.Case, num_steps: int, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Mean and covariance of an affine sampler, from its unit responses.
+
+  Row 0 has no noise at all; every other row has a single draw set to a unit
+  vector. Their differences from row 0 are the columns of the map from draws
+  to the result.
+
+  Args:
+    case: affine in its draws.
+    num_steps: of the plan.
+    y: what is observed, `[16]`, the same for all rows.
+  """
+  steps = case.plan(cases.schedule(), num_steps)
+  where = [("start", -1)] + [
+      (slot, i) for slot in case.slots for i in range(steps.index.size)
+  ]
+  names = ("start", *case.slots)
+  rows = [(-1, -2, 0)] + [
+      (names.index(slot), i, d)
+      for slot, i in where for d in range(gaussians.DIM)
+  ]
+  slot_of, index_of, dim_of = (jnp.asarray(c) for c in np.transpose(rows))
+
+  def noise(index, slot, shape, law="normal", inner=0):
+    del shape, law, inner
+    hit = (slot_of == names.index(slot)) & (index_of == index)
+    unit = jax.nn.one_hot(dim_of, gaussians.DIM)
+    return jnp.where(hit[:, None], unit, 0.0)
+
+  y = np.broadcast_to(np.float32(y), (len(rows), gaussians.DIM))
+  out = jax.jit(lambda shared, batch: run(case, shared, batch, noise))(
+      shared_of(case, steps), {"y": y}
+  )
+  out = np.float64(out)
+  columns = out[1:] - out[0]
+  return out[0], columns.T @ columns
