@@ -207,9 +207,12 @@ def steered(
   Not exact for any prior: the constraint is met by the returned x0 (for a
   right inverse as lift, exactly), and its unobserved part follows the
   estimate E[x0 | x_t] rather than a draw from the posterior. On the 16-
-  dimensional Gaussian of the contract tests, half observed, the mean of 100
-  steps lies within 0.25 (N = 1) prior standard deviations of the exact
-  posterior mean; the tests hold these figures.
+  dimensional Gaussian of the contract tests, half observed without noise,
+  100 steps of the paper's variant end with a mean 0.24 (N = 1) and 0.094
+  (N = 3) prior standard deviations from the exact posterior mean (root mean
+  square over what is not observed and over observations), and with 1.34 and
+  0.85 times its variance. More steps narrow the gap of the mean little (0.23
+  and 0.084 at 1000), more inner iterations much. The tests hold the figures.
 
   Args:
     denoise: of x_t `[B, ...]`; x0 is not clipped unless it clips.
