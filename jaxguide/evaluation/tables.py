@@ -1,0 +1,231 @@
+"""Tables of results in Markdown: measured rows and published ones."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import math
+import pathlib
+from typing import NamedTuple
+
+from jaxguide.evaluation import store
+
+
+class Estimate(NamedTuple):
+  """A mean over images.
+
+  Attributes:
+    mean: the mean; NaN of no images.
+    standard_error: of the mean; None where it is not known (a published
+      number, or a single image).
+    num_images: how many images, None where that is not known.
+  """
+
+  mean: float
+  standard_error: float | None = None
+  num_images: int | None = None
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+  """Mean and standard error (n - 1 in the variance) of one number per image.
+
+  Sums are exact (`math.fsum`), so the order of the images does not matter.
+
+  Args:
+    values: one per image. An infinity (the PSNR of equal pictures) makes the
+      mean infinite and the standard error unknown.
+  """
+  count = len(values)
+  if count == 0:
+    return Estimate(math.nan, None, 0)
+  if not all(map(math.isfinite, values)):
+    return Estimate(float(sum(values)), None, count)
+  mean = math.fsum(values) / count
+  if count == 1:
+    return Estimate(mean, None, 1)
+  variance = math.fsum((v - mean) ** 2 for v in values) / (count - 1)
+  return Estimate(mean, math.sqrt(variance / count), count)
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+  """A row of a paper's table, as printed there.
+
+  Attributes:
+    method: as the paper calls it.
+    source: paper and table.
+    values: printed numbers by metric name.
+    num_images: how many images they are over; None where the paper does not
+      say.
+    note: what a reader has to know to compare.
+  """
+
+  method: str
+  source: str
+  values: Mapping[str, float]
+  num_images: int | None = None
+  note: str = ""
+
+
+class Row(NamedTuple):
+  """A row of a table.
+
+  Attributes:
+    method: first column (after the group).
+    values: what is known, by metric name.
+    num_images: images behind the row; None where that is not known.
+    published: whether the numbers were copied from a paper.
+    group: what the row belongs to (a task); the column is left out where no
+      row has one.
+    note: shown under the table.
+  """
+
+  method: str
+  values: Mapping[str, Estimate]
+  num_images: int | None = None
+  published: bool = False
+  group: str = ""
+  note: str = ""
+
+
+class Column(NamedTuple):
+  """How a metric is shown.
+
+  Attributes:
+    name: of the metric.
+    label: heading.
+    higher_is_better: direction of the arrow; None without one.
+    digits: after the point.
+  """
+
+  name: str
+  label: str
+  higher_is_better: bool | None = None
+  digits: int = 4
+
+
+# Headings of metrics that a published row may have and a run may not.
+COLUMNS = (
+    Column("psnr", "PSNR [dB]", True, 2),
+    Column("ssim", "SSIM", True, 4),
+    Column("lpips", "LPIPS", False, 4),
+    Column("fid", "FID", False, 2),
+    Column("kid", "KID", False, 4),
+    Column("niqe", "NIQE", False, 2),
+    Column("consistency", "Consistency RMSE", False, 4),
+)
+
+
+def published_row(published: Published, group: str = "") -> Row:
+  """The row of a table for a published one."""
+  values = {k: Estimate(float(v), None, published.num_images)
+            for k, v in published.values.items()}
+  note = f"{published.method}: published in {published.source}"
+  if published.note:
+    note += f"; {published.note}"
+  return Row(published.method, values, published.num_images, True, group, note)
+
+
+def columns_of(
+    rows: Sequence[Row], columns: Sequence[Column] = ()
+) -> list[Column]:
+  """The columns that some row fills: the given ones first, then the others.
+
+  Args:
+    rows: of the table.
+    columns: of the metrics of this run, in their order.
+  """
+  names = dict.fromkeys(name for row in rows for name in row.values)
+  known = {c.name: c for c in (*COLUMNS, *columns)}
+  first = [c for c in columns if c.name in names]
+  taken = {c.name for c in first}
+  rest = [c for c in known.values() if c.name in names and
+          c.name not in taken]
+  taken |= {c.name for c in rest}
+  others = [Column(n, n) for n in names if n not in taken]
+  return first + rest + others
+
+
+def format_table(
+    rows: Sequence[Row],
+    columns: Sequence[Column] = (),
+    *,
+    title: str = "",
+    notes: Sequence[str] = (),
+) -> str:
+  """A Markdown table: mean +- standard error, "-" where nothing is known.
+
+  Args:
+    rows: measured and published, in the order wanted.
+    columns: of the run's metrics; others that rows fill are added.
+    title: a heading above.
+    notes: lines below, before the notes of the rows.
+  """
+  columns = columns_of(rows, columns)
+  groups = any(row.group for row in rows)
+  head = (["Task"] if groups else []) + ["Method", "Images"]
+  lines = [head + [_heading(c) for c in columns]]
+  for row in rows:
+    cells = [row.group] if groups else []
+    cells += [_method(row), _count(row.num_images)]
+    lines.append(cells + [_cell(row, c) for c in columns])
+  aligned = ["left"] * (len(head) - 1) + ["right"] * (len(columns) + 1)
+  text = f"# {title}\n\n" if title else ""
+  text += _markdown(lines, aligned)
+  below = [*notes, *dict.fromkeys(row.note for row in rows if row.note)]
+  if any(row.published for row in rows):
+    below.insert(0, "Rows marked (published) are copied from the paper and "
+                    "were not run here.")
+  return text + "".join(f"\n- {note}" if i else f"\n\n- {note}"
+                        for i, note in enumerate(below)) + "\n"
+
+
+def write_table(
+    path: pathlib.Path | str,
+    rows: Sequence[Row],
+    columns: Sequence[Column] = (),
+    *,
+    title: str = "",
+    notes: Sequence[str] = (),
+) -> None:
+  """Writes `format_table` atomically; arguments are its own."""
+  text = format_table(rows, columns, title=title, notes=notes)
+  store.write_atomic(path, text)
+
+
+def _heading(column: Column) -> str:
+  arrow = {True: " ↑", False: " ↓", None: ""}[column.higher_is_better]
+  return column.label + arrow
+
+
+def _method(row: Row) -> str:
+  return f"{row.method} (published)" if row.published else row.method
+
+
+def _count(count: int | None) -> str:
+  return "-" if count is None else str(count)
+
+
+def _cell(row: Row, column: Column) -> str:
+  found = row.values.get(column.name)
+  if found is None or math.isnan(found.mean):
+    return "-"
+  if row.published:
+    # As printed: a paper's 0.711 must not become 0.7110.
+    return repr(found.mean)
+  text = f"{found.mean:.{column.digits}f}"
+  if found.standard_error is not None:
+    text += f" ± {found.standard_error:.{column.digits}f}"
+  return text
+
+
+def _markdown(lines: Sequence[Sequence[str]], aligned: Sequence[str]) -> str:
+  escaped = [[c.replace("|", "\\|") for c in line] for line in lines]
+  widths = [max(3, *(len(line[i]) for line in escaped))
+            for i in range(len(aligned))]
+  rule = [("-" * (w - 1) + ":") if a == "right" else "-" * w
+          for w, a in zip(widths, aligned, strict=True)]
+  out = []
+  for line in (escaped[0], rule, *escaped[1:]):
+    cells = [c.rjust(w) if a == "right" else c.ljust(w)
+             for c, w, a in zip(line, widths, aligned, strict=True)]
+    out.append("| " + " | ".join(cells) + " |")
+  return "\n".join(out)
