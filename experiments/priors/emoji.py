@@ -1,0 +1,98 @@
+"""Batches of emoji: which images, in which order, mirrored or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+import json
+import os
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+# Pictures whose mirror image is no emoji: they hold text or are chiral.
+UNMIRRORED = ("Symbols", "Flags")
+
+
+class Emoji(NamedTuple):
+  """Images of one split.
+
+  Attributes:
+    images: `[N, H, W, 3]`, float32 in [-1, 1].
+    may_flip: `[N]` bool, whether the mirror image is as good.
+  """
+
+  images: np.ndarray
+  may_flip: np.ndarray
+
+
+def load(
+    folder: str | os.PathLike[str], split: str, image_size: int,
+) -> Emoji:
+  """Reads one split of the artwork, reduced to `image_size` by area means.
+
+  Args:
+    folder: holds `noto64.npz` (entry "image" `[N, 64, 64, 3]` uint8) and
+      `emoji_index.json` (in the same order).
+    split: "train", "valid" or "test".
+    image_size: a divisor of 64.
+
+  Raises:
+    ValueError: a file is missing or unreadable, the index and the images
+      differ in number, the split is empty, or the size does not fit.
+  """
+  folder = pathlib.Path(folder)
+  try:
+    index = json.loads((folder / "emoji_index.json").read_text("utf-8"))
+    with np.load(folder / "noto64.npz") as archive:
+      images = archive["image"]
+  except (OSError, KeyError, ValueError) as error:
+    raise ValueError(f"data is {folder}: {error}") from error
+  if len(index) != len(images):
+    raise ValueError(
+        f"data is {folder}: emoji_index.json names {len(index)} images, "
+        f"noto64.npz holds {len(images)}")
+  chosen = [i for i, entry in enumerate(index) if entry["split"] == split]
+  if not chosen:
+    raise ValueError(f"split is {split!r}; allowed: 'train', 'valid', 'test'")
+  side = images.shape[1]
+  if side % image_size:
+    raise ValueError(f"image_size is {image_size}; it must divide {side}")
+  factor = side // image_size
+  x = images[chosen].astype(np.float32).reshape(
+      len(chosen), image_size, factor, image_size, factor, 3).mean((2, 4))
+  may_flip = [index[i]["category"] not in UNMIRRORED for i in chosen]
+  return Emoji(x / 127.5 - 1.0, np.array(may_flip))
+
+
+def batch_at(
+    emoji: Emoji, step: int, batch_size: int, seed: int,
+) -> np.ndarray:
+  """The batch of one update, a pure function of (seed, step).
+
+  Every epoch is a fresh permutation; batches run on across its end. Half of
+  the images that may be are mirrored.
+
+  Returns:
+    `[batch_size, H, W, 3]`.
+  """
+  number = len(emoji.images)
+  positions = np.arange(step * batch_size, (step + 1) * batch_size)
+  orders = {
+      epoch: np.random.default_rng([seed, 0, epoch]).permutation(number)
+      for epoch in set((positions // number).tolist())}
+  rows = [orders[p // number][p % number] for p in positions.tolist()]
+  coins = np.random.default_rng([seed, 1, step]).random(batch_size) < 0.5
+  images = emoji.images[rows]
+  mirrored = coins & emoji.may_flip[rows]
+  return np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+
+
+def batches(
+    emoji: Emoji, first_step: int, batch_size: int, seed: int,
+) -> Iterator[np.ndarray]:
+  """Yields the batches of updates `first_step`, `first_step + 1`, ..."""
+  step = first_step
+  while True:
+    yield batch_at(emoji, step, batch_size, seed)
+    step += 1

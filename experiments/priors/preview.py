@@ -1,0 +1,74 @@
+"""Pictures of a prior in training: samples, and half-masked images filled in.
+
+These are looked at, not measured: the samplers of the package are not needed
+here, and a few lines of DDIM (arXiv:2010.02502, Eq. 12) serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import os
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+from jaxguide import schedules
+
+
+def fill_in(
+    predict_eps: Callable[[jax.Array, jax.Array], jax.Array],
+    schedule: schedules.Schedule,
+    observed: jax.Array,
+    mask: jax.Array,
+    key: jax.Array,
+    *,
+    num_steps: int = 50,
+) -> jax.Array:
+  """DDIM, with the observed pixels replaced by noised ones at every step.
+
+  Args:
+    predict_eps: `(x_t, time [B])` -> eps.
+    schedule: the diffusion.
+    observed: `[B, H, W, C]` images.
+    mask: `[B, H, W, 1]`, 1 where observed; all 0: plain samples.
+    key: of the start and of the noise on observed pixels.
+    num_steps: network evaluations.
+
+  Returns:
+    `[B, H, W, C]`, clipped to [-1, 1].
+  """
+  levels = np.linspace(schedule.num_levels, 0, num_steps + 1).round()
+  levels = jnp.asarray(levels, jnp.int32)
+  start, renoise = jax.random.split(key)
+
+  def step(x, index):
+    now = schedule.at_level(levels[index])
+    after = schedule.at_level(levels[index + 1])
+    known = now.alpha * observed + now.sigma * jax.random.normal(
+        jax.random.fold_in(renoise, index), x.shape)
+    x = mask * known + (1.0 - mask) * x
+    eps = predict_eps(x, jnp.full(x.shape[:1], now.time))
+    x0 = jnp.clip((x - now.sigma * eps) / now.alpha, -1.0, 1.0)
+    eps = (x - now.alpha * x0) / now.sigma
+    return after.alpha * x0 + after.sigma * eps, None
+
+  x = jax.random.normal(start, observed.shape)
+  x, _ = jax.lax.scan(step, x, jnp.arange(num_steps))
+  return jnp.clip(mask * observed + (1.0 - mask) * x, -1.0, 1.0)
+
+
+def write_grid(
+    path: str | os.PathLike[str], rows: list[np.ndarray], *, zoom: int = 2,
+) -> None:
+  """Writes rows of images, each `[N, H, W, 3]` in [-1, 1], as one picture."""
+  path = pathlib.Path(path)
+  strips = [np.concatenate(list(row), axis=1) for row in rows]
+  grid = np.concatenate(strips, axis=0)
+  grid = np.clip(np.rint((grid + 1.0) * 127.5), 0, 255).astype(np.uint8)
+  grid = grid.repeat(zoom, axis=0).repeat(zoom, axis=1)
+  beside = path.with_name(f".{path.name}.part")
+  Image.fromarray(grid).save(beside, format="PNG")
+  os.replace(beside, path)

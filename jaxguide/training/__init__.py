@@ -1,0 +1,1 @@
+"""Training of diffusion priors: losses, optimisers, loops, checkpoints."""
