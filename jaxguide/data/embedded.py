@@ -1,0 +1,132 @@
+"""The images that come with the package: 64 held-out Noto emoji, 32x32.
+
+They were never trained on by the embedded prior, and carry one box and one
+free-form mask each, so that a demo needs no download. Artwork: Noto Emoji by
+Google, Apache-2.0 (third_party/noto-emoji.md).
+"""
+
+import dataclasses
+import functools
+import importlib.resources
+import io
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from jaxguide import arrays
+from jaxguide.data import images
+
+NAMES = ("noto32",)
+MASKS = ("box", "free_form")
+
+
+class EmbeddedSet(NamedTuple):
+  """Everything in the file.
+
+  Attributes:
+    images: uint8 `[64, 32, 32, 3]`.
+    names: `[64]` unicode, unique.
+    categories: `[64]` unicode, the Unicode group of each emoji.
+    box: uint8 `[64, 32, 32, 1]`, 1 = observed.
+    free_form: uint8 `[64, 32, 32, 1]`, 1 = observed.
+  """
+
+  images: np.ndarray
+  names: np.ndarray
+  categories: np.ndarray
+  box: np.ndarray
+  free_form: np.ndarray
+
+
+@functools.cache
+def read(name: str = "noto32") -> EmbeddedSet:
+  """Reads the set; once per process.
+
+  Args:
+    name: "noto32".
+
+  Raises:
+    ValueError: if there is no such set.
+  """
+  arrays.check_choice("name", name, NAMES)
+  package = importlib.resources.files("jaxguide")
+  data = (package / "embedded" / f"{name}_test.npz").read_bytes()
+  with np.load(io.BytesIO(data), allow_pickle=False) as file:
+    found = EmbeddedSet(
+        images=file["image"],
+        names=file["name"],
+        categories=file["category"],
+        box=file["mask_box"][..., None],
+        free_form=file["mask_free_form"][..., None],
+    )
+  for array in found:
+    array.setflags(write=False)  # One copy serves the whole process.
+  return found
+
+
+def embedded_images(name: str = "noto32") -> np.ndarray:
+  """All images at once, float32 `[64, 32, 32, 3]` in [-1, 1].
+
+  Args:
+    name: "noto32".
+
+  Raises:
+    ValueError: if there is no such set.
+  """
+  return images.from_uint8(read(name).images)
+
+
+def embedded_dataset(name: str = "noto32") -> images.ArrayImages:
+  """The images as a data set.
+
+  Args:
+    name: "noto32".
+
+  Raises:
+    ValueError: if there is no such set.
+  """
+  found = read(name)
+  return images.ArrayImages(found.images, found.names)
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddedMasks:
+  """The masks that come with the embedded images.
+
+  Attributes:
+    kind: "box" or "free_form".
+    name: of the set.
+  """
+
+  kind: Literal["box", "free_form"] = "box"
+  name: str = "noto32"
+
+  def __post_init__(self):
+    arrays.check_choice("kind", self.kind, MASKS)
+    arrays.check_choice("name", self.name, NAMES)
+
+  def mask(
+      self, index: int, name: str, shape: tuple[int, int]
+  ) -> np.ndarray:
+    """The mask of embedded image `index`.
+
+    Args:
+      index: of the image.
+      name: of the image; must be the embedded image's name, or empty.
+      shape: (32, 32).
+
+    Returns:
+      float32 `[32, 32, 1]`, 1 = observed.
+
+    Raises:
+      ValueError: if there is no such image, or the size differs.
+    """
+    found = read(self.name)
+    masks = getattr(found, self.kind)
+    if not 0 <= index < len(masks) or name not in ("", found.names[index]):
+      raise ValueError(
+          f"image {index} ({name!r}) is not in the embedded set {self.name},"
+          f" which has {len(masks)} masks"
+      )
+    arrays.check_shape("mask", masks[index], (*shape, 1))
+    return masks[index].astype(np.float32)

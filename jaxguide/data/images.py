@@ -1,0 +1,366 @@
+"""Images by number: folders, npz files, and what goes wrong with one image.
+
+A data set has a deterministic order and reads an image when it is asked for,
+so memory does not grow with its length. One bad image is an `ImageError`
+that names it; the others stay usable.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+import pathlib
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from PIL import Image
+from PIL import ImageOps
+
+from jaxguide import arrays
+from jaxguide.data import resizing
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff",
+            ".webp")
+KEYS = ("image", "images", "arr_0")
+STATUSES = ("unreadable", "wrong_size", "non_finite")
+
+
+class ImageError(ValueError):
+  """One image that cannot be used.
+
+  Attributes:
+    name: of the image in its data set.
+    status: a word for counting, one of `STATUSES`.
+    reason: what was found and what is allowed, in one line.
+  """
+
+  def __init__(self, name: str, status: str, reason: str):
+    super().__init__(f"{name}: {reason}")
+    self.name = name
+    self.status = status
+    self.reason = reason
+
+
+class Dataset(Protocol):
+  """Images by number.
+
+  Attributes:
+    names: of the images in their order, unique.
+  """
+
+  names: Sequence[str]
+
+  def __len__(self) -> int:
+    """How many images."""
+
+  def name(self, index: int) -> str:
+    """The name of image `index`."""
+
+  def load(self, index: int) -> np.ndarray:
+    """Image `index`, float32 `[H, W, 3]` in [-1, 1].
+
+    Raises:
+      ImageError: if this image cannot be used.
+    """
+
+
+class Item(NamedTuple):
+  """One image, or why there is none.
+
+  Attributes:
+    index: in the data set.
+    name: of the image.
+    image: float32 `[H, W, 3]` in [-1, 1], or None.
+    error: None, or the reason.
+  """
+
+  index: int
+  name: str
+  image: np.ndarray | None
+  error: ImageError | None
+
+
+def items(
+    dataset: Dataset, indices: Iterable[int] | None = None
+) -> Iterator[Item]:
+  """Yields images one by one, bad ones too, as records.
+
+  Args:
+    dataset: read lazily; nothing is kept.
+    indices: which images, in this order; all when left out.
+  """
+  for index in range(len(dataset)) if indices is None else indices:
+    name = dataset.name(index)
+    try:
+      yield Item(index, name, dataset.load(index), None)
+    except ImageError as error:
+      yield Item(index, name, None, error)
+
+
+def from_uint8(image: np.ndarray) -> np.ndarray:
+  """0..255 as float32 in [-1, 1]: x / 127.5 - 1.
+
+  Args:
+    image: uint8, any shape.
+  """
+  return image.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+class ImageFolder:
+  """The picture files of a folder, by sorted name.
+
+  Names are paths relative to the folder with "/", sorted by code point, so
+  the order is the same on every system. Hidden files and folders are left
+  out. See `decode` for how files become RGB.
+
+  Attributes:
+    names: of the images.
+    path: of the folder.
+  """
+
+  def __init__(
+      self,
+      path: pathlib.Path | str,
+      shape: tuple[int, int],
+      *,
+      resize: str = "bicubic_squash",
+      recursive: bool = False,
+  ):
+    """Lists the folder; no image is read.
+
+    Args:
+      path: the folder.
+      shape: (H, W) of every image.
+      resize: a rule of `resizing.RULES`.
+      recursive: whether to look into folders inside.
+
+    Raises:
+      FileNotFoundError: if there is no such folder, or no picture in it.
+      ValueError: if the rule is unknown.
+    """
+    arrays.check_choice("resize", resize, resizing.RULES)
+    self.path = pathlib.Path(path)
+    if not self.path.is_dir():
+      raise FileNotFoundError(f"image folder {self.path} does not exist")
+    self.names = list_pictures(self.path, recursive)
+    if not self.names:
+      raise FileNotFoundError(
+          f"image folder {self.path} holds no picture"
+          f" ({', '.join(s[1:] for s in SUFFIXES)})"
+      )
+    self._shape = shape
+    self._resize = resize
+
+  def __len__(self) -> int:
+    return len(self.names)
+
+  def name(self, index: int) -> str:
+    """See `Dataset`."""
+    return self.names[index]
+
+  def load(self, index: int) -> np.ndarray:
+    """See `Dataset`."""
+    name = self.names[index]
+    picture = read_picture(self.path / name, name)
+    return from_uint8(_fit(picture, self._shape, self._resize, name))
+
+
+class ArrayImages:
+  """Images that are already in memory, or in one npz file.
+
+  Attributes:
+    names: of the images.
+  """
+
+  def __init__(
+      self,
+      images: np.ndarray,
+      names: Sequence[str] | None = None,
+      *,
+      shape: tuple[int, int] | None = None,
+      resize: str = "none",
+  ):
+    """Checks the array; images are converted when asked for.
+
+    Args:
+      images: `[N, H, W, 3]`, `[N, H, W, 1]` or `[N, H, W]`; uint8, or float
+        in [-1, 1].
+      names: one per image; "000000", "000001", ... when left out.
+      shape: (H, W) wanted; that of the array when left out.
+      resize: a rule of `resizing.RULES`; for uint8 images only.
+
+    Raises:
+      ValueError: if shapes, types or names do not fit.
+    """
+    arrays.check_choice("resize", resize, resizing.RULES)
+    if images.ndim == 3:
+      images = images[..., None]
+    if images.ndim != 4 or images.shape[-1] not in (1, 3):
+      raise ValueError(
+          f"images must have shape [N, H, W, 1 or 3], got {images.shape}"
+      )
+    is_float = np.issubdtype(images.dtype, np.floating)
+    if not is_float and images.dtype != np.uint8:
+      raise ValueError(f"images must be uint8 or float, got {images.dtype}")
+    if is_float and resize != "none":
+      raise ValueError(f"resize of float images must be 'none', got {resize}")
+    if names is None:
+      names = [f"{n:06d}" for n in range(len(images))]
+    self.names = [str(name) for name in names]
+    if len(self.names) != len(images) or len(set(self.names)) < len(images):
+      raise ValueError(
+          f"names must be {len(images)} different ones, got"
+          f" {len(set(self.names))} of {len(self.names)}"
+      )
+    self._images = images
+    self._shape = shape or images.shape[1:3]
+    self._resize = resize
+
+  def __len__(self) -> int:
+    return len(self.names)
+
+  def name(self, index: int) -> str:
+    """See `Dataset`."""
+    return self.names[index]
+
+  def load(self, index: int) -> np.ndarray:
+    """See `Dataset`."""
+    image = self._images[index]
+    image = np.broadcast_to(image, (*image.shape[:2], 3))
+    name = self.names[index]
+    if image.dtype == np.uint8:
+      return from_uint8(_fit(image, self._shape, self._resize, name))
+    image = image.astype(np.float32)
+    if not np.all(np.isfinite(image)):
+      raise ImageError(name, "non_finite", "has values that are not finite")
+    if np.abs(image).max() > 1.0 + 1e-6:
+      low, high = image.min(), image.max()
+      raise ImageError(
+          name, "unreadable", f"must be in [-1, 1], got [{low}, {high}]"
+      )
+    return _fit(image, self._shape, "none", name)
+
+
+def open_npz(
+    path: pathlib.Path | str,
+    *,
+    shape: tuple[int, int] | None = None,
+    resize: str = "none",
+) -> ArrayImages:
+  """The images of an npz file.
+
+  Args:
+    path: of a file with one of the arrays `image`, `images`, `arr_0`, and
+      optionally `name` or `names`. Nothing in it is executed.
+    shape: see `ArrayImages`.
+    resize: see `ArrayImages`.
+
+  Raises:
+    FileNotFoundError: if there is no such file.
+    ValueError: if it is no npz file, has none of these arrays, or they do
+      not fit.
+  """
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise FileNotFoundError(f"image file {path} does not exist")
+  try:
+    with np.load(path, allow_pickle=False) as file:
+      found = list(file.files)
+      key = next((k for k in KEYS if k in found), None)
+      images = None if key is None else file[key]
+      named = next((k for k in ("name", "names") if k in found), None)
+      names = None if named is None else file[named]
+  except Exception as error:  # A damaged archive fails in many ways.
+    raise ValueError(f"image file {path} is no usable npz: {error}") from error
+  if images is None:
+    raise ValueError(
+        f"image file {path} must hold {' or '.join(KEYS)}, got {found}"
+    )
+  try:
+    return ArrayImages(images, names, shape=shape, resize=resize)
+  except ValueError as error:
+    raise ValueError(f"image file {path}: {error}") from error
+
+
+def list_pictures(path: pathlib.Path, recursive: bool = False) -> list[str]:
+  """The picture files under a folder, sorted, relative, with "/".
+
+  Args:
+    path: the folder.
+    recursive: whether to look into folders inside.
+  """
+  names = []
+  for file in path.rglob("*") if recursive else path.iterdir():
+    relative = file.relative_to(path)
+    hidden = any(part.startswith(".") for part in relative.parts)
+    if not hidden and file.suffix.lower() in SUFFIXES and file.is_file():
+      names.append(relative.as_posix())
+  return sorted(names)
+
+
+def read_picture(path: pathlib.Path, name: str = "") -> np.ndarray:
+  """A picture file as RGB.
+
+  Args:
+    path: of the file.
+    name: for the error; the path when left out.
+
+  Returns:
+    uint8 `[H, W, 3]`; see `decode`.
+
+  Raises:
+    ImageError: if the file cannot be read, with status "unreadable".
+  """
+  try:
+    with Image.open(path) as image:
+      return decode(image)
+  except MemoryError:
+    raise
+  except Exception as error:
+    # Damaged files make the decoders raise nearly anything; whatever it is,
+    # it concerns this image alone.
+    reason = " ".join(str(error).split()) or type(error).__name__
+    raise ImageError(
+        name or str(path), "unreadable", f"cannot be read: {reason}"
+    ) from error
+
+
+def decode(image: Image.Image) -> np.ndarray:
+  """An opened picture as RGB.
+
+  The EXIF orientation is applied; of an animation the first frame is taken;
+  transparency is composited on white; grey is repeated on three channels;
+  16-bit grey is scaled to 8 bits.
+
+  Args:
+    image: from `PIL.Image.open`.
+
+  Returns:
+    uint8 `[H, W, 3]`.
+
+  Raises:
+    ValueError: if the pixels are floats.
+  """
+  image = ImageOps.exif_transpose(image)
+  if image.mode.startswith("I;16") or image.mode == "I":
+    grey = np.asarray(image).astype(np.float64) / 257.0
+    image = Image.fromarray(np.clip(np.rint(grey), 0, 255).astype(np.uint8))
+  if image.mode == "F":
+    raise ValueError("float pixels have no agreed range")
+  if "A" in image.getbands() or "transparency" in image.info:
+    image = image.convert("RGBA")
+    white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+    image = Image.alpha_composite(white, image)
+  return np.asarray(image.convert("RGB"))
+
+
+def _fit(
+    image: np.ndarray, shape: tuple[int, int], rule: str, name: str
+) -> np.ndarray:
+  if rule != "none":
+    return resizing.resize(image, shape, rule)
+  if image.shape[:2] != tuple(shape):
+    raise ImageError(
+        name,
+        "wrong_size",
+        f"is {image.shape[0]}x{image.shape[1]} (height x width), must be"
+        f" {shape[0]}x{shape[1]}; a resize rule would change it",
+    )
+  return image
