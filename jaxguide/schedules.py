@@ -129,8 +129,21 @@ def from_alpha_bar(
 
 
 def from_betas(betas: np.ndarray, time: np.ndarray | None = None) -> Schedule:
-  """A variance-preserving schedule from `[N]` betas (alpha_bar = cumprod)."""
+  """A variance-preserving schedule from betas (alpha_bar = cumprod(1 - beta)).
+
+  Args:
+    betas: `[N]`, each in (0, 1).
+    time: `[N]`, what the network is fed; 0..N-1 when left out.
+
+  Raises:
+    ValueError: if a beta leaves (0, 1), as with too few levels.
+  """
   betas = np.asarray(betas, np.float64)
+  if betas.size and not (betas.min() > 0 and betas.max() < 1):
+    raise ValueError(
+        "betas must lie in (0, 1), got "
+        f"{betas.min():.3g} to {betas.max():.3g} for {betas.size} levels"
+    )
   return from_alpha_bar(np.cumprod(1.0 - betas), time)
 
 
