@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 import contextlib
+import errno
 import os
 import pathlib
 import shutil
@@ -39,6 +40,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     _flush_directory(path.parent)
   finally:
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def check_space(path: str | os.PathLike[str], size: int) -> None:
+  """Raises OSError where the disk of `path` has less than `size` bytes free.
+
+  Found out beforehand it is one clear line; found out by a storage library in
+  the middle of its threads it is not.
+  """
+  parent = pathlib.Path(os.path.abspath(path)).parent
+  free = shutil.disk_usage(parent).free
+  if free < size:
+    raise OSError(
+        errno.ENOSPC, f"needs {size / 1e6:,.1f} MB, and the disk has "
+        f"{free / 1e6:,.1f} MB free")
 
 
 def flush(file: BinaryIO) -> None:

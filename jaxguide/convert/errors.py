@@ -30,6 +30,8 @@ def quoted(value: object) -> str:
     return text if len(value) <= _LONGEST_TEXT else f"{text}..."
   if isinstance(value, int):
     return str(value) if value.bit_length() < 128 else "a huge integer"
+  if value is None or isinstance(value, float):
+    return str(value)
   if isinstance(value, (tuple, list)) and len(value) <= _LONGEST_TUPLE:
     return f"[{', '.join(_scalar(item) for item in value)}]"
   return f"a {type(value).__name__}"

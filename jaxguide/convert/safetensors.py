@@ -164,6 +164,7 @@ def write(
   """
   with errors.naming(path):
     header = _header(arrays, metadata or {})
+    atomic.check_space(path, sum(a.nbytes for a in arrays.values()))
     with atomic.replacing(path) as temporary:
       with open(temporary, "wb") as file:
         _write(file, header, arrays)

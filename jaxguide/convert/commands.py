@@ -1,0 +1,262 @@
+"""`jaxguide inspect` and `jaxguide convert`, as functions that return text."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Mapping, Sequence
+import hashlib
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from jaxguide.convert import adm
+from jaxguide.convert import adm_layout
+from jaxguide.convert import cards
+from jaxguide.convert import errors
+from jaxguide.convert import families
+from jaxguide.convert import model_config
+from jaxguide.convert import model_store
+from jaxguide.convert import rules
+from jaxguide.convert import safetensors
+from jaxguide.convert import torch_reader
+from jaxguide.convert import weights
+
+_FIRST_KEYS = 8
+_LABEL_WIDTH = 14
+
+
+def inspect(
+    path: str | os.PathLike[str], *, inert: Sequence[str] = (),
+) -> str:
+  """What is in a checkpoint or a model directory.
+
+  Args:
+    path: a file of any container that `read_checkpoint` reads, or a directory
+      made by `convert`.
+    inert: see `torch_reader.read_checkpoint`.
+
+  Returns:
+    Container, tensors, parameters, types, first names, and, for an ADM
+    network, its architecture and the cards that fit. One fact per line.
+
+  Raises:
+    ConversionError: neither; one line that names the path.
+  """
+  path = pathlib.Path(path)
+  if path.is_dir():
+    return _inspect_directory(path)
+  checkpoint = torch_reader.read_checkpoint(path, inert=inert)
+  tensors = checkpoint.tensors
+  types = collections.Counter(str(a.dtype) for a in tensors.values())
+  facts = [
+      ("file", f"{path} ({path.stat().st_size / 1e6:,.1f} MB)"),
+      ("container", checkpoint.container),
+      ("tensors", f"{len(tensors):,} ("
+                  f"{', '.join(f'{n:,} {t}' for t, n in types.items())})"),
+      ("elements", f"{sum(a.size for a in tensors.values()):,}")]
+  facts += [("metadata", f"{key}: {value}") for key, value in
+            _short(checkpoint.metadata)]
+  facts += [("name", f"{errors.quoted(name)[1:-1]} {list(tensors[name].shape)}")
+            for name in list(tensors)[:_FIRST_KEYS]]
+  return _lines(facts + _architecture(tensors))
+
+
+def _inspect_directory(path: pathlib.Path) -> str:
+  config = model_store.read_config(path)
+  with errors.naming(path):
+    entries = families.table(config)
+  size = sum(int(np.prod(entry.shape)) for entry in entries)
+  return _lines([
+      ("directory", str(path)), ("parameters", f"{size:,} in {len(entries)}"),
+      ("config", "")]) + config.to_json()
+
+
+def _short(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+  return [
+      (errors.quoted(key)[1:-1], errors.quoted(str(value))[1:-1])
+      for key, value in list(metadata.items())[:_FIRST_KEYS]]
+
+
+def _architecture(
+    tensors: Mapping[str, np.ndarray],
+) -> list[tuple[str, str]]:
+  try:
+    selection = weights.select(tensors, adm_layout.ANCHORS)
+    layout = adm_layout.infer(
+        {name: a.shape for name, a in selection.tensors.items()})
+  except errors.ConversionError as error:
+    return [("architecture", f"not recognised: {error}")]
+  fitting = matching_cards(layout)
+  return [
+      ("prefix", selection.prefix or "none"),
+      ("architecture", adm_layout.describe(layout)),
+      ("cards", ", ".join(fitting) or "none of these shapes; see --help for "
+       "what has to be said instead")]
+
+
+def _lines(facts: Sequence[tuple[str, str]]) -> str:
+  return "".join(f"{name:<{_LABEL_WIDTH}}{value}\n" for name, value in facts)
+
+
+def matching_cards(layout: adm_layout.AdmLayout) -> list[str]:
+  """Names of the cards whose networks have the shapes of `layout`."""
+  told = adm_layout.module_fields(layout)
+  return [
+      card.name for card in cards.CARDS.values()
+      if (card.family == "adm_classifier") == layout.classifier
+      and all(card.module.get(key) == value for key, value in told.items())]
+
+
+def convert(
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    card: str | None = None,
+    settings: adm.Settings | None = None,
+    select: str = "raw",
+    prefix: str | None = None,
+    inert: Sequence[str] = (),
+) -> str:
+  """Converts a checkpoint to a model directory, or one back to safetensors.
+
+  Args:
+    path: a checkpoint file; or a model directory.
+    out: the new model directory; or, from a directory, the new safetensors
+      file with PyTorch's names and layouts.
+    card: name of the checkpoint's card.
+    settings: what a state dict does not tell, where there is no card.
+    select: "raw" weights, or "ema" for the average in a Lightning file.
+    prefix: in front of the network's names; None: found.
+    inert: see `torch_reader.read_checkpoint`.
+
+  Returns:
+    A report of what was done, one fact per line.
+
+  Raises:
+    ConversionError: `path` cannot be read or does not fit, or `out` exists or
+      cannot be written. One line; nothing is left behind.
+  """
+  path, out = pathlib.Path(path), pathlib.Path(out)
+  if path.is_dir():
+    return _convert_back(path, out)
+  model_store.check_absent(out)
+  found = None if card is None else cards.find(card)
+  if found and settings:
+    raise errors.ConversionError(
+        f"{path}: give a card or settings, not both")
+  checkpoint = torch_reader.read_checkpoint(path, inert=inert)
+  with errors.naming(path):
+    source = {
+        "file_name": path.name, "sha256": sha256(path),
+        "container": checkpoint.container, "weights": select}
+    if found:
+      config = _config_of_card(found, source)
+      entries = families.table(config)
+      selection = weights.select(
+          checkpoint.tensors, [entry.name for entry in entries],
+          weights=select, prefix=prefix)
+    else:
+      selection = weights.select(
+          checkpoint.tensors, adm_layout.ANCHORS, weights=select,
+          prefix=prefix)
+      config = _config_of_settings(selection, settings, source)
+      entries = families.table(config)
+    params = _params(selection, entries, card)
+  model_store.save_model(out, params, config)
+  return _report(path, out, config, entries, selection)
+
+
+def _config_of_card(
+    card: cards.ModelCard, source: Mapping[str, Any],
+) -> model_config.ModelConfig:
+  if card.sha256 not in (None, source["sha256"]):
+    raise errors.ConversionError(
+        f"has sha256 {source['sha256']}, and the file of card {card.name} has "
+        f"{card.sha256}")
+  return card.config(source)
+
+
+def _config_of_settings(
+    selection: weights.Selection,
+    settings: adm.Settings | None,
+    source: Mapping[str, Any],
+) -> model_config.ModelConfig:
+  layout = adm_layout.infer(_shapes(selection))
+  try:
+    return adm.config_from(layout, settings or adm.Settings(), source)
+  except errors.ConversionError as error:
+    fitting = matching_cards(layout)
+    hint = f" (of these shapes: {', '.join(fitting)})" if fitting else ""
+    raise errors.ConversionError(f"{error}{hint}") from error
+
+
+def _params(
+    selection: weights.Selection,
+    entries: Sequence[rules.Entry],
+    card: str | None,
+) -> dict[str, Any]:
+  try:
+    return rules.to_params(selection.tensors, entries)
+  except errors.ConversionError as error:
+    wanted = f"card {card}" if card else "the architecture"
+    raise errors.ConversionError(
+        f"does not fit {wanted}: {error}{_other_cards(selection)}") from error
+
+
+def _other_cards(selection: weights.Selection) -> str:
+  try:
+    fitting = matching_cards(adm_layout.infer(_shapes(selection)))
+  except errors.ConversionError:
+    return ""
+  return f" (of these shapes: {', '.join(fitting)})" if fitting else ""
+
+
+def _shapes(selection: weights.Selection) -> dict[str, tuple[int, ...]]:
+  return {name: array.shape for name, array in selection.tensors.items()}
+
+
+def _report(
+    path: pathlib.Path,
+    out: pathlib.Path,
+    config: model_config.ModelConfig,
+    entries: Sequence[rules.Entry],
+    selection: weights.Selection,
+) -> str:
+  types = {str(array.dtype) for array in selection.tensors.values()}
+  size = sum(array.size for array in selection.tensors.values())
+  return _lines([
+      ("read", f"{path} ({config.source['container']}, sha256 "
+               f"{config.source['sha256']})"),
+      ("network", f"{config.family}, {size:,} parameters in {len(entries)} "
+                  f"tensors of {', '.join(sorted(types))}"),
+      ("prefix", selection.prefix or "none"),
+      ("left out", f"{len(selection.unused)} other tensors"
+       + (f": {errors.listed(selection.unused)}" if selection.unused else "")),
+      ("licence", config.licence),
+      ("wrote", str(out))])
+
+
+def _convert_back(path: pathlib.Path, out: pathlib.Path) -> str:
+  model_store.check_absent(out)
+  params, config = model_store.load_model(path)
+  with errors.naming(path):
+    state_dict = rules.to_state_dict(params, families.table(config))
+  safetensors.write(out, state_dict, {"config": config.to_json()})
+  size = sum(array.size for array in state_dict.values())
+  return _lines([
+      ("read", str(path)),
+      ("network", f"{config.family}, {size:,} parameters in "
+                  f"{len(state_dict)} tensors"),
+      ("wrote", str(out))])
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+  """The SHA-256 of a file, in hexadecimal.
+
+  Raises:
+    ConversionError: it cannot be read.
+  """
+  with errors.naming(path), open(path, "rb") as file:
+    return hashlib.file_digest(file, "sha256").hexdigest()
