@@ -6,6 +6,7 @@ import math
 import pathlib
 from typing import NamedTuple
 
+from jaxguide import metrics
 from jaxguide.evaluation import store
 
 
@@ -13,7 +14,7 @@ class Estimate(NamedTuple):
   """A mean over images.
 
   Attributes:
-    mean: the mean; NaN of no images.
+    mean: the mean of the finite values; NaN of none.
     standard_error: of the mean; None where it is not known (a published
       number, or a single image).
     num_images: how many images, None where that is not known.
@@ -25,29 +26,23 @@ class Estimate(NamedTuple):
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-  """Mean and standard error (n - 1 in the variance) of one number per image.
+  """Mean and standard error of one number per image.
 
-  Sums are exact (`math.fsum`), so the order of the images does not matter.
+  By `metrics.summarise`: exact sums, so the order of the images does not
+  matter; infinities (the PSNR of equal pictures) are left out of the mean.
 
   Args:
-    values: one per image. An infinity (the PSNR of equal pictures) makes the
-      mean infinite and the standard error unknown.
+    values: one per image.
   """
-  count = len(values)
-  if count == 0:
-    return Estimate(math.nan, None, 0)
-  if not all(map(math.isfinite, values)):
-    return Estimate(float(sum(values)), None, count)
-  mean = math.fsum(values) / count
-  if count == 1:
-    return Estimate(mean, None, 1)
-  variance = math.fsum((v - mean) ** 2 for v in values) / (count - 1)
-  return Estimate(mean, math.sqrt(variance / count), count)
+  summary = metrics.summarise("", values)
+  error = summary.standard_error
+  return Estimate(
+      summary.mean, None if math.isnan(error) else error, summary.num_images)
 
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-  """A row of a paper's table, as printed there.
+  """A row of a paper's table, as printed there; see `published`.
 
   Attributes:
     method: as the paper calls it.
@@ -63,6 +58,30 @@ class Published:
   values: Mapping[str, float]
   num_images: int | None = None
   note: str = ""
+
+
+def published(
+    source: str,
+    names: Sequence[str],
+    rows: Mapping[str, Sequence[float]],
+    num_images: int | None = None,
+) -> tuple[Published, ...]:
+  """A printed table, row by row.
+
+  Args:
+    source: paper and table.
+    names: of the metrics in its columns.
+    rows: numbers by method, as printed.
+    num_images: how many images they are over; None where the paper does not
+      say.
+
+  Raises:
+    ValueError: if a row has another number of columns.
+  """
+  return tuple(
+      Published(method, source, dict(zip(names, values, strict=True)),
+                num_images)
+      for method, values in rows.items())
 
 
 class Row(NamedTuple):

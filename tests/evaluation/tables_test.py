@@ -29,8 +29,8 @@ def test_estimate_does_not_depend_on_the_order():
 def test_estimate_of_few_or_infinite_values():
   assert math.isnan(tables.estimate([]).mean)
   assert tables.estimate([3.0]) == tables.Estimate(3.0, None, 1)
-  assert tables.estimate([3.0, math.inf]).mean == math.inf
-  assert tables.estimate([3.0, math.inf]).standard_error is None
+  # Equal pictures have an infinite PSNR: counted, not averaged in.
+  assert tables.estimate([3.0, math.inf]) == tables.Estimate(3.0, None, 2)
 
 
 def _cells(text):
@@ -51,6 +51,14 @@ def test_published_rows_are_marked_and_printed_as_published():
                    "51.19"]
   assert "Nair et al. 2023, Table 3; 8x" in text
   assert "copied from the paper" in text
+
+
+def test_published_takes_a_whole_table():
+  rows = tables.published(
+      "T", ("fid", "ssim"), {"a": (1, 0.5), "b": (2, 0.6)}, 300)
+  assert rows[1] == tables.Published("b", "T", {"fid": 2, "ssim": 0.6}, 300)
+  with pytest.raises(ValueError, match="zip"):
+    tables.published("T", ("fid", "ssim"), {"a": (1,)})
 
 
 def test_tables_without_published_rows_do_not_speak_of_them():

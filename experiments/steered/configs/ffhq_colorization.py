@@ -1,0 +1,52 @@
+"""Table 4 of Steered Diffusion: colorization of faces.
+
+  python experiments/evaluate.py --out results/ffhq_colorization \\
+      --config experiments/steered/configs/ffhq_colorization.py
+
+Wanted: `models/ffhq_10m` (from `ffhq_10m.pt`, see README.md here) and
+`data/celeba_hq`, a folder with the first 300 CelebA-HQ faces.
+
+Published, 300 images (FID, LPIPS, NIQE):
+
+  Grayscale input     69.27  0.2781  5.07
+  ILVR                67.66  0.5270  7.54
+  Steered Diffusion   49.72  0.3311  5.91
+
+100 steps, N = 3, as the paper describes; the released program has N = 1
+(--set method.num_inner=1 --set method.variant=released).
+FID, LPIPS and NIQE are not computed by this program yet; their columns
+hold published numbers alone.
+"""
+
+from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import sources
+from jaxguide.evaluation import tables
+from jaxguide.evaluation import tasks
+
+PUBLISHED = tables.published(
+    "Nair et al., ICCV 2023, Table 4", ("fid", "lpips", "niqe"), {
+        "Grayscale input": (69.27, 0.2781, 5.07),
+        "ILVR": (67.66, 0.5270, 7.54),
+        "Steered Diffusion": (49.72, 0.3311, 5.91),
+    }, num_images=300)
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  task = tasks.Colorization()
+  experiment = config.Experiment(
+      name="ffhq_colorization",
+      prior=sources.ConvertedPrior(
+          path="models/ffhq_10m", checkpoint="ffhq_10m.pt",
+          card="ffhq_10m", origin="the FFHQ model released with ILVR"),
+      data=sources.FolderImages(
+          path="data/celeba_hq", size=256,
+          origin="300 CelebA-HQ faces, 0.jpg to 299.jpg"),
+      task=task,
+      method=methods.steered_paper(task),
+      batch_size=8,
+      seed=404,
+      published=PUBLISHED,
+  )
+  return config.tiny(experiment) if smoke else experiment

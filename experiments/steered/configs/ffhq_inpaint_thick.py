@@ -1,0 +1,56 @@
+"""Table 5 of Steered Diffusion: inpainting of faces, thick masks.
+
+  python experiments/evaluate.py --out results/ffhq_inpaint_thick \\
+      --config experiments/steered/configs/ffhq_inpaint_thick.py
+
+Wanted: `models/ffhq_10m` (from `ffhq_10m.pt`, see README.md here) and
+`data/celeba_hq`, a folder with the first 300 CelebA-HQ faces.
+
+Published (FID, LPIPS, PSNR, SSIM); the number of images is not given:
+
+  Degraded           231.93  0.585   7.606  0.249
+  RePaint             52.40  0.407  12.78  0.530
+  Steered Diffusion   40.12  0.242  18.87  0.705
+
+100 steps, N = 3, as the paper describes; the released program has N = 1
+(--set method.num_inner=1 --set method.variant=released).
+The masks are drawn here in the manner of LaMa's thick ones. For a folder of
+released masks, one per image and white where missing, add
+--set task.masks.folder=FOLDER.
+FID, LPIPS and NIQE are not computed by this program yet; their columns
+hold published numbers alone.
+"""
+
+from jaxguide import data
+from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import sources
+from jaxguide.evaluation import tables
+from jaxguide.evaluation import tasks
+
+PUBLISHED = tables.published(
+    "Nair et al., ICCV 2023, Table 5", ("fid", "lpips", "psnr", "ssim"), {
+        "Degraded": (231.93, 0.585, 7.606, 0.249),
+        "RePaint": (52.40, 0.407, 12.78, 0.530),
+        "Steered Diffusion": (40.12, 0.242, 18.87, 0.705),
+    })
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  task = tasks.Inpainting(sources.Masks(data.masks.thick()))
+  experiment = config.Experiment(
+      name="ffhq_inpaint_thick",
+      prior=sources.ConvertedPrior(
+          path="models/ffhq_10m", checkpoint="ffhq_10m.pt",
+          card="ffhq_10m", origin="the FFHQ model released with ILVR"),
+      data=sources.FolderImages(
+          path="data/celeba_hq", size=256,
+          origin="300 CelebA-HQ faces, 0.jpg to 299.jpg"),
+      task=task,
+      method=methods.steered_paper(task),
+      batch_size=8,
+      seed=404,
+      published=PUBLISHED,
+  )
+  return config.tiny(experiment) if smoke else experiment

@@ -1,0 +1,27 @@
+"""Steered Diffusion on emoji: inpainting, one box missing.
+
+  python experiments/evaluate.py --out results/noto32_inpaint_box \\
+      --config experiments/steered/configs/noto32_inpaint_box.py
+
+Prior and images come with the package: 64 held-out Noto emoji, 32x32.
+"""
+
+from jaxguide import data
+from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import sources
+from jaxguide.evaluation import tasks
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  task = tasks.Inpainting(data.EmbeddedMasks("box"))
+  experiment = config.Experiment(
+      name="noto32_inpaint_box",
+      prior=sources.EmbeddedPrior("noto32"),
+      data=sources.EmbeddedImages("noto32"),
+      task=task,
+      method=methods.steered_paper(task, num_steps=50),
+      batch_size=16,
+  )
+  return config.tiny(experiment) if smoke else experiment

@@ -1,0 +1,166 @@
+"""Methods: how a picture is made from what was observed.
+
+A method is a frozen dataclass: it names itself for tables, makes a plan
+outside jit, and makes a sampler inside. Presets of the published settings
+are functions that return one.
+"""
+
+import dataclasses
+from typing import Literal, Protocol
+
+from jaxguide import arrays
+from jaxguide import denoisers
+from jaxguide import noise as noises
+from jaxguide import samplers
+from jaxguide import schedules
+from jaxguide.evaluation import tasks
+from jaxguide.samplers import core
+
+# Inner iterations of Table 1 of the Steered Diffusion paper.
+PAPER_NUM_INNER = {
+    tasks.Inpainting: 3, tasks.Colorization: 3, tasks.SuperResolution: 1,
+}
+
+
+class Method(Protocol):
+  """See the module's text.
+
+  Attributes:
+    uses_prior: False for a method that samples nothing; `steps` and
+      `sampler` are not called then.
+  """
+
+  uses_prior: bool
+
+  @property
+  def title(self) -> str:
+    """What tables call it."""
+
+  def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
+    """The plan, made once outside jit."""
+
+  def sampler(
+      self,
+      denoise: denoisers.Denoiser,
+      noise: noises.Noise,
+      problem: tasks.Problem,
+  ) -> samplers.Sampler:
+    """The sampler for one batch, made inside jit."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Degraded:
+  """No sampler: the degraded picture itself, the baseline of the tables."""
+
+  uses_prior = False
+
+  @property
+  def title(self) -> str:
+    """What tables call it."""
+    return "Degraded input"
+
+
+@dataclasses.dataclass(frozen=True)
+class Ddim:
+  """DDIM without any guidance: what the prior makes by itself.
+
+  Attributes:
+    num_steps: levels visited.
+    eta: 0 is deterministic, 1 has the variance of DDPM.
+    label: what tables call it; made from the fields when empty.
+  """
+
+  num_steps: int = 50
+  eta: float = 0.0
+  label: str = ""
+  uses_prior = True
+
+  @property
+  def title(self) -> str:
+    """What tables call it."""
+    return self.label or f"DDIM, no guidance ({self.num_steps} steps)"
+
+  def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
+    """`ddim_steps`."""
+    return samplers.ddim_steps(schedule, self.num_steps, eta=self.eta)
+
+  def sampler(
+      self,
+      denoise: denoisers.Denoiser,
+      noise: noises.Noise,
+      problem: tasks.Problem,
+  ) -> samplers.Sampler:
+    """`ddim`; the problem is not looked at."""
+    del problem
+    return samplers.ddim(denoise, noise)
+
+
+@dataclasses.dataclass(frozen=True)
+class Steered:
+  """Steered Diffusion by the task's linear constraint.
+
+  Attributes:
+    num_steps: levels visited, 100 in the paper.
+    num_inner: N, iterations per level.
+    variant: "paper" or "released"; see `samplers.steered`.
+    eta: 1 in both variants.
+    constraint_scale: multiplies k(t) of Eq. 16.
+    clip_x0: clip the prior's x0 to [-1, 1]; neither variant does.
+    label: what tables call it; made from the fields when empty.
+  """
+
+  num_steps: int = 100
+  num_inner: int = 1
+  variant: Literal["paper", "released"] = "paper"
+  eta: float = 1.0
+  constraint_scale: float = 1.0
+  clip_x0: bool = False
+  label: str = ""
+  uses_prior = True
+
+  def __post_init__(self):
+    arrays.check_choice("variant", self.variant, core.VARIANTS)
+    for name in ("num_steps", "num_inner"):
+      value = getattr(self, name)
+      if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+
+  @property
+  def title(self) -> str:
+    """What tables call it."""
+    return self.label or (
+        f"Steered Diffusion, {self.variant} (N={self.num_inner}, "
+        f"{self.num_steps} steps)"
+    )
+
+  def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
+    """`steered_steps`."""
+    return samplers.steered_steps(
+        schedule, self.num_steps, num_inner=self.num_inner,
+        variant=self.variant, eta=self.eta,
+    )
+
+  def sampler(
+      self,
+      denoise: denoisers.Denoiser,
+      noise: noises.Noise,
+      problem: tasks.Problem,
+  ) -> samplers.Sampler:
+    """`steered` with the task's constraint and no energy."""
+    if self.clip_x0:
+      denoise = denoisers.clip_x0(denoise)
+    return samplers.steered(
+        denoise, noise, constraint=problem.constraint(self.variant),
+        constraint_scale=self.constraint_scale, variant=self.variant,
+    )
+
+
+def steered_paper(task: tasks.Task, num_steps: int = 100) -> Steered:
+  """The paper's setting: N of Table 1, the mathematics of the paper."""
+  num_inner = PAPER_NUM_INNER.get(type(task), 1)
+  return Steered(num_steps=num_steps, num_inner=num_inner, variant="paper")
+
+
+def steered_released(num_steps: int = 100) -> Steered:
+  """The released program's setting: N = 1 for every task."""
+  return Steered(num_steps=num_steps, num_inner=1, variant="released")

@@ -1,0 +1,303 @@
+"""The files that a run ends with, made from its journal alone.
+
+Everything here is a function of the experiment and the journal, so that a
+run that was interrupted ends with the same bytes as one that was not.
+Seconds, speeds and devices go to timing.json and nowhere else.
+"""
+
+from collections.abc import Mapping, Sequence
+import csv
+import dataclasses
+import hashlib
+import io
+import json
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+import jaxguide
+from jaxguide import data
+from jaxguide import metrics
+from jaxguide.convert import pretrained
+from jaxguide.evaluation import config
+from jaxguide.evaluation import pictures
+from jaxguide.evaluation import scoring
+from jaxguide.evaluation import store
+from jaxguide.evaluation import tables
+
+GRID_ROWS = 8
+GRID_SAMPLES = 4
+
+
+class Report(NamedTuple):
+  """What a run ends with.
+
+  Attributes:
+    rows: of the table: the degraded input, the method, the published rows.
+    records: one per item, in order: what the journal holds.
+    summary: what summary.json holds.
+    directory: where the files are.
+  """
+
+  rows: tuple[tables.Row, ...]
+  records: tuple[Mapping[str, Any], ...]
+  summary: Mapping[str, Any]
+  directory: Any
+
+
+def identity(
+    experiment: config.Experiment,
+    prior: pretrained.Prior | None,
+    matmul_precision: str | None,
+    **more: Any,
+) -> dict[str, Any]:
+  """What decides the results of a run: a folder holds one of these.
+
+  Batch size, devices, back end and limit are left out, as they decide
+  nothing; published rows are, as they are copied.
+
+  Args:
+    experiment: its other fields.
+    prior: None where it is not used.
+    matmul_precision: of the run.
+    **more: further JSON values.
+  """
+  experiment = dataclasses.replace(
+      experiment, metrics=experiment.chosen_metrics)
+  resolved = config.to_json(experiment)
+  for name in ("batch_size", "published"):
+    resolved.pop(name)
+  model = None if prior is None else {
+      "name": prior.name, "sha256": prior.sha256}
+  return {
+      "experiment": resolved,
+      "model": model,
+      "versions": {"jaxguide": jaxguide.__version__, "jax": jax.__version__,
+                   "numpy": np.__version__},
+      "platform": jax.default_backend(),
+      "matmul_precision": matmul_precision,
+      **more,
+  }
+
+
+def finish(
+    experiment: config.Experiment,
+    folder: store.Store,
+    dataset: data.Dataset,
+    scorer: scoring.Scorer,
+    identity: Mapping[str, Any],
+    num_images: int,
+) -> Report:
+  """Writes every file but timing.json.
+
+  Args:
+    experiment: what was run.
+    folder: its journal holds every item of the run.
+    dataset: the grid shows images of it.
+    scorer: the grid shows degraded pictures of it.
+    identity: of the run.
+    num_images: images of the run; a journal may hold more.
+  """
+  total = num_images * experiment.samples_per_image
+  folder.compact()
+  records = tuple(folder.records[i] for i in range(total))
+  rows = measured_rows(experiment, records)
+  rows += [tables.published_row(p) for p in experiment.published]
+  summary = _summary(experiment, identity, records, num_images)
+  names = [m.name for m in experiment.chosen_metrics]
+  folder.write("per_image.csv", _csv(records, names))
+  folder.write("summary.json", store.dump_json(summary))
+  folder.write("table.md", _table(experiment, rows, summary))
+  _write_grid(experiment, folder, dataset, scorer, records)
+  return Report(tuple(rows), records, summary, folder.directory)
+
+
+def measured_rows(
+    experiment: config.Experiment, records: Sequence[Mapping]
+) -> list[tables.Row]:
+  """The rows of the degraded input and of the method.
+
+  Samples of one image are averaged first: the standard error is over images.
+
+  Args:
+    experiment: names the method and the metrics.
+    records: of the journal.
+  """
+  names = [m.name for m in experiment.chosen_metrics]
+  rows = []
+  if experiment.method.title != "Degraded input":
+    rows.append(_row("Degraded input", "degraded", records, names))
+  rows.append(_row(experiment.method.title, "metrics", records, names))
+  return rows
+
+
+def _row(
+    method: str, part: str, records: Sequence[Mapping], names: Sequence[str]
+) -> tables.Row:
+  by_image = _by_image(records, part)
+  values = {
+      name: tables.estimate([image[name] for image in by_image])
+      for name in names
+  }
+  return tables.Row(method, values, len(by_image))
+
+
+def _by_image(records: Sequence[Mapping], part: str) -> list[dict[str, float]]:
+  """Means over the samples of each image that has any."""
+  groups: dict[int, list[Mapping]] = {}
+  for record in records:
+    if record.get(part):
+      groups.setdefault(record["index"], []).append(record[part])
+  return [
+      {name: sum(p[name] for p in parts) / len(parts) for name in parts[0]}
+      for parts in groups.values()
+  ]
+
+
+def _summary(
+    experiment: config.Experiment,
+    identity: Mapping[str, Any],
+    records: Sequence[Mapping],
+    num_images: int,
+) -> dict[str, Any]:
+  failures = [
+      {k: r[k] for k in ("index", "sample", "name", "status", "error")}
+      for r in records if r["status"] != "ok"
+  ]
+  statuses = sorted({f["status"] for f in failures})
+  counts = {"images": num_images, "pictures": len(records),
+            "ok": len(records) - len(failures)}
+  counts.update({s: sum(f["status"] == s for f in failures)
+                 for s in statuses})
+  results = {
+      row.method: {
+          name: {"mean": _number(e.mean),
+                 "standard_error": _number(e.standard_error),
+                 "num_images": e.num_images}
+          for name, e in row.values.items()
+      } for row in measured_rows(experiment, records)
+  }
+  return {
+      **identity,
+      "counts": counts,
+      "failures": failures,
+      "inputs_sha256": _inputs_hash(records),
+      "metrics": _signatures(experiment, records),
+      "results": results,
+      "published": config.to_json(experiment.published),
+  }
+
+
+def _signatures(
+    experiment: config.Experiment, records: Sequence[Mapping]
+) -> dict[str, str]:
+  """Each metric's signature with the count of images that went into it."""
+  images = _by_image(records, "metrics")
+  return {
+      m.name: metrics.summarise(
+          m.signature, [image[m.name] for image in images]
+      ).signature_with_count
+      for m in experiment.chosen_metrics
+  }
+
+
+def _number(value: float | None) -> float | str | None:
+  """JSON has no infinity."""
+  if value is None or np.isfinite(value):
+    return value
+  return str(value)
+
+
+def _inputs_hash(records: Sequence[Mapping]) -> str:
+  """One hash over the names and pixels of all images that were read."""
+  digest = hashlib.sha256()
+  for record in records:
+    if record.get("input_sha256") and record["sample"] == 0:
+      digest.update(f"{record['name']} {record['input_sha256']}\n".encode())
+  return digest.hexdigest()
+
+
+def _csv(records: Sequence[Mapping], names: Sequence[str]) -> str:
+  head = ["index", "sample", "name", "status", *names,
+          *(f"degraded_{n}" for n in names), "picture", "input_sha256",
+          "error"]
+  buffer = io.StringIO()
+  writer = csv.writer(buffer, lineterminator="\n")
+  writer.writerow(head)
+  for record in records:
+    scores = [_shown(record.get("metrics", {}).get(n)) for n in names]
+    scores += [_shown(record.get("degraded", {}).get(n)) for n in names]
+    writer.writerow([
+        record["index"], record["sample"], record["name"], record["status"],
+        *scores, record.get("picture", ""), record.get("input_sha256", ""),
+        record["error"],
+    ])
+  return buffer.getvalue()
+
+
+def _shown(value: float | None) -> str:
+  return "" if value is None else f"{value:.6f}"
+
+
+def _table(
+    experiment: config.Experiment,
+    rows: Sequence[tables.Row],
+    summary: Mapping[str, Any],
+) -> str:
+  columns = scoring.columns(experiment.chosen_metrics)
+  notes = ["Mean ± standard error over images."]
+  notes += [f"`{signature}`" for signature in summary["metrics"].values()]
+  counts = summary["counts"]
+  failed = counts["pictures"] - counts["ok"]
+  if failed:
+    kinds = ", ".join(f"{n} {k}" for k, n in counts.items()
+                      if k not in ("images", "pictures", "ok"))
+    notes.append(f"{failed} of {counts['pictures']} pictures failed and are "
+                 f"in no mean: {kinds}; see summary.json.")
+  return tables.format_table(
+      rows, columns, title=experiment.name, notes=notes)
+
+
+def _write_grid(
+    experiment: config.Experiment,
+    folder: store.Store,
+    dataset: data.Dataset,
+    scorer: scoring.Scorer,
+    records: Sequence[Mapping],
+) -> None:
+  shown = list(dict.fromkeys(
+      r["index"] for r in records if r["status"] == "ok"))[:GRID_ROWS]
+  if not shown:
+    return
+  rows, samples = [], min(experiment.samples_per_image, GRID_SAMPLES)
+  for index in shown:
+    name = dataset.names[index]
+    reference = dataset.load(index)
+    inputs = experiment.task.inputs(index, name, reference.shape[:2])
+    row = [pictures.to_uint8(reference),
+           scorer.degraded(reference, inputs, index)]
+    first = index * experiment.samples_per_image
+    for record in records[first:first + samples]:
+      path = record.get("picture")
+      row.append(pictures.Cell(
+          path and pictures.decode(folder.directory / path,
+                                   reference.shape[-1])))
+    rows.append(row)
+  title = experiment.method.title.partition(" (")[0]
+  labels = ["input", "degraded", title]
+  if samples > 1:
+    labels[2:] = [f"sample {s}" for s in range(samples)]
+  pictures.write_grid(
+      folder.directory / "grid.png", rows, column_labels=labels,
+      row_labels=[dataset.names[i] for i in shown])
+
+
+def write_timing(folder: store.Store, session: Mapping[str, Any]) -> None:
+  """Adds this session to timing.json, the only file that holds times."""
+  path = folder.directory / "timing.json"
+  sessions = []
+  if path.is_file():
+    sessions = json.loads(path.read_text(encoding="utf-8"))["sessions"]
+  folder.write(
+      "timing.json", store.dump_json({"sessions": [*sessions, session]}))

@@ -1,0 +1,360 @@
+"""Runs an experiment: images through one compiled function, into a folder.
+
+Items (image n, sample s) are numbered n * S + s and cut into batches at
+multiples of the batch size. Every call has the same shape: a batch that is
+partly done, partly unreadable or the last one is filled up, never cut. So
+one compilation serves the whole run, and a run that goes on after a kill
+puts every image in the same place of the same batch.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+import dataclasses
+import pathlib
+import time
+from typing import Any, NamedTuple, TextIO
+
+import jax
+import numpy as np
+
+from jaxguide import data
+from jaxguide.evaluation import config
+from jaxguide.evaluation import pictures
+from jaxguide.evaluation import producers
+from jaxguide.evaluation import progress
+from jaxguide.evaluation import reports
+from jaxguide.evaluation import scoring
+from jaxguide.evaluation import store
+
+
+class _Run(NamedTuple):
+  """What the loop over batches works with."""
+
+  experiment: config.Experiment
+  dataset: data.Dataset
+  shape: tuple[int, int, int]
+  folder: store.Store
+  producer: producers.Producer
+  scorer: scoring.Scorer
+  progress: progress.Progress
+  total: int
+
+
+def evaluate(
+    experiment: config.Experiment,
+    out: pathlib.Path | str,
+    *,
+    limit: int | None = None,
+    batch_size: int | None = None,
+    seed: int | None = None,
+    devices: int | Sequence[jax.Device] | None = None,
+    backend: str = "pmap",
+    matmul_precision: str | None = None,
+    stream: TextIO | None = None,
+) -> reports.Report:
+  """Makes, scores and writes down the pictures of an experiment.
+
+  The folder gets per_image.csv, summary.json, table.md, grid.png, one PNG
+  per picture under images/, and timing.json, the only file with times in
+  it. Call it again after any interruption: it goes on, and ends with the
+  same bytes. A larger `limit` continues a finished run.
+
+  Args:
+    experiment: what to run.
+    out: a new folder, or that of an earlier run of the same experiment.
+    limit: the first so many images; all when left out.
+    batch_size: replaces the experiment's; changes no picture on CPU.
+    seed: replaces the experiment's.
+    devices: how many local devices, or which; all when left out.
+    backend: "pmap" or "jit"; changes no picture on CPU.
+    matmul_precision: as `jax.default_matmul_precision` takes it.
+    stream: where progress goes; stderr when left out.
+
+  Returns:
+    The report that the files hold.
+
+  Raises:
+    ValueError: for settings that do not fit together.
+    store.StoreError: if the folder holds another run, or the disk is full.
+    FileNotFoundError: if the prior or the images are not there.
+  """
+  experiment = _with(experiment, batch_size=batch_size, seed=seed)
+  prior = experiment.prior.load() if experiment.method.uses_prior else None
+  scorer = _scorer(experiment)
+  say = _Messages(stream)
+  with _precision(matmul_precision):
+    if prior is None:
+      producer = producers.DegradedProducer(scorer)
+    else:
+      _check_size(experiment, prior)
+      producer = producers.SamplerProducer(
+          prior, experiment.task, experiment.method, experiment.seed,
+          devices=_devices(devices), backend=backend,
+          on_compiled=say.compiled,
+      )
+    identity = reports.identity(experiment, prior, matmul_precision)
+    return _run(experiment, identity, producer, scorer, out, limit, say)
+
+
+def score_outputs(
+    experiment: config.Experiment,
+    outputs: pathlib.Path | str,
+    out: pathlib.Path | str,
+    *,
+    method_name: str = "external",
+    limit: int | None = None,
+    stream: TextIO | None = None,
+) -> reports.Report:
+  """Scores pictures that another program made, matched by stem.
+
+  The prior is not needed. The folder gets the same files as from `evaluate`.
+
+  Args:
+    experiment: gives the images, the task and the metrics.
+    outputs: the pictures; `a.jpg` is the result for the image `a.png`.
+    out: a new folder, or that of an earlier scoring of the same.
+    method_name: the row's name.
+    limit: the first so many images; all when left out.
+    stream: where progress goes; stderr when left out.
+
+  Raises:
+    ValueError: if `outputs` holds no pictures.
+    store.StoreError: as `evaluate`.
+  """
+  producer = producers.FilesProducer(outputs, experiment.samples_per_image)
+  identity = reports.identity(
+      experiment, None, None, outputs=str(outputs), method_name=method_name
+  )
+  named = dataclasses.replace(experiment, method=_Named(method_name))
+  return _run(named, identity, producer, _scorer(experiment), out, limit,
+              _Messages(stream))
+
+
+def _run(experiment, identity, producer, scorer, out, limit, say):
+  if limit is not None and limit < 1:
+    raise ValueError(f"limit must be at least 1, got {limit}")
+  start = time.monotonic()
+  shape = (experiment.data.size, experiment.data.size, 3)
+  dataset = experiment.data.open()
+  count = len(dataset) if limit is None else min(limit, len(dataset))
+  _check_names(dataset.names[:count])
+  total = count * experiment.samples_per_image
+  with store.Store(out, identity) as folder:
+    done = {i for i in range(total) if folder.is_done(i)}
+    say.progress = bar = progress.Progress(total, len(done), stream=say.stream)
+    if done:
+      bar.message(f"{out}: {len(done)} of {total} pictures are there already")
+    run = _Run(experiment, dataset, shape, folder, producer, scorer, bar, total)
+    try:
+      _all_batches(run, done)
+    finally:
+      bar.close()
+    report = reports.finish(
+        experiment, folder, dataset, scorer, identity, count)
+    if len(done) < total:
+      reports.write_timing(folder, {
+          "pictures_made": total - len(done),
+          "wall_seconds": time.monotonic() - start,
+          "images_per_second": bar.images_per_second(),
+          "batch_size": experiment.batch_size,
+          **producer.timing(),
+      })
+    return report
+
+
+def _all_batches(run: _Run, done: set[int]) -> None:
+  """Halves the batch when the device has no room, and goes on."""
+  done, batch_size = set(done), run.experiment.batch_size
+  while True:
+    try:
+      for items in _batches(run.total, batch_size):
+        if not done.issuperset(items):
+          _one_batch(run, items, batch_size, done)
+      return
+    except producers.OutOfMemory as error:
+      smallest = run.producer.smallest_batch()
+      if batch_size <= smallest:
+        raise MemoryError(
+            f"the device has no room for a batch of {batch_size}, and a "
+            f"smaller one gains nothing on {run.producer.num_devices} "
+            f"device(s): {error}") from error
+      batch_size = max(batch_size // 2, smallest)
+      run.progress.message(
+          f"device memory exhausted: going on with batches of {batch_size}")
+
+
+def _batches(total: int, batch_size: int) -> Iterator[range]:
+  for first in range(0, total, batch_size):
+    yield range(first, min(first + batch_size, total))
+
+
+def _one_batch(
+    run: _Run, items: range, batch_size: int, done: set[int]
+) -> None:
+  batch = _load(run, items, batch_size)
+  outcomes: list[producers.Outcome] = []
+  if len(batch.failures) < len(items):
+    outcomes = run.producer(batch)
+  records, files = [], {}
+  for place, item in enumerate(items):
+    if item in done:
+      continue
+    failure = batch.failures.get(place)
+    outcome = outcomes[place] if failure is None else failure
+    record, png = _record(run, batch, place, outcome)
+    records.append(record)
+    if png is not None:
+      files[item] = png
+  run.folder.add(records, files)
+  done.update(items)
+  run.progress.advance(len(records))
+
+
+def _record(
+    run: _Run, batch: producers.Batch, place: int, outcome: producers.Outcome
+) -> tuple[dict[str, Any], bytes | None]:
+  """The journal's line for one item, and its PNG."""
+  sample, name = int(batch.samples[place]), batch.names[place]
+  record = {
+      "item": int(batch.items[place]), "index": int(batch.images[place]),
+      "sample": sample, "name": name, "status": "ok", "error": "",
+  }
+  if isinstance(outcome, producers.Failure):
+    return {**record, **outcome._asdict()}, None
+  reference = batch.references[place]
+  inputs = {k: v[place] for k, v in batch.inputs.items()}
+  index = int(batch.images[place])
+  many = run.experiment.samples_per_image > 1
+  stem = producers.picture_name(name, sample, many)
+  record["input_sha256"] = store.sha256(reference.tobytes())
+  record["metrics"] = run.scorer(outcome, reference, inputs, index)
+  if sample == 0:
+    degraded = run.scorer.degraded(reference, inputs, index)
+    record["degraded"] = run.scorer(degraded, reference, inputs, index)
+  record["picture"] = run.folder.relative_picture(stem)
+  return record, pictures.encode_png(outcome)
+
+
+def _load(run: _Run, items: range, batch_size: int) -> producers.Batch:
+  """Loads a batch of fixed shape; what cannot be loaded is left as zeros."""
+  per_image = run.experiment.samples_per_image
+  places = list(items) + [items[-1]] * (batch_size - len(items))
+  images = np.asarray(places, np.int32) // per_image
+  loaded = {n: _load_one(run, n) for n in dict.fromkeys(images.tolist())}
+  failures, references, inputs, names = {}, [], [], []
+  spare = next((v for v in loaded.values() if v.failure is None), None)
+  for place, n in enumerate(images.tolist()):
+    entry = loaded[n]
+    names.append(entry.name)
+    if entry.failure is not None:
+      failures[place] = entry.failure
+      entry = spare or entry
+    references.append(entry.reference)
+    inputs.append(entry.inputs)
+  return producers.Batch(
+      items=items, images=images,
+      samples=np.asarray(places, np.int32) % per_image, names=names,
+      references=np.stack(references), inputs=_stack(inputs),
+      failures={p: f for p, f in failures.items() if p < len(items)},
+  )
+
+
+class _Loaded(NamedTuple):
+  name: str
+  reference: np.ndarray
+  inputs: Mapping[str, np.ndarray]
+  failure: producers.Failure | None
+
+
+def _load_one(run: _Run, index: int) -> _Loaded:
+  name = run.dataset.names[index]
+  empty = np.zeros(run.shape, np.float32)
+  try:
+    reference = run.dataset.load(index)
+  except data.ImageError as error:
+    failure = producers.Failure(error.status, error.reason)
+    return _Loaded(name, empty, {}, failure)
+  try:
+    inputs = run.experiment.task.inputs(index, name, run.shape[:2])
+  except ValueError as error:
+    failure = producers.Failure("no_mask", str(error).partition("\n")[0])
+    return _Loaded(name, empty, {}, failure)
+  return _Loaded(name, reference, inputs, None)
+
+
+def _stack(inputs: Sequence[Mapping]) -> dict[str, np.ndarray]:
+  return {k: np.stack([i[k] for i in inputs]) for k in inputs[0]}
+
+
+def _with(experiment: config.Experiment, **changes: Any) -> config.Experiment:
+  changes = {k: v for k, v in changes.items() if v is not None}
+  return dataclasses.replace(experiment, **changes)
+
+
+def _scorer(experiment: config.Experiment) -> scoring.Scorer:
+  return scoring.Scorer(
+      experiment.task, experiment.chosen_metrics, experiment.seed)
+
+
+def _devices(
+    devices: int | Sequence[jax.Device] | None,
+) -> Sequence[jax.Device] | None:
+  if not isinstance(devices, int):
+    return devices
+  have = jax.local_devices()
+  if not 1 <= devices <= len(have):
+    raise ValueError(f"devices must be in 1..{len(have)}, got {devices}")
+  return have[:devices]
+
+
+def _precision(name: str | None) -> contextlib.AbstractContextManager:
+  if name is None:
+    return contextlib.nullcontext()
+  return jax.default_matmul_precision(name)
+
+
+def _check_size(experiment: config.Experiment, prior: Any) -> None:
+  if prior.image_size != experiment.data.size:
+    raise ValueError(
+        f"prior {prior.name} makes {prior.image_size}x{prior.image_size} "
+        f"images, data.size is {experiment.data.size}"
+    )
+
+
+def _check_names(names: Sequence[str]) -> None:
+  """Two images must not share a picture."""
+  seen: dict[str, str] = {}
+  for name in names:
+    stem = producers.picture_name(name, 0, False)
+    if stem in seen:
+      raise ValueError(
+          f"images {seen[stem]} and {name} would share the picture {stem}.png"
+      )
+    seen[stem] = name
+
+
+@dataclasses.dataclass(frozen=True)
+class _Named:
+  """Stands for a method that ran elsewhere."""
+
+  title: str
+  uses_prior = False
+
+
+class _Messages:
+  """Lines on the progress stream, before and after its bar exists."""
+
+  def __init__(self, stream: TextIO | None):
+    self.stream = stream
+    self.progress: progress.Progress | None = None
+
+  def compiled(self, done: producers.Compilation) -> None:
+    """Says what a compilation took, and starts the clock behind it."""
+    if self.progress is None:
+      return
+    memory = ("" if done.bytes_per_device is None else
+              f", about {done.bytes_per_device / 2**20:.0f} MiB per device")
+    self.progress.message(
+        f"compiled for batches of {done.batch_size} in "
+        f"{done.seconds:.1f} s{memory}")
+    self.progress.restart_clock()

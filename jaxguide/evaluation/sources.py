@@ -1,0 +1,281 @@
+"""Where priors, images and masks come from, as values of a config."""
+
+import dataclasses
+import functools
+import hashlib
+import pathlib
+from typing import Literal, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxguide import data
+from jaxguide import schedules
+from jaxguide.convert import pretrained
+from jaxguide.models import adm_unet
+
+
+class PriorSource(Protocol):
+  """Loads a prior; loading is put off until it is needed."""
+
+  def load(self) -> pretrained.Prior:
+    """The prior.
+
+    Raises:
+      FileNotFoundError: if it is not there, saying where to get it.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvertedPrior:
+  """A checkpoint that was converted by `jaxguide convert`.
+
+  Attributes:
+    path: the folder that `--out` named.
+    checkpoint: the file's usual name, for the message when it is missing.
+    card: its card's name.
+    origin: where people get the file, in words.
+    dtype: of the network's arithmetic.
+    remat: recompute activations in a backward pass, to save memory.
+  """
+
+  path: str
+  checkpoint: str
+  card: str
+  origin: str = ""
+  dtype: Literal["float32", "bfloat16"] = "float32"
+  remat: bool = False
+
+  def load(self) -> pretrained.Prior:
+    """See `PriorSource`."""
+    if not pathlib.Path(self.path).is_dir():
+      origin = f" ({self.origin})" if self.origin else ""
+      raise FileNotFoundError(
+          f"prior: {self.path} does not exist; get {self.checkpoint}{origin} "
+          f"and convert it with: jaxguide convert {self.checkpoint} "
+          f"--card {self.card} --out {self.path}; a copy elsewhere is named "
+          "with --set prior.path=FOLDER"
+      )
+    return pretrained.load_prior(
+        self.path, dtype=jnp.dtype(self.dtype), remat=self.remat)
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddedPrior:
+  """A prior that is part of the package.
+
+  Attributes:
+    name: "noto32".
+  """
+
+  name: str = "noto32"
+
+  def load(self) -> pretrained.Prior:
+    """See `PriorSource`."""
+    return pretrained.load_prior(self.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomPrior:
+  """A tiny ADM UNet with random weights: it tries the way, and no more.
+
+  Attributes:
+    size: height and width, a multiple of 4.
+    seed: of the weights.
+  """
+
+  size: int = 32
+  seed: int = 0
+
+  def load(self) -> pretrained.Prior:
+    """See `PriorSource`."""
+    network = adm_unet.AdmUnet(
+        in_channels=3, out_channels=3, model_channels=32,
+        channel_mult=(1.0, 1.0), num_res_blocks=1, attention_factors=(2,),
+    )
+    x = np.zeros((2, self.size, self.size, 3), np.float32)
+    key = jax.random.key(self.seed)
+    shapes = jax.eval_shape(network.init, key, x, x[:, 0, 0, 0])["params"]
+    params = _random_like(shapes, self.seed)
+    return pretrained.Prior(
+        apply=lambda params, x, time, cond: network.apply(
+            {"params": params}, x, time),
+        params=params, schedule=schedules.linear(1000), prediction="eps",
+        learned_variance=False, image_size=self.size, channels=3,
+        name="random", sha256=_digest(params),
+    )
+
+
+def _random_like(shapes, seed: int):
+  """Small weights everywhere: an initial network would give zero."""
+  rng = np.random.default_rng(seed)
+  return jax.tree.map(
+      lambda s: (0.1 * rng.standard_normal(s.shape)).astype(np.float32),
+      shapes)
+
+
+def _digest(params) -> str:
+  digest = hashlib.sha256()
+  for leaf in jax.tree.leaves(params):
+    digest.update(np.asarray(leaf).tobytes())
+  return digest.hexdigest()
+
+
+class DataSource(Protocol):
+  """Opens a data set; nothing is read before.
+
+  Attributes:
+    size: height and width of its images.
+  """
+
+  size: int
+
+  def open(self) -> data.Dataset:
+    """The data set.
+
+    Raises:
+      FileNotFoundError: if it is not there, saying what was expected.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderImages:
+  """The pictures of a folder, in the order of their names.
+
+  Attributes:
+    path: of the folder.
+    size: height and width that they are brought to.
+    resize: a rule of `data.resizing`; "none" refuses other sizes.
+    recursive: whether to look into folders inside.
+    origin: what is expected there, for the message when it is missing.
+  """
+
+  path: str
+  size: int
+  resize: str = "bicubic_squash"
+  recursive: bool = False
+  origin: str = ""
+
+  def open(self) -> data.Dataset:
+    """See `DataSource`."""
+    try:
+      return data.ImageFolder(
+          self.path, (self.size, self.size), resize=self.resize,
+          recursive=self.recursive)
+    except FileNotFoundError as error:
+      wanted = f" (wanted: {self.origin})" if self.origin else ""
+      raise FileNotFoundError(
+          f"data: {error}{wanted}; another folder is named with "
+          "--set data.path=FOLDER") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class NpzImages:
+  """The images of an npz file.
+
+  Attributes:
+    path: of the file; see `data.open_npz`.
+    size: height and width that they are brought to.
+    resize: a rule of `data.resizing`; "none" refuses other sizes.
+  """
+
+  path: str
+  size: int
+  resize: str = "none"
+
+  def open(self) -> data.Dataset:
+    """See `DataSource`."""
+    return data.open_npz(
+        self.path, shape=(self.size, self.size), resize=self.resize)
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddedImages:
+  """The images that come with the package.
+
+  Attributes:
+    name: of the set.
+    size: 32; it cannot be changed.
+  """
+
+  name: str = "noto32"
+  size: int = 32
+
+  def open(self) -> data.Dataset:
+    """See `DataSource`."""
+    return data.embedded_dataset(self.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Masks:
+  """Masks from a folder where one is named, drawn ones elsewhere.
+
+  Attributes:
+    drawn: a family of `data.masks`, used without a folder.
+    folder: of mask pictures.
+    mask_white: what white means in the folder's pictures.
+    match: which picture belongs to which image; see `data.MaskFolder`.
+    threshold: see `data.MaskFolder`; None keeps grey as soft weights, as the
+      released Steered Diffusion does.
+  """
+
+  drawn: data.MaskSource
+  folder: str | None = None
+  mask_white: Literal["observed", "missing"] = "missing"
+  match: Literal["stem", "cycle"] = "stem"
+  threshold: float | None = None
+
+  def mask(
+      self, index: int, name: str, shape: tuple[int, int]
+  ) -> np.ndarray:
+    """float32 `[H, W, 1]`, 1 = observed; see `data.MaskSource`."""
+    if self.folder is None:
+      return self.drawn.mask(index, name, shape)
+    return self._from_folder.mask(index, name, shape)
+
+  @functools.cached_property
+  def _from_folder(self) -> data.MaskFolder:
+    return data.MaskFolder(
+        self.folder, self.mask_white, match=self.match,
+        threshold=self.threshold)
+
+
+@dataclasses.dataclass(frozen=True)
+class DrawnImages:
+  """Smooth coloured pictures, drawn by formula: for tiny trial runs.
+
+  Attributes:
+    count: how many.
+    size: height and width.
+  """
+
+  count: int = 3
+  size: int = 32
+
+  def open(self) -> data.Dataset:
+    """See `DataSource`."""
+    return _Drawn(self)
+
+
+class _Drawn:
+  """The data set of `DrawnImages`."""
+
+  def __init__(self, source: DrawnImages):
+    self._size = source.size
+    self.names = [f"drawn{i:03d}.png" for i in range(source.count)]
+
+  def __len__(self) -> int:
+    return len(self.names)
+
+  def name(self, index: int) -> str:
+    return self.names[index]
+
+  def load(self, index: int) -> np.ndarray:
+    rng = np.random.default_rng([5, index])
+    v, u = np.mgrid[0:1:1j * self._size, 0:1:1j * self._size]
+    waves = [
+        np.sin(2 * np.pi * (a * u + b * v + c))
+        for a, b, c in rng.uniform([-2, -2, 0], [2, 2, 1], (3, 3))
+    ]
+    return np.stack(waves, -1).astype(np.float32)
