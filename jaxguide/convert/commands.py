@@ -111,9 +111,9 @@ def matching_cards(layout: adm_layout.AdmLayout) -> list[str]:
 
 def convert(
     path: str | os.PathLike[str],
+    card: str | None,
     out: str | os.PathLike[str],
     *,
-    card: str | None = None,
     settings: adm.Settings | None = None,
     select: str = "raw",
     prefix: str | None = None,
@@ -123,9 +123,10 @@ def convert(
 
   Args:
     path: a checkpoint file; or a model directory.
+    card: name of the checkpoint's card; None: it has none, or `path` is a
+      model directory.
     out: the new model directory; or, from a directory, the new safetensors
       file with PyTorch's names and layouts.
-    card: name of the checkpoint's card.
     settings: what a state dict does not tell, where there is no card.
     select: "raw" weights, or "ema" for the average in a Lightning file.
     prefix: in front of the network's names; None: found.
@@ -140,6 +141,9 @@ def convert(
   """
   path, out = pathlib.Path(path), pathlib.Path(out)
   if path.is_dir():
+    if card or settings:
+      raise errors.ConversionError(
+          f"{path}: is a model directory, which needs no card")
     return _convert_back(path, out)
   model_store.check_absent(out)
   found = None if card is None else cards.find(card)

@@ -47,14 +47,14 @@ def _card(monkeypatch):
 def test_there_and_back_again_to_the_bit(tmp_path, card, prefix):
   tensors = small.state_dict(CONFIG)
   file = _file(tmp_path, _prefixed(prefix, tensors))
-  report = commands.convert(file, tmp_path / "model", card="small")
+  report = commands.convert(file, "small", tmp_path / "model")
   assert "CC0" in report and str(tmp_path / "model") in report
   model = convert.load_model(tmp_path / "model")
   assert model.config.module == card.module
   assert model.config.source == {
       "file_name": "net.pt", "sha256": commands.sha256(file),
       "container": "torch_zip", "weights": "raw", "card": "small"}
-  commands.convert(tmp_path / "model", tmp_path / "back.safetensors")
+  commands.convert(tmp_path / "model", None, tmp_path / "back.safetensors")
   back = convert.read_checkpoint(tmp_path / "back.safetensors")
   assert crafted.same(back.tensors, tensors)
   assert json.loads(back.metadata["config"])["licence"] == "CC0"
@@ -72,10 +72,11 @@ def test_average_and_raw_weights_of_a_lightning_file(tmp_path):
   file = _file(tmp_path, tensors, epoch=crafted.literal(3))
   for select, expected in (("raw", raw), ("ema", average)):
     report = commands.convert(
-        file, tmp_path / select, card="small", select=select)
+        file, "small", tmp_path / select, select=select)
     assert "other tensors" in report
-    commands.convert(tmp_path / select, tmp_path / f"{select}.safetensors")
-    back = convert.read_checkpoint(tmp_path / f"{select}.safetensors").tensors
+    out = tmp_path / f"{select}.safetensors"
+    commands.convert(tmp_path / select, None, out)
+    back = convert.read_checkpoint(out).tensors
     assert crafted.same(back, expected)
 
 
@@ -88,7 +89,7 @@ def test_without_a_card_by_inference_and_settings(tmp_path, case):
       num_head_channels=config.module["num_head_channels"],
       superres=config.family == "adm_superres")
   file = _file(tmp_path, small.state_dict(config))
-  commands.convert(file, tmp_path / "model", settings=settings)
+  commands.convert(file, None, tmp_path / "model", settings=settings)
   found = convert.load_model(tmp_path / "model").config
   assert found.family == config.family
   assert found.channels == config.channels
@@ -112,15 +113,22 @@ def _left(folder):
 
 def test_settings_are_demanded_and_cards_suggested(tmp_path, card):
   file = _file(tmp_path, small.state_dict(CONFIG))
-  text = _refused(commands.convert, file, tmp_path / "model")
+  text = _refused(commands.convert, file, None, tmp_path / "model")
   assert str(file) in text
   assert "image_size, qkv_order, schedule, prediction, num_heads or" in text
   assert "of these shapes: small" in text
   assert _left(tmp_path) == ["net.pt"]
   both = _refused(
-      commands.convert, file, tmp_path / "model", card=card.name,
+      commands.convert, file, card.name, tmp_path / "model",
       settings=SETTINGS)
   assert "not both" in both
+
+
+def test_a_model_directory_needs_no_card(tmp_path, card):
+  convert.save_model(tmp_path / "m", small.params(CONFIG), CONFIG)
+  text = _refused(
+      commands.convert, tmp_path / "m", card.name, tmp_path / "out")
+  assert "needs no card" in text and _left(tmp_path) == ["m"]
 
 
 @pytest.mark.usefixtures("card")
@@ -138,7 +146,7 @@ def test_bad_state_dicts_leave_nothing(tmp_path):
       (small.state_dict(small.unet(model_channels=64, num_classes=7)),
        "another shape")):
     file = _file(tmp_path, tensors)
-    text = _refused(commands.convert, file, tmp_path / "model", card="small")
+    text = _refused(commands.convert, file, "small", tmp_path / "model")
     assert message in text and text.startswith(f"{file}: ")
     assert _left(tmp_path) == ["net.pt"]
 
@@ -150,7 +158,7 @@ def test_bad_files_leave_nothing(tmp_path):
       crafted.name("posix", "system"), crafted.literal("touch CANARY")))
   for data in (b"", b"text", whole[:-1], whole[:len(whole) // 2], evil):
     file = crafted.save(tmp_path, data, "net.pt")
-    text = _refused(commands.convert, file, tmp_path / "model", card="small")
+    text = _refused(commands.convert, file, "small", tmp_path / "model")
     assert text.startswith(f"{file}: ")
     assert _refused(commands.inspect, file).startswith(f"{file}: ")
     assert _left(tmp_path) == ["net.pt"]
@@ -160,11 +168,11 @@ def test_bad_files_leave_nothing(tmp_path):
 def test_wrong_card_suggests_the_right_one(tmp_path):
   file = _file(tmp_path, small.state_dict(CONFIG))
   text = _refused(
-      commands.convert, file, tmp_path / "model", card="adm_imagenet64_cond")
+      commands.convert, file, "adm_imagenet64_cond", tmp_path / "model")
   assert "card adm_imagenet64_cond" in text
   assert "of these shapes: small" in text
   assert "there is no card" in _refused(
-      commands.convert, file, tmp_path / "model", card="smal")
+      commands.convert, file, "smal", tmp_path / "model")
 
 
 def test_file_with_another_hash_than_the_cards(tmp_path, monkeypatch, card):
@@ -172,7 +180,7 @@ def test_file_with_another_hash_than_the_cards(tmp_path, monkeypatch, card):
       cards.CARDS, "small", type(card)(**{**vars(card), "sha256": "0" * 64}))
   file = _file(tmp_path, small.state_dict(CONFIG))
   assert "0" * 64 in _refused(
-      commands.convert, file, tmp_path / "model", card="small")
+      commands.convert, file, "small", tmp_path / "model")
 
 
 @pytest.mark.usefixtures("card")
@@ -180,10 +188,10 @@ def test_places_that_cannot_be_written(tmp_path):
   file = _file(tmp_path, small.state_dict(CONFIG))
   (tmp_path / "there").mkdir()
   for out in (tmp_path / "there", tmp_path / "no" / "such", file / "below"):
-    assert str(out) in _refused(commands.convert, file, out, card="small")
+    assert str(out) in _refused(commands.convert, file, "small", out)
   assert _left(tmp_path) == ["net.pt", "there"]
   assert "config.json" in _refused(
-      commands.convert, tmp_path / "there", tmp_path / "a.safetensors")
+      commands.convert, tmp_path / "there", None, tmp_path / "a.safetensors")
 
 
 def test_a_disk_that_fails_while_writing(tmp_path, card):
@@ -200,7 +208,7 @@ def test_a_disk_that_fails_while_writing(tmp_path, card):
       cards.CARDS["small"] = card
       resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
       try:
-        commands.convert({str(file)!r}, {str(tmp_path / "m")!r}, card="small")
+        commands.convert({str(file)!r}, "small", {str(tmp_path / "m")!r})
       except errors.ConversionError as error:
         print("REFUSED", error)
   """)
