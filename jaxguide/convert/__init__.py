@@ -14,5 +14,8 @@ from jaxguide.convert.model_store import load_model
 from jaxguide.convert.model_store import Model
 from jaxguide.convert.model_store import read_config
 from jaxguide.convert.model_store import save_model
+from jaxguide.convert.pretrained import embedded_names
+from jaxguide.convert.pretrained import load_prior
+from jaxguide.convert.pretrained import Prior
 from jaxguide.convert.torch_reader import Checkpoint
 from jaxguide.convert.torch_reader import read_checkpoint

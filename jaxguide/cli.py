@@ -1,0 +1,127 @@
+"""The `jaxguide` command: demo, inspect, convert, evaluate."""
+
+import argparse
+from collections.abc import Sequence
+import sys
+
+import jaxguide
+
+# Fields of `convert.adm.Settings`, named here so that --help needs no import.
+_SETTINGS = {
+    "image_size": int,
+    "num_heads": int,
+    "num_head_channels": int,
+    "num_heads_upsample": int,
+    "qkv_order": str,
+    "schedule": str,
+    "prediction": str,
+    "num_steps": int,
+    "licence": str,
+}
+
+DESCRIPTION = "Guided sampling with pretrained diffusion models, in JAX."
+
+
+def run() -> None:
+  """Entry point of the console script."""
+  sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+  """Runs one command.
+
+  Args:
+    argv: the words after "jaxguide".
+
+  Returns:
+    Exit status: 0, 1 for a failure that has been named on stderr, 2 for a
+    command that cannot be read, 130 when interrupted.
+  """
+  argv = list(argv)
+  if argv[:1] == ["evaluate"]:
+    # Its flags are those of experiments/evaluate.py, read there.
+    from jaxguide.evaluation import command
+    return command.main(["jaxguide evaluate", *argv[1:]])
+  args = _parser().parse_args(argv)
+  try:
+    print(args.run(args))
+  except KeyboardInterrupt:
+    print("interrupted", file=sys.stderr)
+    return 130
+  except (ValueError, OSError) as error:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    return 1
+  return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = argparse.ArgumentParser("jaxguide", description=DESCRIPTION)
+  parser.add_argument(
+      "--version", action="version", version=jaxguide.__version__)
+  commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+  demo = commands.add_parser(
+      "demo", help="steer the embedded prior; writes a table and a picture")
+  demo.add_argument("--out", required=True, help="folder for the results")
+  demo.add_argument(
+      "--images", type=int, default=None, help="held-out images per task")
+  demo.add_argument("--seed", type=int, default=0)
+  demo.set_defaults(run=_demo)
+
+  inspect = commands.add_parser(
+      "inspect", help="say what a checkpoint holds, executing nothing")
+  inspect.add_argument("file", help="checkpoint, or model directory")
+  inspect.add_argument(
+      "--inert", action="append", default=[], metavar="GLOBAL")
+  inspect.set_defaults(run=_inspect)
+
+  convert = commands.add_parser(
+      "convert", help="turn a PyTorch checkpoint into a model directory, or a "
+      "model directory into .safetensors")
+  convert.add_argument("file", help="checkpoint, or model directory")
+  convert.add_argument("--out", required=True, help="must not exist")
+  convert.add_argument(
+      "--card", help="the checkpoint's card (third_party/cards.md)")
+  convert.add_argument(
+      "--weights", choices=("raw", "ema"), default="raw",
+      help="which of the two that a Lightning file may hold")
+  convert.add_argument(
+      "--prefix", help="in front of the network's names; found when left out")
+  convert.add_argument(
+      "--inert", action="append", default=[], metavar="GLOBAL",
+      help="a dotted name in the file to keep as a dead object instead of "
+      "refusing it; never executed; may be repeated")
+  own = convert.add_argument_group(
+      "without a card", "what a state dict does not tell")
+  for name, kind in _SETTINGS.items():
+    own.add_argument(f"--{name}", type=kind)
+  convert.set_defaults(run=_convert)
+
+  commands.add_parser(
+      "evaluate", add_help=False,
+      help="run an experiment over a folder of images (see evaluate --help)")
+  return parser
+
+
+# Imports wait for the command that needs them: --help must not start JAX.
+
+
+def _demo(args: argparse.Namespace) -> str:
+  from jaxguide import demo
+  return demo.run(args.out, num_images=args.images, seed=args.seed)
+
+
+def _inspect(args: argparse.Namespace) -> str:
+  from jaxguide.convert import commands
+  return commands.inspect(args.file, inert=args.inert).rstrip("\n")
+
+
+def _convert(args: argparse.Namespace) -> str:
+  from jaxguide.convert import adm
+  from jaxguide.convert import commands
+  given = {name: getattr(args, name) for name in _SETTINGS}
+  given = {name: value for name, value in given.items() if value is not None}
+  report = commands.convert(
+      args.file, args.card, args.out, select=args.weights, prefix=args.prefix,
+      inert=args.inert, settings=adm.Settings(**given) if given else None)
+  return report.rstrip("\n")

@@ -1,0 +1,166 @@
+"""From a model directory, or the name of an embedded one, to a denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import dataclasses
+import hashlib
+import os
+import pathlib
+from typing import Any
+
+from jaxguide import arrays
+from jaxguide import denoisers
+from jaxguide import schedules
+from jaxguide.convert import errors
+from jaxguide.convert import model_store
+
+EMBEDDED = pathlib.Path(__file__).parent.parent / "embedded"
+
+
+@dataclasses.dataclass(frozen=True)
+class Prior:
+  """A pretrained prior, ready to be sampled.
+
+  Attributes:
+    apply: `(params, x, time, cond) -> out`; cond is the labels of a
+      class-conditional network, else None.
+    params: its parameters, float32 numpy.
+    schedule: the noise levels that it was trained on.
+    prediction: what the network predicts, see `denoisers.from_apply`.
+    learned_variance: whether it predicts a variance too.
+    image_size: height and width, pixels.
+    channels: of an image.
+    name: what it was asked for by.
+    sha256: of its stored parameters and config, 64 hexadecimal digits.
+  """
+
+  apply: Callable[..., Any]
+  params: arrays.PyTree
+  schedule: schedules.Schedule
+  prediction: str
+  learned_variance: bool
+  image_size: int
+  channels: int
+  name: str
+  sha256: str
+
+  @property
+  def image_shape(self) -> tuple[int, int, int]:
+    """(H, W, C) of one image."""
+    return self.image_size, self.image_size, self.channels
+
+  def denoiser(
+      self, params: arrays.PyTree | None = None, cond: Any = None
+  ) -> denoisers.Denoiser:
+    """The denoiser of this prior.
+
+    Args:
+      params: the parameters, as an argument of the jitted function that this
+        is called in; left out, they become constants of the program.
+      cond: labels int `[B]` of a class-conditional network.
+    """
+    return denoisers.from_apply(
+        self.apply,
+        self.params if params is None else params,
+        prediction=self.prediction,
+        cond=cond,
+        learned_variance=self.learned_variance,
+    )
+
+
+def load_prior(
+    path: str | os.PathLike[str], **module_options: Any
+) -> Prior:
+  """Loads a prior.
+
+  Args:
+    path: a directory that `jaxguide convert` or a training run wrote, or the
+      name of an embedded prior ("noto32").
+    **module_options: choices of the network that change no parameter: dtype,
+      remat, conv_impl, attention_impl.
+
+  Raises:
+    ConversionError: there is no such directory, it holds no model, or one
+      that predicts no image.
+  """
+  folder = _find(path)
+  model = model_store.load_model(folder)
+  config = model.config
+  if config.prediction is None or config.schedule is None:
+    raise errors.ConversionError(
+        f"{path}: a {config.family} predicts no image; a prior is needed")
+  module = model_store.build_module(config, **module_options)
+
+  def apply(params, x, time, cond):
+    return module.apply({"params": params}, x, time, cond)
+
+  return Prior(
+      apply=apply,
+      params=model.params,
+      schedule=schedule_of(config.schedule),
+      prediction=config.prediction,
+      learned_variance=config.learned_variance,
+      image_size=config.image_size,
+      channels=config.channels,
+      name=os.fspath(path),
+      sha256=_fingerprint(folder),
+  )
+
+
+def schedule_of(entry: dict[str, Any]) -> schedules.Schedule:
+  """The schedule that `schedule` of a `config.json` describes.
+
+  Args:
+    entry: "kind", "num_steps", further arguments of that kind, and
+      "rescale_timesteps".
+
+  Raises:
+    ConversionError: an argument that the kind does not have.
+  """
+  makers = {
+      "linear": schedules.linear,
+      "cosine": schedules.cosine,
+      "scaled_linear": schedules.scaled_linear,
+      "edm": schedules.edm,
+  }
+  options = dict(entry)
+  make, steps = makers[options.pop("kind")], options.pop("num_steps")
+  rescale = options.pop("rescale_timesteps", False)
+  try:
+    schedule = make(steps, **options)
+  except TypeError as error:
+    raise errors.ConversionError(f"schedule {entry}: {error}") from error
+  if rescale:
+    schedule = schedule._replace(time=schedule.time * (1000 / steps))
+  return schedule
+
+
+def embedded_names() -> list[str]:
+  """Names of the priors that ship with the package."""
+  return sorted(p.parent.name for p in EMBEDDED.glob("*/config.json"))
+
+
+def _find(path: str | os.PathLike[str]) -> pathlib.Path:
+  folder = pathlib.Path(path)
+  if folder.exists():
+    return folder
+  if os.fspath(path) in embedded_names():
+    return EMBEDDED / os.fspath(path)
+  raise errors.ConversionError(
+      f"{path}: no such directory, nor an embedded prior "
+      f"({errors.listed(embedded_names())})")
+
+
+def _fingerprint(folder: pathlib.Path) -> str:
+  """sha256 over the names and contents of a model directory's files."""
+  digest = hashlib.sha256()
+  kept = ("config.json", "params", "params.safetensors")
+  files = [f for name in kept for f in sorted((folder / name).rglob("*"))]
+  files += [folder / name for name in kept]
+  for file in files:
+    if file.is_file():
+      digest.update(str(file.relative_to(folder)).encode() + b"\0")
+      with open(file, "rb") as stream:
+        digest.update(hashlib.file_digest(stream, "sha256").digest())
+  return digest.hexdigest()
