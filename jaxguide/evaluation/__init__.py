@@ -1,0 +1,57 @@
+"""From an experiment to a folder of pictures, scores and tables.
+
+`evaluate` runs a `config.Experiment`; `score_outputs` scores what another
+program made; `write_table`, `write_grid` and `Scorer` are of use alone.
+"""
+
+from jaxguide.evaluation.config import ConfigError
+from jaxguide.evaluation.config import Experiment
+from jaxguide.evaluation.methods import Ddim
+from jaxguide.evaluation.methods import Degraded
+from jaxguide.evaluation.methods import Steered
+from jaxguide.evaluation.methods import steered_paper
+from jaxguide.evaluation.methods import steered_released
+from jaxguide.evaluation.pictures import Cell
+from jaxguide.evaluation.pictures import write_grid
+from jaxguide.evaluation.reports import Report
+from jaxguide.evaluation.runner import evaluate
+from jaxguide.evaluation.runner import score_outputs
+from jaxguide.evaluation.scoring import score
+from jaxguide.evaluation.scoring import Scorer
+from jaxguide.evaluation.store import StoreError
+from jaxguide.evaluation.tables import Estimate
+from jaxguide.evaluation.tables import estimate
+from jaxguide.evaluation.tables import Published
+from jaxguide.evaluation.tables import published
+from jaxguide.evaluation.tables import Row
+from jaxguide.evaluation.tables import write_table
+from jaxguide.evaluation.tasks import Colorization
+from jaxguide.evaluation.tasks import Inpainting
+from jaxguide.evaluation.tasks import SuperResolution
+
+__all__ = [
+    "Cell",
+    "Colorization",
+    "ConfigError",
+    "Ddim",
+    "Degraded",
+    "Estimate",
+    "Experiment",
+    "Inpainting",
+    "Published",
+    "Report",
+    "Row",
+    "Scorer",
+    "Steered",
+    "StoreError",
+    "SuperResolution",
+    "estimate",
+    "evaluate",
+    "published",
+    "score",
+    "score_outputs",
+    "steered_paper",
+    "steered_released",
+    "write_grid",
+    "write_table",
+]

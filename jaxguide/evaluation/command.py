@@ -13,6 +13,7 @@ from typing import TextIO
 
 from absl import flags
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 
 from jaxguide import parallel
 from jaxguide.convert import errors
@@ -141,11 +142,11 @@ def run(values: flags.FlagValues, stream: TextIO) -> reports.Report:
 
 def _check(values: flags.FlagValues, rest: Sequence[str]) -> None:
   if rest:
-    raise flags.UnrecognizedFlagError(
-        "", f"unexpected argument {rest[0]!r}; every option begins with --")
+    raise flags.Error(
+        f"unexpected argument {rest[0]!r}; every option begins with --")
   for name in ("config", "out"):
     if not values[name].value:
-      raise flags.IllegalFlagValueError(f"--{name} is needed; see --help")
+      raise flags.Error(f"--{name} is needed; see --help")
 
 
 def _keep_compiled(directory: str) -> None:
@@ -153,6 +154,8 @@ def _keep_compiled(directory: str) -> None:
   jax.config.update("jax_compilation_cache_dir", path)
   # By default what compiles in under a second is never kept.
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+  # A cache that was looked for before, in vain, is not looked for again.
+  compilation_cache.reset_cache()
 
 
 def _is_plain(error: Exception) -> bool:

@@ -71,22 +71,23 @@ class Experiment:
 
 
 def tiny(experiment: Experiment) -> Experiment:
-  """The experiment on a random network and drawn images: runs in seconds.
+  """The experiment on a random network: it runs anywhere, in seconds.
 
-  Task, metrics and kind of method stay; the network is made up, so nothing
-  but the way through the program is tried.
+  Task, metrics and kind of method stay, and images that come with the
+  package; other images are drawn. The network is made up, so nothing but the
+  way through the program is tried.
 
   Args:
     experiment: of any size.
   """
-  size, method = 32, experiment.method
+  images, method = experiment.data, experiment.method
+  if not isinstance(images, sources.EmbeddedImages):
+    images = sources.DrawnImages(count=3, size=16)
   if hasattr(method, "num_steps"):
     method = dataclasses.replace(method, num_steps=2)
   return dataclasses.replace(
-      experiment, prior=sources.RandomPrior(size),
-      data=sources.DrawnImages(count=3, size=size), method=method,
-      batch_size=2,
-  )
+      experiment, prior=sources.RandomPrior(images.size), data=images,
+      method=method, batch_size=2)
 
 
 class ConfigError(ValueError):

@@ -7,6 +7,7 @@ written down in the same way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+import hashlib
 import pathlib
 import time
 from typing import Any, NamedTuple, Protocol
@@ -271,6 +272,14 @@ class FilesProducer:
   def timing(self) -> dict[str, Any]:
     """Nothing is compiled for it."""
     return {}
+
+  def fingerprint(self) -> dict[str, Any]:
+    """The folder, and a hash over the names and bytes of its pictures."""
+    digest = hashlib.sha256()
+    for stem, path in self._files.items():
+      digest.update(stem.encode() + b"\0")
+      digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return {"folder": str(self._directory), "sha256": digest.hexdigest()}
 
   def _read(self, name: str, shape: Sequence[int]) -> Outcome:
     path = self._files.get(name) or self._files.get(name.rsplit("/", 1)[-1])

@@ -272,7 +272,7 @@ def _write_grid(
     return
   rows, samples = [], min(experiment.samples_per_image, GRID_SAMPLES)
   for index in shown:
-    name = dataset.names[index]
+    name = dataset.name(index)
     reference = dataset.load(index)
     inputs = experiment.task.inputs(index, name, reference.shape[:2])
     row = [pictures.to_uint8(reference),
@@ -290,7 +290,7 @@ def _write_grid(
     labels[2:] = [f"sample {s}" for s in range(samples)]
   pictures.write_grid(
       folder.directory / "grid.png", rows, column_labels=labels,
-      row_labels=[dataset.names[i] for i in shown])
+      row_labels=[dataset.name(i) for i in shown])
 
 
 def write_timing(folder: store.Store, session: Mapping[str, Any]) -> None:

@@ -123,7 +123,8 @@ def score_outputs(
   """
   producer = producers.FilesProducer(outputs, experiment.samples_per_image)
   identity = reports.identity(
-      experiment, None, None, outputs=str(outputs), method_name=method_name
+      experiment, None, None, outputs=producer.fingerprint(),
+      method_name=method_name,
   )
   named = dataclasses.replace(experiment, method=_Named(method_name))
   return _run(named, identity, producer, _scorer(experiment), out, limit,
@@ -137,10 +138,10 @@ def _run(experiment, identity, producer, scorer, out, limit, say):
   shape = (experiment.data.size, experiment.data.size, 3)
   dataset = experiment.data.open()
   count = len(dataset) if limit is None else min(limit, len(dataset))
-  _check_names(dataset.names[:count])
+  _check_names([dataset.name(n) for n in range(count)])
   total = count * experiment.samples_per_image
   with store.Store(out, identity) as folder:
-    done = {i for i in range(total) if folder.is_done(i)}
+    done = {i for i in range(total) if _is_done(folder, dataset, i)}
     say.progress = bar = progress.Progress(total, len(done), stream=say.stream)
     if done:
       bar.message(f"{out}: {len(done)} of {total} pictures are there already")
@@ -160,6 +161,25 @@ def _run(experiment, identity, producer, scorer, out, limit, say):
           **producer.timing(),
       })
     return report
+
+
+def _is_done(
+    folder: store.Store, dataset: data.Dataset, item: int
+) -> bool:
+  """Whether nothing is left to do for an item.
+
+  What could not be loaded is tried again: the file may have been mended.
+  """
+  record = folder.records.get(item)
+  if record is None:
+    return False
+  name = dataset.name(record["index"])
+  if record["name"] != name:
+    raise store.StoreError(
+        f"{folder.directory} is a run over other images: image "
+        f"{record['index']} was {record['name']} and is {name}")
+  final = record["status"] in ("ok", "non_finite")
+  return final and folder.is_done(item)
 
 
 def _all_batches(run: _Run, done: set[int]) -> None:
@@ -267,7 +287,7 @@ class _Loaded(NamedTuple):
 
 
 def _load_one(run: _Run, index: int) -> _Loaded:
-  name = run.dataset.names[index]
+  name = run.dataset.name(index)
   empty = np.zeros(run.shape, np.float32)
   try:
     reference = run.dataset.load(index)

@@ -5,6 +5,7 @@ never depends on which pictures were made together.
 """
 
 from collections.abc import Mapping, Sequence
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,12 @@ from jaxguide.evaluation import pictures
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 
+# One object each: programs are kept by the metrics that they compute.
+_PSNR = metrics.psnr_metric()
+_SSIM = metrics.ssim_metric()
+_CONSISTENCY = metrics.consistency_metric()
+_CONSISTENCY_SEEN = metrics.consistency_metric(region="observed")
+
 
 def default_metrics(task: tasks.Task) -> tuple[metrics.Metric, ...]:
   """PSNR, SSIM, and consistency with what the task observes.
@@ -24,11 +31,7 @@ def default_metrics(task: tasks.Task) -> tuple[metrics.Metric, ...]:
     task: inpainting observes nothing where the mask is 0, and y is 0 there.
   """
   masked = isinstance(task, tasks.Inpainting)
-  region = "observed" if masked else "all"
-  return (
-      metrics.psnr_metric(), metrics.ssim_metric(),
-      metrics.consistency_metric(region=region),
-  )
+  return _PSNR, _SSIM, _CONSISTENCY_SEEN if masked else _CONSISTENCY
 
 
 def columns(chosen: Sequence[metrics.Metric]) -> list[tables.Column]:
@@ -39,7 +42,10 @@ def columns(chosen: Sequence[metrics.Metric]) -> list[tables.Column]:
 
 
 class Scorer:
-  """Scores pictures of one task, one at a time."""
+  """Scores pictures of one task, one at a time.
+
+  Scorers of equal tasks and metrics share their compiled programs.
+  """
 
   def __init__(
       self, task: tasks.Task, chosen: Sequence[metrics.Metric], seed: int
@@ -47,15 +53,13 @@ class Scorer:
     """Compiles nothing yet.
 
     Args:
-      task: what was observed.
+      task: what was observed; hashable.
       chosen: the metrics.
       seed: of the run; noisy observations are drawn with it.
     """
-    self._metrics = chosen
+    self._metrics = tuple(chosen)
     self._task = task
-    self._key = jax.random.key_data(jax.random.key(seed))
-    self._degrade = jax.jit(self._degraded)
-    self._judge = jax.jit(self._scores)
+    self._key = jax.random.key(seed)
 
   def degraded(
       self, reference: np.ndarray, inputs: Mapping, index: int
@@ -68,7 +72,7 @@ class Scorer:
       index: the image's number.
     """
     with jax.default_matmul_precision("highest"):
-      x = self._degrade(self._key, *_single(reference, inputs, index))
+      x = _degraded(self._task, self._key, *_single(reference, inputs, index))
     return pictures.to_uint8(np.asarray(x)[0])
 
   def __call__(
@@ -88,27 +92,72 @@ class Scorer:
     """
     x = pictures.to_float(picture)[None]
     with jax.default_matmul_precision("highest"):
-      values = self._judge(self._key, x, *_single(reference, inputs, index))
+      values = _scores(
+          self._task, self._metrics, self._key, x,
+          *_single(reference, inputs, index))
     return {k: float(np.asarray(v)[0]) for k, v in values.items()}
 
-  def _problem(self, key, reference, inputs, index):
-    keys = noises.image_keys(jax.random.wrap_key_data(key), index)
-    noise = noises.prng_noise(keys)
-    return tasks.observe(self._task, reference, inputs, noise)
 
-  def _degraded(self, key, reference, inputs, index):
-    return self._problem(key, reference, inputs, index).degraded()
+@functools.partial(jax.jit, static_argnums=0)
+def _degraded(task, key, reference, inputs, index):
+  return _problem(task, key, reference, inputs, index).degraded()
 
-  def _scores(self, key, x, reference, inputs, index):
-    problem = self._problem(key, reference, inputs, index)
-    return {
-        m.name: m.function(
-            x, reference, observation=problem.observation,
-            mask=problem.inputs.get("mask"))
-        for m in self._metrics
-    }
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _scores(task, chosen, key, x, reference, inputs, index):
+  problem = _problem(task, key, reference, inputs, index)
+  return {
+      m.name: m.function(
+          x, reference, observation=problem.observation,
+          mask=problem.inputs.get("mask"))
+      for m in chosen
+  }
+
+
+def _problem(task, key, reference, inputs, index):
+  noise = noises.prng_noise(noises.image_keys(key, index))
+  return tasks.observe(task, reference, inputs, noise)
 
 
 def _single(reference, inputs, index):
   batch = {k: jnp.asarray(v)[None] for k, v in inputs.items()}
   return jnp.asarray(reference)[None], batch, jnp.asarray([index], jnp.int32)
+
+
+def score(
+    outputs: np.ndarray,
+    references: np.ndarray,
+    task: tasks.Task,
+    *,
+    chosen: Sequence[metrics.Metric] | None = None,
+    indices: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+  """Scores pictures that are in memory, each by itself.
+
+  Args:
+    outputs: uint8 `[N, H, W, C]`.
+    references: float32 `[N, H, W, C]` in [-1, 1].
+    task: what was observed.
+    chosen: the metrics; the task's default ones when left out.
+    indices: numbers of the images; 0 to N - 1 when left out.
+    names: of the images, for masks that are found by name.
+    seed: of noisy observations.
+
+  Returns:
+    float64 `[N]` by metric.
+
+  Raises:
+    ValueError: if lengths or shapes differ.
+  """
+  count, shape = len(outputs), references.shape[1:3]
+  indices = range(count) if indices is None else indices
+  names = [""] * count if names is None else names
+  scorer = Scorer(task, chosen or default_metrics(task), seed)
+  rows = [
+      scorer(x, reference, task.inputs(int(n), name, shape), int(n))
+      for x, reference, n, name in zip(
+          outputs, references, indices, names, strict=True)
+  ]
+  return {name: np.asarray([row[name] for row in rows]) for name in rows[0]}

@@ -81,7 +81,7 @@ class RandomPrior:
   """A tiny ADM UNet with random weights: it tries the way, and no more.
 
   Attributes:
-    size: height and width, a multiple of 4.
+    size: height and width.
     seed: of the weights.
   """
 
@@ -91,8 +91,8 @@ class RandomPrior:
   def load(self) -> pretrained.Prior:
     """See `PriorSource`."""
     network = adm_unet.AdmUnet(
-        in_channels=3, out_channels=3, model_channels=32,
-        channel_mult=(1.0, 1.0), num_res_blocks=1, attention_factors=(2,),
+        in_channels=3, out_channels=3, model_channels=32, channel_mult=(1.0,),
+        num_res_blocks=1, attention_factors=(),
     )
     x = np.zeros((2, self.size, self.size, 3), np.float32)
     key = jax.random.key(self.seed)

@@ -183,7 +183,12 @@ class Store:
     """Checks what the folder holds, or writes down what it will hold."""
     path = self.directory / RUN_FILE
     if path.is_file():
-      found = json.loads(path.read_text(encoding="utf-8"))
+      try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+      except ValueError:
+        raise StoreError(
+            f"{path} is damaged: delete {self.directory} and start again"
+        ) from None
       changes = list(differences(found, identity))
       if changes:
         raise StoreError(

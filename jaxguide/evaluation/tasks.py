@@ -1,9 +1,9 @@
 """Tasks: what is observed of an image, and how that is shown.
 
-A task is a frozen dataclass. It makes an operator from the inputs of a batch
-(the masks, say), the observation of reference images, the degraded picture
-that tables call the baseline, and the constraint that Steered Diffusion
-steers by.
+A task is a frozen, hashable dataclass. It makes an operator from the inputs
+of a batch (the masks, say), the observation of reference images, the degraded
+picture that tables call the baseline, and the constraint that Steered
+Diffusion steers by.
 """
 
 from collections.abc import Mapping

@@ -180,4 +180,10 @@ def test_tiny_keeps_task_and_kind_of_method():
   assert small.task == whole.task
   assert type(small.method) is type(whole.method)
   assert small.method.num_steps == 2 and small.method.num_inner == 2
-  assert small.prior == sources.RandomPrior(32)
+  assert small.prior == sources.RandomPrior(16) and small.data.size == 16
+
+
+def test_tiny_keeps_images_that_are_always_there():
+  whole = support.experiment(data=sources.EmbeddedImages())
+  small = config.tiny(whole)
+  assert small.data == whole.data and small.prior.size == 32

@@ -46,6 +46,11 @@ def _rounded(x):
   return pictures.to_float(pictures.to_uint8(x)).astype(np.float64)
 
 
+def _drawn(count):
+  dataset = sources.DrawnImages(count, 16).open()
+  return [pictures.to_uint8(dataset.load(n)) for n in range(count)]
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
   """An uninterrupted run, and what it said."""
@@ -253,6 +258,33 @@ class TestRefusals:
     assert "P (published)" in (whole[0] / "table.md").read_text()
     _run(support.experiment(), whole[0])
 
+  def test_a_folder_with_other_images_in_it(self, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    png = pictures.encode_png(np.zeros((16, 16, 3), np.uint8))
+    for name in "bcd":
+      (photos / f"{name}.png").write_bytes(png)
+    experiment = support.experiment(
+        data=sources.FolderImages(str(photos), 16), method=methods.Degraded())
+    _run(experiment, tmp_path / "run", limit=2)
+    (photos / "a.png").write_bytes(png)
+    with pytest.raises(store.StoreError, match="image 0 was b.png and is a"):
+      _run(experiment, tmp_path / "run")
+
+  def test_changed_pictures_of_another_program(self, tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for value in (0, 9):
+      (theirs / "drawn000.png").write_bytes(
+          pictures.encode_png(np.full((16, 16, 3), value, np.uint8)))
+      if value:
+        with pytest.raises(store.StoreError, match="outputs.sha256"):
+          runner.score_outputs(support.experiment(), theirs, tmp_path / "out",
+                               limit=1, stream=io.StringIO())
+      else:
+        runner.score_outputs(support.experiment(), theirs, tmp_path / "out",
+                             limit=1, stream=io.StringIO())
+
   def test_a_prior_of_another_size(self, tmp_path):
     experiment = support.experiment(prior=support.GaussianPrior(size=32))
     with pytest.raises(ValueError, match="32x32 .*data.size is 16"):
@@ -341,6 +373,23 @@ class TestFailuresStaySmall:
     row = _rows(tmp_path)[1]
     assert row["status"] == "unreadable" and row["psnr"] == ""
 
+  def test_a_mended_image_is_tried_again(self, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for n, image in enumerate(_drawn(3)):
+      (photos / f"{n}.png").write_bytes(pictures.encode_png(image))
+    experiment = support.experiment(
+        data=sources.FolderImages(str(photos), 16, resize="none"))
+    _run(experiment, tmp_path / "whole")
+    good = (photos / "1.png").read_bytes()
+    (photos / "1.png").write_bytes(good[:50])
+    report, _ = _run(experiment, tmp_path / "run")
+    assert report.summary["counts"]["unreadable"] == 1
+    (photos / "1.png").write_bytes(good)
+    _, said = _run(experiment, tmp_path / "run")
+    assert "2 of 3 pictures are there already" in said
+    assert support.files(tmp_path / "run") == support.files(tmp_path / "whole")
+
   def test_a_whole_batch_of_unreadable_images(self, tmp_path):
     experiment = support.experiment(data=_Spoilt(), batch_size=1)
     report, _ = _run(experiment, tmp_path, limit=2)
@@ -366,25 +415,19 @@ class TestFailuresStaySmall:
     assert np.isfinite(report.rows[1].values["psnr"].mean)
 
   def test_a_folder_of_real_files(self, tmp_path):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    drawn = sources.DrawnImages(5, 16).open()
-    for n in range(5):
-      png = pictures.encode_png(pictures.to_uint8(drawn.load(n)))
-      (folder / f"{n}.png").write_bytes(png[:len(png) // 2] if n == 1 else png)
-    (folder / "2.png").write_bytes(
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for n, image in enumerate(_drawn(5)):
+      png = pictures.encode_png(image)
+      (photos / f"{n}.png").write_bytes(png[:len(png) // 2] if n == 1 else png)
+    (photos / "2.png").write_bytes(
         pictures.encode_png(np.zeros((16, 20, 3), np.uint8)))
-    (folder / "3.png").write_text("not a picture at all")
-    source = sources.FolderImages(str(folder), 16, resize="none")
+    (photos / "3.png").write_text("not a picture at all")
+    source = sources.FolderImages(str(photos), 16, resize="none")
     report, _ = _run(support.experiment(data=source), tmp_path / "run")
     assert [r["status"] for r in report.records] == [
         "ok", "unreadable", "wrong_size", "unreadable", "ok"]
     assert "16x20" in report.records[2]["error"]
-    # The neighbours are what they are without the spoilt files.
-    (folder / "1.png").unlink()
-    good = data.ImageFolder(folder, (16, 16), resize="none")
-    np.testing.assert_array_equal(
-        good.load(0), pictures.to_float(pictures.to_uint8(drawn.load(0))))
 
   def test_a_mask_that_is_missing(self, tmp_path):
 

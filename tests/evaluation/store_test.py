@@ -162,6 +162,11 @@ class TestIdentity:
       pass
     assert json.loads((tmp_path / "run.json").read_text()) == IDENTITY
 
+  def test_a_damaged_run_file_is_named(self, tmp_path):
+    (tmp_path / "run.json").write_text('{"experiment": {')
+    with pytest.raises(store.StoreError, match="run.json is damaged"):
+      store.Store(tmp_path, IDENTITY)
+
   def test_a_refused_folder_is_free_again(self, tmp_path):
     with store.Store(tmp_path, IDENTITY):
       pass

@@ -1,0 +1,3 @@
+"""Configs that run the same program compile it once."""
+
+from tests.evaluation.conftest import compiled_programs  # noqa: F401

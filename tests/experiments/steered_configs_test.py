@@ -1,0 +1,112 @@
+"""Every Steered Diffusion config: it runs, and holds the published numbers."""
+
+import io
+import pathlib
+import re
+
+import pytest
+
+from jaxguide.convert import cards
+from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import runner
+from jaxguide.evaluation import tasks
+
+ROOT = pathlib.Path(__file__).parents[2]
+FOLDER = ROOT / "experiments" / "steered" / "configs"
+CONFIGS = sorted(FOLDER.glob("*.py"))
+PAPER = [path for path in CONFIGS if path.stem.startswith("ffhq_")]
+LARGE = [path for path in CONFIGS if not path.stem.startswith("noto32_")]
+
+
+def _name(path):
+  return path.stem
+
+
+def test_every_row_has_a_config():
+  names = {path.stem for path in CONFIGS}
+  assert names == {
+      "ffhq_sr_x8", "ffhq_colorization", "ffhq_inpaint_thin",
+      "ffhq_inpaint_medium", "ffhq_inpaint_thick", "imagenet_sr_x4",
+      "imagenet_colorization", "imagenet_inpaint", "noto32_inpaint_box",
+      "noto32_inpaint_free_form", "noto32_colorization", "noto32_sr_x4"}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=_name)
+def test_docstring_holds_the_command_that_runs_it(path):
+  text = path.read_text()
+  assert f"--config experiments/steered/configs/{path.name}" in text
+  assert f"--out results/{path.stem}" in text
+  assert config.load(path).name == path.stem
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=_name)
+def test_settings_are_the_paper_s(path):
+  experiment = config.load(path)
+  steps = 50 if path.stem.startswith("noto32") else 100
+  wanted = 1 if isinstance(experiment.task, tasks.SuperResolution) else 3
+  assert experiment.method == methods.Steered(
+      num_steps=steps, num_inner=wanted, variant="paper")
+  if path in PAPER and isinstance(experiment.task, tasks.SuperResolution):
+    assert experiment.task.factor == 8
+
+
+@pytest.mark.parametrize("path", PAPER, ids=_name)
+def test_docstring_and_data_agree_on_the_published_numbers(path):
+  experiment = config.load(path)
+  text = path.read_text()
+  assert experiment.published[-1].method == "Steered Diffusion"
+  for row in experiment.published:
+    (line,) = re.findall(rf"^  {re.escape(row.method)}  .*$", text, re.M)
+    numbers = [float(n) for n in re.findall(r"[\d.]+", line)]
+    assert numbers == list(row.values.values())
+    table = row.source.split(", ")[-1]
+    assert f"{table} of Steered Diffusion" in text
+    inpainting = isinstance(experiment.task, tasks.Inpainting)
+    assert row.num_images == (None if inpainting else 300)
+
+
+@pytest.mark.parametrize("path", LARGE, ids=_name)
+def test_a_missing_prior_says_how_to_get_it(path, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  experiment = config.load(path)
+  prior = experiment.prior
+  with pytest.raises(FileNotFoundError) as caught:
+    runner.evaluate(experiment, tmp_path / "run", stream=io.StringIO())
+  text = str(caught.value)
+  assert (f"jaxguide convert {prior.checkpoint} --card {prior.card} "
+          f"--out {prior.path}") in text
+  assert prior.checkpoint in text and "\n" not in text
+  assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("path", LARGE, ids=_name)
+def test_cards_exist_and_fit_the_images(path):
+  experiment = config.load(path)
+  card = cards.CARDS[experiment.prior.card]
+  assert experiment.prior.checkpoint in card.file_names
+  assert card.image_size == experiment.data.size
+
+
+@pytest.mark.parametrize("path", LARGE, ids=_name)
+def test_missing_images_say_what_is_wanted(path, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  experiment = config.load(path)
+  with pytest.raises(FileNotFoundError) as caught:
+    experiment.data.open()
+  assert experiment.data.origin in str(caught.value)
+  assert "--set data.path=" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=_name)
+def test_runs_in_its_tiny_version(path, tmp_path):
+  experiment = config.load(path, smoke=True)
+  whole = config.load(path)
+  assert type(experiment.task) is type(whole.task)
+  assert experiment.method.num_steps == 2
+  report = runner.evaluate(
+      experiment, tmp_path, devices=1, limit=2, stream=io.StringIO())
+  assert report.summary["counts"] == {"images": 2, "pictures": 2, "ok": 2}
+  table = (tmp_path / "table.md").read_text()
+  for row in whole.published:
+    assert f"{row.method} (published)" in table
