@@ -1,0 +1,45 @@
+"""Metrics against recorded values of released code (EGSDE's scorer)."""
+
+import os
+import pathlib
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxguide import metrics
+
+FOLDER = os.environ.get("JAXGUIDE_RECORDED", "")
+KEYS = {"a", "b", "ssim", "psnr", "mse", "l2"}
+
+
+def recordings():
+  found = []
+  for path in sorted(pathlib.Path(FOLDER).rglob("*.npz")) if FOLDER else []:
+    with np.load(path) as arrays:
+      if KEYS <= set(arrays.files):
+        found.append(pytest.param(path, id=path.stem))
+  return found or [
+      pytest.param(None, marks=pytest.mark.skip("no recording"))
+  ]
+
+
+@pytest.mark.parametrize("path", recordings())
+def test_equals_the_recorded_values(path):
+  data = np.load(path)
+  a, b = (
+      jnp.asarray(np.moveaxis(2.0 * data[key] - 1.0, 1, -1), jnp.float32)
+      for key in "ab"
+  )
+  unit = dict(value_range=(0.0, 1.0))
+  got = {
+      "ssim": metrics.ssim(a, b),
+      "psnr": metrics.psnr(a, b, epsilon=1e-10, **unit),
+      "mse": metrics.mse(a, b, **unit),
+      "l2": metrics.l2(a, b, **unit),
+  }
+  for key, value in got.items():
+    wanted = np.asarray(data[key])
+    # A single number stands for the mean over images.
+    value = np.asarray(value).mean() if wanted.ndim == 0 else value
+    np.testing.assert_allclose(value, wanted, rtol=2e-5, err_msg=key)
