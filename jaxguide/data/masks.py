@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from jaxguide import arrays
-from jaxguide.data import strokes
+from jaxguide.data import drawing
 
 Shape = tuple[int, int]
 Range = tuple[float, float]
@@ -88,9 +88,9 @@ class Box:
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
     """See `MaskSource`."""
-    rng = _rng(self.seed, index)
+    rng = drawing.image_generator(self.seed, index)
     missing = np.zeros(shape, bool)
-    missing[_draw_box(rng, shape, self.side, self.margin)] = True
+    missing[drawing.box(rng, shape, self.side, self.margin)] = True
     return _finish(missing)
 
 
@@ -112,7 +112,7 @@ class Expand:
     sizes = [max(1, round(self.keep * n)) for n in shape]
     starts = [(n - size) // 2 for n, size in zip(shape, sizes, strict=True)]
     missing = np.ones(shape, bool)
-    missing[_window(starts, sizes)] = False
+    missing[drawing.window(starts, sizes)] = False
     return _finish(missing)
 
 
@@ -136,7 +136,8 @@ class Half:
     """See `MaskSource`."""
     side = self.missing
     if side == "random":
-      side = SIDES[_integer(_rng(self.seed, index), 0, 3)]
+      rng = drawing.image_generator(self.seed, index)
+      side = SIDES[drawing.integer(rng, 0, 3)]
     height, width = shape
     missing = np.zeros(shape, bool)
     if side in ("left", "right"):
@@ -163,7 +164,7 @@ class RotatedWindow:
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
     """See `MaskSource`."""
-    degrees = _integer(_rng(self.seed, index), 0, 359)
+    degrees = drawing.integer(drawing.image_generator(self.seed, index), 0, 359)
     angle = np.deg2rad(degrees)
     down, right = np.indices(shape) - (
         (np.array(shape) - 1) / 2
@@ -190,9 +191,9 @@ class RandomPixels:
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
     """See `MaskSource`."""
-    rng = _rng(self.seed, index)
+    rng = drawing.image_generator(self.seed, index)
     count = shape[0] * shape[1]
-    share = _uniform(rng, self.missing)
+    share = drawing.uniform(rng, self.missing)
     order = np.argsort(rng.random(count), kind="stable")
     missing = np.zeros(count, bool)
     missing[order[: round(share * count)]] = True
@@ -228,22 +229,22 @@ class FreeForm:
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
     """See `MaskSource`."""
-    rng = _rng(self.seed, index)
-    target = _uniform(rng, self.missing)
+    rng = drawing.image_generator(self.seed, index)
+    target = drawing.uniform(rng, self.missing)
     missing = np.zeros(shape, bool)
     scale = float(min(shape))
     for _ in range(_MAX_TRIES):
       if missing.mean() >= target:
         return _finish(missing)
-      width = scale * _uniform(rng, self.width)
-      points = strokes.wander(
+      width = scale * drawing.uniform(rng, self.width)
+      points = drawing.wander(
           rng,
           shape,
-          pieces=_integer(rng, *self.pieces),
+          pieces=drawing.integer(rng, *self.pieces),
           length=[scale * side for side in self.length],
           turn=(0.2 * np.pi, 0.6 * np.pi),
       )
-      more = missing | strokes.polyline(shape, points, width)
+      more = missing | drawing.polyline(shape, points, width)
       if more.mean() <= self.missing[1]:
         missing = more
       else:
@@ -303,7 +304,7 @@ class LargeMask:
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
     """See `MaskSource`."""
-    rng = _rng(self.seed, index)
+    rng = drawing.image_generator(self.seed, index)
     low, high = self.missing
     for _ in range(_MAX_TRIES):
       boxed = rng.random() < self.box_probability
@@ -314,22 +315,22 @@ class LargeMask:
 
   def _boxes(self, rng: np.random.Generator, shape: Shape) -> np.ndarray:
     missing = np.zeros(shape, bool)
-    for _ in range(_integer(rng, *self.boxes)):
-      missing[_draw_box(rng, shape, self.box_side, self.box_margin)] = True
+    for _ in range(drawing.integer(rng, *self.boxes)):
+      missing[drawing.box(rng, shape, self.box_side, self.box_margin)] = True
     return missing
 
   def _strokes(self, rng: np.random.Generator, shape: Shape) -> np.ndarray:
     missing = np.zeros(shape, bool)
     scale = min(shape)
-    for number in range(_integer(rng, *self.strokes)):
+    for number in range(drawing.integer(rng, *self.strokes)):
       point = rng.random(2) * shape
-      for _ in range(_integer(rng, *self.pieces)):
+      for _ in range(drawing.integer(rng, *self.pieces)):
         angle = self.max_angle * rng.random() * (-1) ** number
-        reach = scale * _uniform(rng, self.length)
+        reach = scale * drawing.uniform(rng, self.length)
         step = reach * np.array([np.sin(angle), np.cos(angle)])
         following = np.clip(point + step, 0, np.array(shape) - 1)
-        width = scale * _uniform(rng, self.width)
-        missing |= strokes.polyline(shape, [point, following], width)
+        width = scale * drawing.uniform(rng, self.width)
+        missing |= drawing.polyline(shape, [point, following], width)
         point = following
     return missing
 
@@ -376,42 +377,6 @@ def thick(seed: int = 0) -> LargeMask:
       box_probability=0.3 / 1.3,
       box_margin=10 / 256,
   )
-
-
-def _rng(seed: int, index: int) -> np.random.Generator:
-  """The generator of one image's mask."""
-  if seed < 0 or index < 0:
-    raise ValueError(f"seed and index must be >= 0, got {seed}, {index}")
-  return np.random.Generator(np.random.PCG64([seed, index]))
-
-
-def _uniform(rng: np.random.Generator, span: Sequence[float]) -> float:
-  return span[0] + (span[1] - span[0]) * rng.random()
-
-
-def _integer(rng: np.random.Generator, low: int, high: int) -> int:
-  """Uniform in low..high, both included."""
-  return low + int((high - low + 1) * rng.random())
-
-
-def _draw_box(
-    rng: np.random.Generator, shape: Shape, side: Range, margin: float
-) -> tuple[slice, slice]:
-  scale = min(shape)
-  sizes = [max(1, round(scale * _uniform(rng, side))) for _ in shape]
-  starts = []
-  for n, size in zip(shape, sizes, strict=True):
-    free = n - size
-    edge = min(round(scale * margin), free // 2)
-    starts.append(_integer(rng, edge, free - edge))
-  return _window(starts, sizes)
-
-
-def _window(starts: Sequence[int], sizes: Sequence[int]) -> tuple[slice, slice]:
-  rows, cols = (
-      slice(a, a + n) for a, n in zip(starts, sizes, strict=True)
-  )
-  return rows, cols
 
 
 def _finish(missing: np.ndarray) -> np.ndarray:

@@ -85,7 +85,9 @@ def psnr_metric(
   if peak is None:
     peak = value_range[1] - value_range[0]
 
-  def score(x, reference, weight):
+  def score(
+      x: arrays.Images, reference: arrays.Images, weight: arrays.Images | None
+  ) -> arrays.PerImage:
     return pixelwise.psnr(
         x, reference, value_range=value_range, peak=peak, epsilon=epsilon,
         weight=weight,
@@ -109,7 +111,9 @@ def mse_metric(
     value_range: the scale of the result.
   """
 
-  def score(x, reference, weight):
+  def score(
+      x: arrays.Images, reference: arrays.Images, weight: arrays.Images | None
+  ) -> arrays.PerImage:
     return pixelwise.mse(
         x, reference, value_range=value_range, weight=weight
     )
@@ -132,7 +136,9 @@ def l1_metric(
     value_range: the scale of the result.
   """
 
-  def score(x, reference, weight):
+  def score(
+      x: arrays.Images, reference: arrays.Images, weight: arrays.Images | None
+  ) -> arrays.PerImage:
     return pixelwise.l1(x, reference, value_range=value_range, weight=weight)
 
   details = {"range": value_range}
@@ -151,7 +157,9 @@ def l2_metric(
     value_range: the scale of the result.
   """
 
-  def score(x, reference, weight):
+  def score(
+      x: arrays.Images, reference: arrays.Images, weight: arrays.Images | None
+  ) -> arrays.PerImage:
     del weight
     return pixelwise.l2(x, reference, value_range=value_range)
 
@@ -171,7 +179,9 @@ def ssim_metric(
     options: of SSIM.
   """
 
-  def score(x, reference, weight):
+  def score(
+      x: arrays.Images, reference: arrays.Images, weight: arrays.Images | None
+  ) -> arrays.PerImage:
     del weight
     return structural.ssim(x, reference, options)
 
@@ -202,7 +212,13 @@ def consistency_metric(
   arrays.check_choice("region", region, REGIONS[:2])
   name = "consistency_psnr" if decibel else "consistency"
 
-  def function(x, reference=None, *, observation=None, mask=None):
+  def function(
+      x: arrays.Images,
+      reference: arrays.Images | None = None,
+      *,
+      observation: operators.Observation | None = None,
+      mask: arrays.Images | None = None,
+  ) -> arrays.PerImage:
     del reference
     if observation is None:
       raise ValueError(f"{name} needs an observation")
@@ -264,7 +280,13 @@ def _pixel_metric(
   arrays.check_choice("region", region, REGIONS)
   shown = name if region == "all" else f"{name}_{region}"
 
-  def function(x, reference=None, *, observation=None, mask=None):
+  def function(
+      x: arrays.Images,
+      reference: arrays.Images | None = None,
+      *,
+      observation: operators.Observation | None = None,
+      mask: arrays.Images | None = None,
+  ) -> arrays.PerImage:
     del observation
     if reference is None:
       raise ValueError(f"{shown} needs a reference")

@@ -108,7 +108,7 @@ def least_squares(
   # overflow: an image that has come this far stays where it is.
   floor = start * (10 * jnp.finfo(start.dtype).eps) ** 2
 
-  def iterate(state, _):
+  def iterate(state: arrays.PyTree, _: None) -> tuple[arrays.PyTree, None]:
     x, residual, direction, gamma = state
     moving = gamma > floor
     image = apply(direction)

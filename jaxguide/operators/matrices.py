@@ -40,7 +40,9 @@ def separable(
   rows = _AxisSvd("vertical", vertical, cutoff)
   cols = _AxisSvd("horizontal", horizontal, cutoff)
 
-  def through(name, x, left, right):
+  def through(
+      name: str, x: arrays.Images, left: np.ndarray, right: np.ndarray
+  ) -> arrays.Images:
     arrays.check_shape(name, x, (None, left.shape[1], right.shape[1], None))
     return apply_matrices(x, left, right)
 

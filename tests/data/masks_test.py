@@ -7,8 +7,8 @@ from PIL import Image
 import pytest
 import scipy.ndimage
 
+from jaxguide.data import drawing
 from jaxguide.data import masks
-from jaxguide.data import strokes
 
 SOURCES = {
     "box": masks.Box(),
@@ -174,13 +174,13 @@ def test_random_pixels_count_is_spread_over_the_range():
 
 def test_polyline_equals_distances_by_hand():
   points = [np.array([2.0, 1.0]), np.array([2.0, 6.0])]
-  drawn = strokes.polyline((5, 9), points, 2.0)
+  drawn = drawing.polyline((5, 9), points, 2.0)
   wanted = np.zeros((5, 9), bool)
   wanted[1:4, 1:7] = True
   wanted[2, [0, 7]] = True
   np.testing.assert_array_equal(drawn, wanted)
   outside = [np.array([-9.0, -9.0]), np.array([-7.0, -9.0])]
-  assert not strokes.polyline((5, 9), outside, 2.0).any()
+  assert not drawing.polyline((5, 9), outside, 2.0).any()
 
 
 @pytest.mark.parametrize(

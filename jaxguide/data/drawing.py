@@ -1,4 +1,4 @@
-"""Strokes drawn on a pixel grid by distance."""
+"""Random draws of one image, and shapes drawn on its pixel grid."""
 
 from collections.abc import Sequence
 
@@ -69,9 +69,8 @@ def wander(
   points = [rng.random(2) * limit]
   direction = 2 * np.pi * rng.random()
   for number in range(pieces):
-    change = turn[0] + (turn[1] - turn[0]) * rng.random()
-    direction += change * (-1) ** number
-    reach = length[0] + (length[1] - length[0]) * rng.random()
+    direction += uniform(rng, turn) * (-1) ** number
+    reach = uniform(rng, length)
     step = reach * np.array([np.sin(direction), np.cos(direction)])
     points.append(_bounce(points[-1] + step, limit))
   return points
@@ -81,3 +80,63 @@ def _bounce(point: np.ndarray, limit: np.ndarray) -> np.ndarray:
   """Mirrors a point into [0, limit]: clipped paths would line the border."""
   span = np.maximum(limit, 1e-9)
   return span - np.abs(point % (2 * span) - span)
+
+
+def image_generator(seed: int, index: int) -> np.random.Generator:
+  """The generator of one image's mask.
+
+  Args:
+    seed: of the family, >= 0.
+    index: of the image, >= 0.
+
+  Raises:
+    ValueError: if either is negative.
+  """
+  if seed < 0 or index < 0:
+    raise ValueError(f"seed and index must be >= 0, got {seed}, {index}")
+  return np.random.Generator(np.random.PCG64([seed, index]))
+
+
+def uniform(rng: np.random.Generator, span: Sequence[float]) -> float:
+  """Uniform between the two ends of `span`."""
+  return span[0] + (span[1] - span[0]) * rng.random()
+
+
+def integer(rng: np.random.Generator, low: int, high: int) -> int:
+  """Uniform in low..high, both included."""
+  return low + int((high - low + 1) * rng.random())
+
+
+def box(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    side: Sequence[float],
+    margin: float,
+) -> tuple[slice, slice]:
+  """A rectangle somewhere in the image, as slices.
+
+  Args:
+    rng: of the image.
+    shape: (H, W).
+    side: range of height and of width, as fractions of the shorter side.
+    margin: least distance to the border where the box leaves room for it, a
+      fraction of the shorter side.
+  """
+  scale = min(shape)
+  sizes = [max(1, round(scale * uniform(rng, side))) for _ in shape]
+  starts = []
+  for n, size in zip(shape, sizes, strict=True):
+    free = n - size
+    edge = min(round(scale * margin), free // 2)
+    starts.append(integer(rng, edge, free - edge))
+  return window(starts, sizes)
+
+
+def window(
+    starts: Sequence[int], sizes: Sequence[int]
+) -> tuple[slice, slice]:
+  """The slices of a rectangle from its first row and column and its size."""
+  rows, cols = (
+      slice(a, a + n) for a, n in zip(starts, sizes, strict=True)
+  )
+  return rows, cols
