@@ -18,6 +18,7 @@ from jaxguide.convert import adm_layout
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
+from jaxguide.models import adm_classifier
 from jaxguide.models import adm_unet
 
 # The attention pool of the classifier: [C, T + 1] -> [T + 1, C].
@@ -73,6 +74,7 @@ def _superres_inputs(
 
 UNET = rules.Family(adm_unet.AdmUnet, RULES, _unet_inputs)
 SUPERRES = rules.Family(adm_unet.AdmSuperResUnet, RULES, _superres_inputs)
+CLASSIFIER = rules.Family(adm_classifier.AdmClassifier, RULES, _inputs)
 
 
 @dataclasses.dataclass(frozen=True)

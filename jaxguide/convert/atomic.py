@@ -9,7 +9,10 @@ import os
 import pathlib
 import shutil
 import tempfile
+import time
 from typing import BinaryIO
+
+_MOST_TRIES, _ABSENT_TRIES, _PAUSE = 200, 3, 0.05
 
 
 @contextlib.contextmanager
@@ -38,8 +41,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
     _flush_directory(temporary)
     os.replace(temporary, path)
     _flush_directory(path.parent)
-  finally:
-    shutil.rmtree(scratch, ignore_errors=True)
+  except BaseException:
+    _remove_for_good(scratch)
+    raise
+  scratch.rmdir()
 
 
 def check_space(path: str | os.PathLike[str], size: int) -> None:
@@ -54,6 +59,17 @@ def check_space(path: str | os.PathLike[str], size: int) -> None:
     raise OSError(
         errno.ENOSPC, f"needs {size / 1e6:,.1f} MB, and the disk has "
         f"{free / 1e6:,.1f} MB free")
+
+
+def _remove_for_good(path: pathlib.Path) -> None:
+  """Removes a directory that a failed writer's threads may still write to."""
+  absent = 0
+  for _ in range(_MOST_TRIES):
+    shutil.rmtree(path, ignore_errors=True)
+    absent = 0 if path.exists() else absent + 1
+    if absent == _ABSENT_TRIES:
+      return
+    time.sleep(_PAUSE)
 
 
 def flush(file: BinaryIO) -> None:

@@ -155,16 +155,13 @@ def convert(
     source = {
         "file_name": path.name, "sha256": sha256(path),
         "container": checkpoint.container, "weights": select}
-    if found:
-      config = _config_of_card(found, source)
-      entries = families.table(config)
-      selection = weights.select(
-          checkpoint.tensors, [entry.name for entry in entries],
-          weights=select, prefix=prefix)
-    else:
-      selection = weights.select(
-          checkpoint.tensors, adm_layout.ANCHORS, weights=select,
-          prefix=prefix)
+    config = _config_of_card(found, source) if found else None
+    entries = families.table(config) if found else ()
+    selection = weights.select(
+        checkpoint.tensors,
+        [entry.name for entry in entries] or adm_layout.ANCHORS,
+        weights=select, prefix=prefix)
+    if config is None:
       config = _config_of_settings(selection, settings, source)
       entries = families.table(config)
     params = _params(selection, entries, card)

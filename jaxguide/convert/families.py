@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import dataclasses
+import functools
 from typing import Any
 
 from flax import linen as nn
@@ -20,6 +21,7 @@ from jaxguide.convert import rules
 FAMILIES = {
     "adm_unet": adm.UNET,
     "adm_superres": adm.SUPERRES,
+    "adm_classifier": adm.CLASSIFIER,
 }
 
 # What Linen adds to a module's fields.
@@ -57,6 +59,15 @@ def abstract_params(config: model_config.ModelConfig) -> dict[str, Any]:
   Raises:
     ConversionError: the config's values do not make a network.
   """
+  bare = model_config.ModelConfig(
+      config.family, config.module, config.image_size, config.channels)
+  return _trace(bare.to_json())
+
+
+@functools.lru_cache(maxsize=16)
+def _trace(text: str) -> dict[str, Any]:
+  """Tracing a large network takes seconds, and a conversion asks thrice."""
+  config = model_config.ModelConfig.from_json(text)
   module = build_module(config)
   inputs = _family(config).inputs(config, module)
   try:

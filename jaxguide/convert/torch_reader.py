@@ -86,11 +86,13 @@ def read_checkpoint(
 @contextlib.contextmanager
 def _mapped(path: str | os.PathLike[str]) -> Iterator[mmap.mmap]:
   """The file's bytes; they stay mapped as long as an array refers to them."""
+  found = os.stat(path)
+  # Before opening it: a named pipe would block.
+  if not stat.S_ISREG(found.st_mode):
+    raise errors.CheckpointError("is no regular file")
+  if not found.st_size:
+    raise errors.CheckpointError("the file is empty")
   with open(path, "rb") as file:
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-      raise errors.CheckpointError("is no regular file")
-    if not os.fstat(file.fileno()).st_size:
-      raise errors.CheckpointError("the file is empty")
     yield mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 

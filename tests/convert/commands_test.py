@@ -84,8 +84,9 @@ def test_average_and_raw_weights_of_a_lightning_file(tmp_path):
 def test_without_a_card_by_inference_and_settings(tmp_path, case):
   config = small.configs()[case]
   settings = adm.Settings(
-      image_size=16, num_heads=2, qkv_order="legacy",
-      schedule=config.schedule["kind"], prediction="eps",
+      image_size=16, num_heads=config.module["num_heads"],
+      qkv_order="legacy", schedule=(config.schedule or {}).get("kind"),
+      prediction=config.prediction,
       num_head_channels=config.module["num_head_channels"],
       superres=config.family == "adm_superres")
   file = _file(tmp_path, small.state_dict(config))

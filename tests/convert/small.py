@@ -1,7 +1,5 @@
 """Small ADM networks of every option, for tests of conversion."""
 
-import functools
-
 import numpy as np
 
 from jaxguide.convert import families
@@ -49,21 +47,24 @@ def superres():
       learned_variance=True, schedule={"kind": "cosine", "num_steps": 1000})
 
 
+def classifier(pool, head_name="out"):
+  module = {
+      **_BASE, "out_channels": 5, "num_head_channels": 16, "num_heads": 1,
+      "channel_mult": (1, 2, 2), "num_res_blocks": 2, "image_size": 16,
+      "attention_factors": (2, 4), "pool": pool, "head_name": head_name}
+  del module["num_classes"], module["num_heads_upsample"]
+  return model_config.ModelConfig(
+      family="adm_classifier", module=module, image_size=16, prediction=None)
+
+
 def configs():
   """Every small network by a name."""
   named = {name: unet(**fields) for name, fields in _UNETS.items()}
   named["superres"] = superres()
+  for pool in ("attention", "adaptive", "spatial", "spatial_v2"):
+    named[f"classifier, {pool}"] = classifier(pool)
+  named["domain classifier"] = classifier("attention", "I2Iout")
   return named
-
-
-@functools.cache
-def _table(text):
-  return families.table(model_config.ModelConfig.from_json(text))
-
-
-def table(config):
-  """As `families.table`, traced once per config."""
-  return _table(config.to_json())
 
 
 def state_dict(config, seed=0):
@@ -71,8 +72,8 @@ def state_dict(config, seed=0):
   random = np.random.default_rng(seed)
   return {
       entry.name: random.normal(size=entry.torch_shape).astype(np.float32)
-      for entry in table(config)}
+      for entry in families.table(config)}
 
 
 def params(config, seed=0):
-  return rules.to_params(state_dict(config, seed), table(config))
+  return rules.to_params(state_dict(config, seed), families.table(config))

@@ -1,4 +1,5 @@
 import io
+import os
 import pickle
 import sys
 import types
@@ -391,8 +392,9 @@ def test_bad_file_gives_one_line_that_names_it(tmp_path, case):
   assert "\n" not in text and len(text) < 500 + len(str(path))
 
 
-def test_missing_file_and_directory(tmp_path):
-  for path in (tmp_path / "missing.pt", tmp_path):
+def test_missing_file_directory_and_pipe(tmp_path):
+  os.mkfifo(tmp_path / "pipe")
+  for path in (tmp_path / "missing.pt", tmp_path, tmp_path / "pipe"):
     with pytest.raises(errors.CheckpointError, match=str(path)):
       torch_reader.read_checkpoint(path)
 
