@@ -95,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
       "without a card", "what a state dict does not tell")
   for name, kind in _SETTINGS.items():
     own.add_argument(f"--{name}", type=kind)
+  own.add_argument(
+      "--superres", action="store_true", default=None,
+      help="the network takes a low-resolution image too")
   convert.set_defaults(run=_convert)
 
   commands.add_parser(
@@ -119,7 +122,7 @@ def _inspect(args: argparse.Namespace) -> str:
 def _convert(args: argparse.Namespace) -> str:
   from jaxguide.convert import adm
   from jaxguide.convert import commands
-  given = {name: getattr(args, name) for name in _SETTINGS}
+  given = {name: getattr(args, name) for name in (*_SETTINGS, "superres")}
   given = {name: value for name, value in given.items() if value is not None}
   report = commands.convert(
       args.file, args.card, args.out, select=args.weights, prefix=args.prefix,

@@ -151,8 +151,8 @@ def draw_picture(
     x = x.reshape(_PICTURE_ROWS, _PICTURE_COLUMNS, *x.shape[1:])
     hidden = held_out * mask[-_PICTURE_COLUMNS:]
     folder.mkdir(parents=True, exist_ok=True)
-    preview.write_grid(
-        folder / f"{int(state.step):06d}.png", [*x[:-1], hidden, x[-1], held_out])
+    path = folder / f"{int(state.step):06d}.png"
+    preview.write_grid(path, [*x[:-1], hidden, x[-1], held_out])
 
   return draw
 
@@ -183,7 +183,8 @@ def train(
     sys.stderr.write(f"train: {row}\n")
 
   update = diffusion.make_update(
-      apply, optimizer, schedule, ema_decay=config.ema_decay)
+      apply, optimizer, schedule, ema_decay=config.ema_decay,
+      weight_limit=config.weight_limit)
   draw = draw_picture(apply, schedule, valid_set.images, out / "pictures")
   return loop.train(
       state, jax.jit(update, donate_argnums=0),

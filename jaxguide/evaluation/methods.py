@@ -67,11 +67,13 @@ class Ddim:
   Attributes:
     num_steps: levels visited.
     eta: 0 is deterministic, 1 has the variance of DDPM.
+    clip_x0: clip the prior's x0 to [-1, 1].
     label: what tables call it; made from the fields when empty.
   """
 
   num_steps: int = 50
   eta: float = 0.0
+  clip_x0: bool = False
   label: str = ""
   uses_prior = True
 
@@ -92,6 +94,8 @@ class Ddim:
   ) -> samplers.Sampler:
     """`ddim`; the problem is not looked at."""
     del problem
+    if self.clip_x0:
+      denoise = denoisers.clip_x0(denoise)
     return samplers.ddim(denoise, noise)
 
 
@@ -155,10 +159,20 @@ class Steered:
     )
 
 
-def steered_paper(task: tasks.Task, num_steps: int = 100) -> Steered:
-  """The paper's setting: N of Table 1, the mathematics of the paper."""
+def steered_paper(
+    task: tasks.Task, num_steps: int = 100, clip_x0: bool = False
+) -> Steered:
+  """The paper's setting: N of Table 1, the mathematics of the paper.
+
+  Args:
+    task: decides N.
+    num_steps: 100 in the paper.
+    clip_x0: the paper does not say; the released program does not clip.
+  """
   num_inner = PAPER_NUM_INNER.get(type(task), 1)
-  return Steered(num_steps=num_steps, num_inner=num_inner, variant="paper")
+  return Steered(
+      num_steps=num_steps, num_inner=num_inner, variant="paper",
+      clip_x0=clip_x0)
 
 
 def steered_released(num_steps: int = 100) -> Steered:

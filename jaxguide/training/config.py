@@ -25,6 +25,7 @@ class PriorTraining:
     weight_decay: of AdamW.
     clip_norm: bound on the gradient's norm over all parameters.
     ema_decay: of the averaged parameters.
+    weight_limit: bound on the loss weights; see `diffusion.make_update`.
     seed: of the initialisation, the data order and all noise.
     log_every: updates between lines of the training log.
     checkpoint_every: updates between checkpoints.
@@ -44,6 +45,7 @@ class PriorTraining:
   weight_decay: float = 1e-3
   clip_norm: float = 1.0
   ema_decay: float = 0.9995
+  weight_limit: float = 1.0
   seed: int = 0
   log_every: int = 500
   checkpoint_every: int = 500

@@ -64,7 +64,8 @@ def warmup_stable_decay(
   Raises:
     ValueError: rise and fall do not fit into `num_steps`.
   """
-  if min(warmup_steps, decay_steps) < 1 or warmup_steps + decay_steps > num_steps:
+  shortest = min(warmup_steps, decay_steps)
+  if shortest < 1 or warmup_steps + decay_steps > num_steps:
     raise ValueError(
         f"warmup_steps ({warmup_steps}) and decay_steps ({decay_steps}) must "
         f"be positive and fit into num_steps ({num_steps})")
@@ -124,6 +125,7 @@ def make_update(
     schedule: schedules.Schedule,
     *,
     ema_decay: float,
+    weight_limit: float = 1.0,
 ) -> Callable[[TrainState, jax.Array, jax.Array], TrainState]:
   """Builds the function of one update.
 
@@ -136,24 +138,32 @@ def make_update(
     schedule: the diffusion.
     ema_decay: decay of the averaged parameters in the long run; early on it
       is (1 + n) / (10 + n) after n updates, if that is less.
+    weight_limit: bound on the loss weights min(1 / alpha^2, limit); 1 is the
+      plain loss. 1 / alpha^2 is the loss of v (Salimans and Ho,
+      arXiv:2202.00512, section 4): without it an error of eps at the noisiest
+      levels weighs nothing, and moves the colour of the whole picture.
 
   Returns:
     `update(state, x0 [B, H, W, C], key) -> state`.
 
   Raises:
-    ValueError: `ema_decay` is not in [0, 1).
+    ValueError: `ema_decay` is not in [0, 1), or `weight_limit` is below 1.
   """
   if not 0.0 <= ema_decay < 1.0:
     raise ValueError(f"ema_decay is {ema_decay}; allowed: 0 <= ema_decay < 1")
+  if weight_limit < 1.0:
+    raise ValueError(f"weight_limit is {weight_limit}; it must be at least 1")
 
   def update(state, x0, key):
     keys = jax.random.split(jax.random.fold_in(key, state.step), 3)
     level = spread_levels(keys[0], x0.shape[0], schedule.num_levels)
     eps = jax.random.normal(keys[1], x0.shape)
 
+    weight = jnp.minimum(schedule.at_level(level).alpha**-2, weight_limit)
+
     def mean_loss(params):
       return jnp.mean(
-          eps_loss(apply, schedule, params, x0, level, eps, keys[2]))
+          weight * eps_loss(apply, schedule, params, x0, level, eps, keys[2]))
 
     loss, gradient = jax.value_and_grad(mean_loss)(state.params)
     change, opt_state = optimizer.update(

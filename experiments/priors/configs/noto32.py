@@ -35,4 +35,5 @@ def get_config() -> config.PriorTraining:
       learning_rate=8e-4,
       num_steps=15_000,
       decay_steps=4_000,
+      weight_limit=20.0,
   )

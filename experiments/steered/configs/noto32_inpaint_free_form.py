@@ -21,7 +21,7 @@ def get_config(smoke: bool = False) -> config.Experiment:
       prior=sources.EmbeddedPrior("noto32"),
       data=sources.EmbeddedImages("noto32"),
       task=task,
-      method=methods.steered_paper(task, num_steps=50),
+      method=methods.steered_paper(task, num_steps=50, clip_x0=True),
       batch_size=16,
   )
   return config.tiny(experiment) if smoke else experiment
