@@ -130,16 +130,16 @@ class SamplerProducer:
     })
     self._on_compiled = on_compiled
     self._compiled: dict[int, Compilation] = {}
-    self._seconds = 0.0
+    self._seconds, self._count = 0.0, 0
 
   @property
   def num_devices(self) -> int:
     """How many devices share a batch."""
     return len(self._mapped.devices)
 
-  def smallest_batch(self) -> int:
-    """The rows below which a smaller batch saves no memory."""
-    return self._mapped.padded_rows(1)
+  def padded_rows(self, batch_size: int) -> int:
+    """The rows that a batch really has: every device has a least share."""
+    return self._mapped.padded_rows(batch_size)
 
   def __call__(self, batch: Batch) -> list[Outcome]:
     """See `Producer`.
@@ -156,6 +156,7 @@ class SamplerProducer:
       start = time.monotonic()
       out = self._mapped(self._shared, arrays)
       self._seconds += time.monotonic() - start
+      self._count += len(batch.items)
     except jax.errors.JaxRuntimeError as error:
       if "RESOURCE_EXHAUSTED" not in str(error):
         raise
@@ -164,12 +165,14 @@ class SamplerProducer:
             zip(out["x"], out["is_finite"], strict=True)][:len(batch.items)]
 
   def timing(self) -> dict[str, Any]:
-    """Compilations and the seconds spent sampling."""
+    """Compilations, the seconds spent sampling, and the speed of that."""
     return {
         "devices": [str(d) for d in self._mapped.devices],
         "backend": self._mapped.backend,
         "compilations": [c._asdict() for c in self._compiled.values()],
+        "compile_seconds": sum(c.seconds for c in self._compiled.values()),
         "sampling_seconds": self._seconds,
+        "images_per_second": self._count / max(self._seconds, 1e-9),
     }
 
   def _compile(self, arrays: Mapping, batch_size: int) -> None:

@@ -13,8 +13,8 @@ class Progress:
   """Says how many images are done, how fast, and how long it will take.
 
   On a terminal one line is rewritten; elsewhere a line is logged every few
-  seconds. The speed counts this run's images only, and not its first batch,
-  whose time is mostly compilation.
+  seconds. The speed counts this session's images only, from the last
+  `restart_clock` on.
   """
 
   def __init__(

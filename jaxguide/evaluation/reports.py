@@ -270,27 +270,40 @@ def _write_grid(
       r["index"] for r in records if r["status"] == "ok"))[:GRID_ROWS]
   if not shown:
     return
-  rows, samples = [], min(experiment.samples_per_image, GRID_SAMPLES)
+  samples = min(experiment.samples_per_image, GRID_SAMPLES)
+  rows = []
   for index in shown:
-    name = dataset.name(index)
-    reference = dataset.load(index)
-    inputs = experiment.task.inputs(index, name, reference.shape[:2])
-    row = [pictures.to_uint8(reference),
-           scorer.degraded(reference, inputs, index)]
     first = index * experiment.samples_per_image
-    for record in records[first:first + samples]:
-      path = record.get("picture")
-      row.append(pictures.Cell(
-          path and pictures.decode(folder.directory / path,
-                                   reference.shape[-1])))
-    rows.append(row)
-  title = experiment.method.title.partition(" (")[0]
-  labels = ["input", "degraded", title]
+    made = [
+        pictures.Cell(r.get("picture") and pictures.decode(
+            folder.directory / r["picture"]))
+        for r in records[first:first + samples]
+    ]
+    rows.append([*_given(experiment, dataset, scorer, index), *made])
+  title = experiment.method.title
+  labels = ["input", "degraded", title.partition(" (")[0].partition(",")[0]]
   if samples > 1:
     labels[2:] = [f"sample {s}" for s in range(samples)]
   pictures.write_grid(
       folder.directory / "grid.png", rows, column_labels=labels,
       row_labels=[dataset.name(i) for i in shown])
+
+
+def _given(
+    experiment: config.Experiment,
+    dataset: data.Dataset,
+    scorer: scoring.Scorer,
+    index: int,
+) -> list[pictures.Cell]:
+  """An image and its degraded picture; empty if it can be read no more."""
+  name = dataset.name(index)
+  try:
+    reference = dataset.load(index)
+    inputs = experiment.task.inputs(index, name, reference.shape[:2])
+  except ValueError:
+    return [pictures.Cell(None)] * 2
+  return [pictures.Cell(pictures.to_uint8(reference)),
+          pictures.Cell(scorer.degraded(reference, inputs, index))]
 
 
 def write_timing(folder: store.Store, session: Mapping[str, Any]) -> None:

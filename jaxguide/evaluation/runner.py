@@ -92,6 +92,7 @@ def evaluate(
           devices=_devices(devices), backend=backend,
           on_compiled=say.compiled,
       )
+      say.note = _padding_note(experiment.batch_size, producer)
     identity = reports.identity(experiment, prior, matmul_precision)
     return _run(experiment, identity, producer, scorer, out, limit, say)
 
@@ -156,7 +157,6 @@ def _run(experiment, identity, producer, scorer, out, limit, say):
       reports.write_timing(folder, {
           "pictures_made": total - len(done),
           "wall_seconds": time.monotonic() - start,
-          "images_per_second": bar.images_per_second(),
           "batch_size": experiment.batch_size,
           **producer.timing(),
       })
@@ -192,7 +192,7 @@ def _all_batches(run: _Run, done: set[int]) -> None:
           _one_batch(run, items, batch_size, done)
       return
     except producers.OutOfMemory as error:
-      smallest = run.producer.smallest_batch()
+      smallest = run.producer.padded_rows(1)
       if batch_size <= smallest:
         raise MemoryError(
             f"the device has no room for a batch of {batch_size}, and a "
@@ -334,17 +334,21 @@ def _precision(name: str | None) -> contextlib.AbstractContextManager:
 
 
 def _check_size(experiment: config.Experiment, prior: Any) -> None:
-  if prior.image_size != experiment.data.size:
+  size = experiment.data.size
+  if prior.image_shape != (size, size, 3):
+    made = "x".join(map(str, prior.image_shape))
     raise ValueError(
-        f"prior {prior.name} makes {prior.image_size}x{prior.image_size} "
-        f"images, data.size is {experiment.data.size}"
-    )
+        f"prior {prior.name} makes {made} images, data.size is {size}, of 3 "
+        "channels")
 
 
 def _check_names(names: Sequence[str]) -> None:
-  """Two images must not share a picture."""
+  """Two images must not share a picture, and none may lie elsewhere."""
   seen: dict[str, str] = {}
   for name in names:
+    path = pathlib.PurePosixPath(name)
+    if path.is_absolute() or not path.name or ".." in path.parts:
+      raise ValueError(f"image name {name!r} cannot be that of a picture")
     stem = producers.picture_name(name, 0, False)
     if stem in seen:
       raise ValueError(
@@ -361,12 +365,24 @@ class _Named:
   uses_prior = False
 
 
+def _padding_note(
+    batch_size: int, producer: producers.SamplerProducer
+) -> str:
+  """What a user can gain who does not know that devices have a least share."""
+  rows = producer.padded_rows(batch_size)
+  if rows == batch_size:
+    return ""
+  return (f"; {producer.num_devices} device(s) pad them to {rows}, so "
+          f"--batch_size={rows} costs no more")
+
+
 class _Messages:
   """Lines on the progress stream, before and after its bar exists."""
 
   def __init__(self, stream: TextIO | None):
     self.stream = stream
     self.progress: progress.Progress | None = None
+    self.note = ""
 
   def compiled(self, done: producers.Compilation) -> None:
     """Says what a compilation took, and starts the clock behind it."""
@@ -376,5 +392,5 @@ class _Messages:
               f", about {done.bytes_per_device / 2**20:.0f} MiB per device")
     self.progress.message(
         f"compiled for batches of {done.batch_size} in "
-        f"{done.seconds:.1f} s{memory}")
+        f"{done.seconds:.1f} s{memory}{self.note}")
     self.progress.restart_clock()

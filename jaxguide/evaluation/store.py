@@ -100,7 +100,7 @@ class Store:
           self.directory / JOURNAL_FILE
       )
     except BaseException:
-      os.close(self._lock)
+      self._unlock()
       raise
 
   def __enter__(self) -> "Store":
@@ -108,7 +108,11 @@ class Store:
 
   def __exit__(self, *exc_info: Any) -> None:
     self._journal.close()
-    os.close(self._lock)
+    self._unlock()
+
+  def _unlock(self) -> None:
+    if self._lock is not None:
+      os.close(self._lock)
 
   def relative_picture(self, name: str) -> str:
     """The path inside the folder of the picture with this name (no suffix)."""
@@ -257,19 +261,20 @@ def _open_journal(path: pathlib.Path) -> tuple[Any, dict[int, dict]]:
   return journal, records
 
 
-def _lock(directory: pathlib.Path) -> int:
+def _lock(directory: pathlib.Path) -> int | None:
   """Takes the folder; the system frees it however the process ends."""
+  if fcntl is None:
+    return None
   handle = os.open(directory, os.O_RDONLY)
-  if fcntl is not None:
-    try:
-      fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-      os.close(handle)
-      raise StoreError(
-          f"{directory}: another process is writing to this folder"
-      ) from None
-    except OSError:
-      pass  # Some network file systems have no locks.
+  try:
+    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError:
+    os.close(handle)
+    raise StoreError(
+        f"{directory}: another process is writing to this folder"
+    ) from None
+  except OSError:
+    pass  # Some network file systems have no locks.
   return handle
 
 

@@ -119,6 +119,11 @@ class TestFiles:
     assert summary["metrics"]["psnr"].endswith("N=5")
     assert summary["counts"] == {"images": 5, "pictures": 5, "ok": 5}
 
+  def test_devices_that_are_hardly_used_are_noted(self, whole, tmp_path):
+    _, said = _run(support.experiment(), tmp_path, limit=1, devices=4)
+    assert "pad them to 8, so --batch_size=8 costs no more" in said
+    assert "pad them" not in whole[2]
+
   def test_progress_is_on_the_stream(self, whole):
     assert "compiled for batches of 2" in whole[2]
     assert "5/5 images (100 %)" in whole[2]
@@ -287,7 +292,7 @@ class TestRefusals:
 
   def test_a_prior_of_another_size(self, tmp_path):
     experiment = support.experiment(prior=support.GaussianPrior(size=32))
-    with pytest.raises(ValueError, match="32x32 .*data.size is 16"):
+    with pytest.raises(ValueError, match="32x32x3 .*data.size is 16"):
       _run(experiment, tmp_path)
 
   @pytest.mark.parametrize("options, message", [
@@ -443,6 +448,16 @@ class TestFailuresStaySmall:
     report, _ = _run(experiment, tmp_path, limit=4)
     assert report.summary["counts"]["no_mask"] == 1
     assert "drawn002.png" in report.summary["failures"][0]["error"]
+
+  @pytest.mark.parametrize("name", ["../a", "/etc/a", "", "b/../../a"])
+  def test_names_that_lead_elsewhere(self, tmp_path, name):
+    path = tmp_path / "images.npz"
+    np.savez(path, image=np.zeros((1, 16, 16, 3), np.uint8), name=[name])
+    experiment = support.experiment(
+        data=sources.NpzImages(str(path), 16), method=methods.Degraded())
+    with pytest.raises(ValueError, match="cannot be that of a picture"):
+      _run(experiment, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
   def test_names_that_would_share_a_picture(self, tmp_path):
 

@@ -43,10 +43,11 @@ def test_docstring_holds_the_command_that_runs_it(path):
 @pytest.mark.parametrize("path", CONFIGS, ids=_name)
 def test_settings_are_the_paper_s(path):
   experiment = config.load(path)
-  steps = 50 if path.stem.startswith("noto32") else 100
+  small = path.stem.startswith("noto32")
   wanted = 1 if isinstance(experiment.task, tasks.SuperResolution) else 3
   assert experiment.method == methods.Steered(
-      num_steps=steps, num_inner=wanted, variant="paper")
+      num_steps=50 if small else 100, num_inner=wanted, variant="paper",
+      clip_x0=small)
   if path in PAPER and isinstance(experiment.task, tasks.SuperResolution):
     assert experiment.task.factor == 8
 

@@ -3,7 +3,8 @@
   python experiments/evaluate.py --out results/noto32_inpaint_box \\
       --config experiments/steered/configs/noto32_inpaint_box.py
 
-Prior and images come with the package: 64 held-out Noto emoji, 32x32.
+Prior and images come with the package: 64 held-out Noto emoji, 32x32. 50
+steps; x0 is clipped, as the prior is small and the paper does not say.
 """
 
 from jaxguide import data
