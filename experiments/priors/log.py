@@ -25,14 +25,15 @@ class TrainingLog:
   ) -> dict[str, str]:
     """Adds a row, with the seconds spent in all sessions so far."""
     seconds = self._before + time.monotonic() - self._start
-    row = [str(step), f"{train_loss:.6f}", f"{valid_loss:.6f}", f"{seconds:.1f}"]
+    row = [
+        str(step), f"{train_loss:.6f}", f"{valid_loss:.6f}", f"{seconds:.1f}"]
     self._rows.append(row)
     beside = self._path.with_name(f".{self._path.name}.part")
     self._path.parent.mkdir(parents=True, exist_ok=True)
     with open(beside, "w", encoding="utf-8", newline="") as file:
       csv.writer(file, lineterminator="\n").writerows([COLUMNS, *self._rows])
     os.replace(beside, self._path)
-    return dict(zip(COLUMNS, row))
+    return dict(zip(COLUMNS, row, strict=True))
 
 
 def _read(path):

@@ -50,9 +50,9 @@ class ResBlock(nn.Module):
       h, x = layers.upsample_nearest(h), layers.upsample_nearest(x)
     elif self.resample == "down":
       h, x = layers.average_pool(h), layers.average_pool(x)
-    h = self._conv("in_layers.2")(h)
+    h = self._conv("in_layers.2", nn.initializers.lecun_normal())(h)
     width = self.features * (2 if self.use_scale_shift_norm else 1)
-    projected = nn.Dense(width, name="emb_layers.1")(embedding)
+    projected = layers.Dense(width, name="emb_layers.1")(embedding)
     projected = projected.astype(self.dtype)
     modulation = None
     if self.use_scale_shift_norm:
@@ -67,7 +67,7 @@ class ResBlock(nn.Module):
       x = layers.Conv1x1(self.features, self.dtype, name="skip_connection")(x)
     return x + h
 
-  def _conv(self, name, init=nn.initializers.lecun_normal()):
+  def _conv(self, name, init):
     return layers.Conv3x3(
         self.features, dtype=self.dtype, impl=self.conv_impl,
         kernel_init=init, name=name)
@@ -94,10 +94,10 @@ class AttentionBlock(nn.Module):
     batch, height, width, channels = x.shape
     h = layers.GroupNorm(NORM_EPS, name="norm")(x)
     h = h.reshape(batch, height * width, channels)
-    qkv = nn.Dense(3 * channels, dtype=self.dtype, name="qkv")(h)
+    qkv = layers.Dense(3 * channels, dtype=self.dtype, name="qkv")(h)
     q, k, v = layers.split_qkv(qkv, self.num_heads, self.qkv_order)
     h = layers.attention(q, k, v, impl=self.impl)
-    h = nn.Dense(
+    h = layers.Dense(
         channels, dtype=self.dtype, kernel_init=nn.initializers.zeros,
         name="proj_out")(h)
     return x + h.reshape(x.shape)
@@ -170,8 +170,8 @@ class AdmTrunk(nn.Module):
     """The time MLP: `[B]` -> `[B, 4 m]`; call inside a compact method."""
     width = 4 * self.model_channels
     embedding = layers.time_embedding(time, self.model_channels)
-    embedding = nn.silu(nn.Dense(width, name="time_embed.0")(embedding))
-    return nn.Dense(width, name="time_embed.2")(embedding)
+    embedding = nn.silu(layers.Dense(width, name="time_embed.0")(embedding))
+    return layers.Dense(width, name="time_embed.2")(embedding)
 
   def res_block(
       self, name: str, features: int, resample: str | None = None,

@@ -12,9 +12,9 @@ reverse mode (any order) and not forward mode.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import functools
 import math
-from collections.abc import Callable
 from typing import Any
 
 from flax import linen as nn
@@ -46,8 +46,12 @@ def _group_means(sums: jax.Array, num_groups: int, pixels: int) -> jax.Array:
   """Turns channel sums `[B, C]` into means over groups, spread to `[B, C]`."""
   batch, channels = sums.shape
   size = channels // num_groups
-  groups = jnp.sum(sums.reshape(batch, num_groups, size), axis=-1)
-  return jnp.repeat(groups / (size * pixels), size, axis=-1)
+  groups = sums.reshape(batch, num_groups, size)
+  # One by one: a reduction over the last axis is vectorised on CPU, in an
+  # order that depends on the batch.
+  total = functools.reduce(
+      jnp.add, (groups[..., i] for i in range(size)))
+  return jnp.repeat(total / (size * pixels), size, axis=-1)
 
 
 def _moments(x, num_groups, eps):
@@ -171,12 +175,52 @@ class GroupNorm(nn.Module):
 
 # 3x3 convolution.
 
+# Below this number of output pixels the CPU's convolution divides its work
+# in a way that depends on the batch, and rounds accordingly.
+_FEW_PIXELS = 64
+# Numbers in the transformed tiles that are handled at a time in the gradient
+# of a kernel; more of them no longer fit into the cache.
+_TILE_BUDGET = 2**20
+
 
 def _lax_conv(x, kernel, stride=1):
-  pad = (kernel.shape[0] // 2, kernel.shape[1] // 2)
   return jax.lax.conv_general_dilated(
-      x, kernel, (stride, stride), tuple((p, p) for p in pad),
+      x, kernel, (stride, stride), ((1, 1), (1, 1)),
       dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def _steady_conv(x, kernel, stride=1):
+  """`_lax_conv`, image by image where the result would depend on the batch."""
+  if x.shape[1] * x.shape[2] // stride**2 >= _FEW_PIXELS:
+    return _lax_conv(x, kernel, stride)
+  return jax.lax.map(lambda one: _lax_conv(one[None], kernel, stride)[0], x)
+
+
+def _flip(kernel):
+  """The kernel of the transposed convolution: `[3, 3, O, I]`."""
+  return kernel[::-1, ::-1].swapaxes(2, 3)
+
+
+@jax.custom_vjp
+def _cpu_conv(x, kernel):
+  """`_lax_conv` of stride 1 with a derivative that is fast on CPU.
+
+  The compiler's own derivative of a convolution leaves the fast path on CPU,
+  for the kernel always and for the input inside loops.
+  """
+  return _steady_conv(x, kernel)
+
+
+def _cpu_conv_forward(x, kernel):
+  return _cpu_conv(x, kernel), (x, kernel)
+
+
+def _cpu_conv_backward(saved, cotangent):
+  x, kernel = saved
+  return _cpu_conv(cotangent, _flip(kernel)), _kernel_gradient(x, cotangent)
+
+
+_cpu_conv.defvjp(_cpu_conv_forward, _cpu_conv_backward)
 
 
 def _winograd_kernel(kernel):
@@ -235,10 +279,54 @@ def _winograd_kernel_transpose(u):
       jnp.stack(fold(*(row[j] for j in range(4)))) for row in rows])
 
 
+def _kernel_gradient(x, cotangent):
+  """Gradient `[3, 3, I, O]` of the sum of (conv of x) * cotangent."""
+  batch, height, width, channels = x.shape
+  if height % 2 or width % 2:
+    return _shifted_kernel_gradient(x, cotangent)
+
+  def products(x, cotangent):
+    return jnp.matmul(
+        _winograd_input(x).swapaxes(1, 2),
+        _winograd_output_transpose(cotangent))
+
+  size = max(channels, cotangent.shape[-1]) * 4 * height * width
+  chunk = max(1, min(batch, _TILE_BUDGET // size))
+  if batch % chunk or chunk == batch:
+    u = products(x, cotangent)
+  else:
+    parts = tuple(
+        a.reshape(batch // chunk, chunk, *a.shape[1:]) for a in (x, cotangent))
+    start = jnp.zeros((16, channels, cotangent.shape[-1]), x.dtype)
+    u, _ = jax.lax.scan(
+        lambda total, part: (total + products(*part), None), start, parts)
+  return _winograd_kernel_transpose(u)
+
+
+def _shifted_kernel_gradient(x, cotangent):
+  """`_kernel_gradient` for any shape, as one matmul for each of nine shifts."""
+  height, width = x.shape[1:3]
+  x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+  flat = cotangent.reshape(-1, cotangent.shape[-1])
+  shifts = [
+      x[:, i:i + height, j:j + width].reshape(-1, x.shape[-1]).T
+      for i in range(3) for j in range(3)]
+  products = jnp.stack([jnp.matmul(shift, flat) for shift in shifts])
+  return products.reshape(3, 3, *products.shape[1:])
+
+
 @jax.custom_vjp
 def _winograd_conv(x, kernel):
-  m = jnp.matmul(_winograd_input(x), _winograd_kernel(kernel))
-  return _winograd_output(m, (*x.shape[:3], kernel.shape[-1]))
+  u = _winograd_kernel(kernel)
+
+  def one(image):
+    m = jnp.matmul(_winograd_input(image[None]), u)
+    shape = (1, *image.shape[:2], kernel.shape[-1])
+    return _winograd_output(m, shape)[0]
+
+  # One image at a time: the tiles stay in the cache, and the result cannot
+  # depend on the batch.
+  return jax.lax.map(one, x)
 
 
 def _winograd_forward(x, kernel):
@@ -247,14 +335,18 @@ def _winograd_forward(x, kernel):
 
 def _winograd_backward(saved, cotangent):
   x, kernel = saved
-  flipped = kernel[::-1, ::-1].swapaxes(2, 3)
-  x_bar = _winograd_conv(cotangent, flipped)
-  m_bar = _winograd_output_transpose(cotangent)
-  u_bar = jnp.matmul(_winograd_input(x).swapaxes(1, 2), m_bar)
-  return x_bar, _winograd_kernel_transpose(u_bar)
+  x_bar = _winograd_conv(cotangent, _flip(kernel))
+  return x_bar, _kernel_gradient(x, cotangent)
 
 
 _winograd_conv.defvjp(_winograd_forward, _winograd_backward)
+
+
+def _choose_conv(shape, features, stride):
+  """The formulation for images of `shape` `[H, W, I]` on this platform."""
+  height, width, channels = shape
+  del height, width, channels, features, stride
+  return "lax"
 
 
 def conv_3x3(
@@ -266,9 +358,10 @@ def conv_3x3(
     x: `[B, H, W, I]`.
     kernel: `[3, 3, I, O]`, of the dtype of x.
     stride: 1 or 2.
-    impl: "lax" leaves it to the compiler; "winograd" is F(2x2, 3x3) (Lavin
-      and Gray, arXiv:1509.09308), for stride 1 and even H and W; "auto"
-      chooses by platform and the shape of one image.
+    impl: "lax" leaves it to the compiler (with a derivative of its own on
+      CPU); "winograd" is F(2x2, 3x3) (Lavin and Gray, arXiv:1509.09308), for
+      stride 1 and even H and W; "auto" chooses by platform and the shape of
+      one image.
 
   Returns:
     `[B, H / stride, W / stride, O]`.
@@ -277,14 +370,19 @@ def conv_3x3(
     ValueError: `impl` is unknown or cannot do this shape.
   """
   check_choice("conv_impl", impl, CONV_IMPLEMENTATIONS)
-  even = x.shape[1] % 2 == 0 and x.shape[2] % 2 == 0
-  if impl == "winograd" and (stride != 1 or not even):
-    raise ValueError(
-        "conv_impl is 'winograd', which needs stride 1 and even sides; found "
-        f"stride {stride} and {x.shape[1]} x {x.shape[2]} pixels")
+  if impl == "auto":
+    impl = _choose_conv(x.shape[1:], kernel.shape[-1], stride)
   if impl == "winograd":
+    if stride != 1 or x.shape[1] % 2 or x.shape[2] % 2:
+      raise ValueError(
+          "impl is 'winograd', which needs stride 1 and even sides; found "
+          f"stride {stride} and {x.shape[1]} x {x.shape[2]} pixels")
     return _winograd_conv(x, kernel)
-  return _lax_conv(x, kernel, stride)
+  if jax.default_backend() != "cpu":
+    return _lax_conv(x, kernel, stride)
+  if stride == 1:
+    return _cpu_conv(x, kernel)
+  return _steady_conv(x, kernel, stride)
 
 
 class Conv3x3(nn.Module):
@@ -320,12 +418,59 @@ class Conv3x3(nn.Module):
     return y + bias.astype(self.dtype)
 
 
+# Matmuls over pixels and over embeddings.
+
+_ROWS = 8
+
+
+def _steady_matmul(x, kernel):
+  """x `[B, I]` or `[B, N, I]` times `[I, O]`, the same bits in any batch.
+
+  Small matmuls are compiled in one of several ways on CPU, by their number
+  of rows; here every matmul of few rows has the same number of them.
+  """
+  if jax.default_backend() != "cpu":
+    return jnp.matmul(x, kernel)
+  if x.ndim == 3:
+    if x.shape[1] >= _FEW_PIXELS:
+      return jnp.matmul(x, kernel)
+    return jax.lax.map(lambda image: jnp.matmul(image, kernel), x)
+  batch = x.shape[0]
+  x = jnp.pad(x, ((0, -batch % _ROWS), (0, 0)))
+  x = x.reshape(-1, _ROWS, x.shape[-1])
+  y = jax.lax.map(lambda rows: jnp.matmul(rows, kernel), x)
+  return y.reshape(-1, kernel.shape[-1])[:batch]
+
+
+class Dense(nn.Module):
+  """x W + b with `kernel` `[I, O]` and `bias` `[O]`.
+
+  Attributes:
+    features: O.
+    dtype: of the computation; parameters stay float32.
+    kernel_init: initialiser of the kernel.
+  """
+
+  features: int
+  dtype: Any = jnp.float32
+  kernel_init: Callable[..., jax.Array] = nn.initializers.lecun_normal()
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Maps the last axis of x, `[B, I]` or `[B, N, I]`."""
+    kernel = self.param(
+        "kernel", self.kernel_init, (x.shape[-1], self.features))
+    bias = self.param("bias", nn.initializers.zeros, (self.features,))
+    y = _steady_matmul(x.astype(self.dtype), kernel.astype(self.dtype))
+    return y + bias.astype(self.dtype)
+
+
 class Conv1x1(nn.Module):
   """A 1x1 convolution: `kernel` `[1, 1, I, O]`, `bias` `[O]`.
 
   Attributes:
     features: O.
-    dtype: of the computation.
+    dtype: of the computation; parameters stay float32.
     kernel_init: initialiser of the kernel.
   """
 
@@ -341,9 +486,9 @@ class Conv1x1(nn.Module):
     bias = self.param("bias", nn.initializers.zeros, (self.features,))
     batch, height, width, channels = x.shape
     flat = x.astype(self.dtype).reshape(batch, height * width, channels)
-    y = jnp.matmul(flat, kernel[0, 0].astype(self.dtype))
-    y = y + bias.astype(self.dtype)
-    return y.reshape(batch, height, width, self.features)
+    y = _steady_matmul(flat, kernel[0, 0].astype(self.dtype))
+    return (y + bias.astype(self.dtype)).reshape(
+        batch, height, width, self.features)
 
 
 # Attention.
@@ -435,6 +580,12 @@ def attention(
 
 
 # Resampling and time.
+
+
+def mean_over_pixels(x: jax.Array) -> jax.Array:
+  """The mean of each channel: `[B, ..., C]` -> `[B, C]`."""
+  flat = x.reshape(x.shape[0], -1, x.shape[-1])
+  return _pixel_sums(flat) / flat.shape[1]
 
 
 def upsample_nearest(x: jax.Array) -> jax.Array:
