@@ -1,5 +1,8 @@
 """Operators that are one matrix along the rows and one along the columns."""
 
+import functools
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -37,8 +40,8 @@ def separable(
     ValueError: if a matrix has more rows than columns, `cutoff` is negative,
       or an image has another size.
   """
-  rows = _AxisSvd("vertical", vertical, cutoff)
-  cols = _AxisSvd("horizontal", horizontal, cutoff)
+  rows = _axis_svd("vertical", vertical, cutoff)
+  cols = _axis_svd("horizontal", horizontal, cutoff)
 
   def through(
       name: str, x: arrays.Images, left: np.ndarray, right: np.ndarray
@@ -136,39 +139,61 @@ def _fold(index: np.ndarray, size: int, boundary: str) -> np.ndarray:
   return np.clip(index, 0, size - 1)
 
 
-class _AxisSvd:
-  """A matrix with its float64 decomposition, rounded to float32 at the end.
+class _AxisSvd(NamedTuple):
+  """A matrix with its decomposition, in float32.
 
-  Attributes: matrix `[m, n]`, inverse `[n, m]` (with the cut-off),
-  u `[m, m]`, v `[n, n]`, s `[n]` (zero beyond the rank and at or under the
-  cut-off).
+  Attributes:
+    matrix: `[m, n]`.
+    inverse: `[n, m]`, with the cut-off.
+    u: `[m, m]`.
+    v: `[n, n]`.
+    s: `[n]` float64, zero beyond the rank and at or under the cut-off.
   """
 
-  def __init__(self, name: str, matrix: np.ndarray, cutoff: float):
-    matrix = np.asarray(matrix, np.float64)
-    arrays.check_rank(name, matrix, 2)
-    m, n = matrix.shape
-    if m > n:
-      raise ValueError(
-          f"{name} must have no more rows than columns, got {matrix.shape}"
-      )
-    if cutoff < 0:
-      raise ValueError(f"cutoff must be >= 0, got {cutoff}")
-    u, s, v_transpose = np.linalg.svd(matrix)
-    rounding = n * np.finfo(np.float64).eps * s[0]
-    s = np.where(s > max(cutoff, rounding), s, 0.0)
-    # The sign of a pair of singular vectors is LAPACK's whim; fix it.
-    peak = np.abs(v_transpose).argmax(axis=1)
-    sign = np.sign(v_transpose[np.arange(n), peak])
-    v_transpose = v_transpose * sign[:, None]
-    u = u * sign[:m]
-    reciprocal = np.where(s > 0, 1.0 / np.where(s > 0, s, 1.0), 0.0)
-    inverse = (v_transpose[:m].T * reciprocal) @ u.T
-    self.matrix = matrix.astype(np.float32)
-    self.inverse = inverse.astype(np.float32)
-    self.u = u.astype(np.float32)
-    self.v = v_transpose.T.astype(np.float32)
-    self.s = np.pad(s, (0, n - m))
+  matrix: np.ndarray
+  inverse: np.ndarray
+  u: np.ndarray
+  v: np.ndarray
+  s: np.ndarray
+
+
+def _axis_svd(name: str, matrix: np.ndarray, cutoff: float) -> _AxisSvd:
+  matrix = np.asarray(matrix, np.float64)
+  arrays.check_rank(name, matrix, 2)
+  if matrix.shape[0] > matrix.shape[1]:
+    raise ValueError(
+        f"{name} must have no more rows than columns, got {matrix.shape}"
+    )
+  if cutoff < 0:
+    raise ValueError(f"cutoff must be >= 0, got {cutoff}")
+  return _decompose(matrix.tobytes(), matrix.shape, cutoff)
+
+
+# Both axes of a square image have one matrix, and a factory that is called
+# inside jit runs again with every trace.
+@functools.lru_cache(maxsize=8)
+def _decompose(
+    data: bytes, shape: tuple[int, int], cutoff: float
+) -> _AxisSvd:
+  matrix = np.frombuffer(data).reshape(shape)
+  m, n = shape
+  u, s, v_transpose = np.linalg.svd(matrix)
+  rounding = n * np.finfo(np.float64).eps * s[0]
+  s = np.where(s > max(cutoff, rounding), s, 0.0)
+  # The sign of a pair of singular vectors is LAPACK's whim; fix it.
+  peak = np.abs(v_transpose).argmax(axis=1)
+  sign = np.sign(v_transpose[np.arange(n), peak])
+  v_transpose = v_transpose * sign[:, None]
+  u = u * sign[:m]
+  reciprocal = np.where(s > 0, 1.0 / np.where(s > 0, s, 1.0), 0.0)
+  inverse = (v_transpose[:m].T * reciprocal) @ u.T
+  return _AxisSvd(
+      matrix=matrix.astype(np.float32),
+      inverse=inverse.astype(np.float32),
+      u=u.astype(np.float32),
+      v=v_transpose.T.astype(np.float32),
+      s=np.pad(s, (0, n - m)),
+  )
 
 
 def _product_svd(rows: _AxisSvd, cols: _AxisSvd) -> base.Svd:
