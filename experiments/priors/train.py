@@ -3,9 +3,8 @@
   python -m experiments.priors.train \\
       --config experiments/priors/configs/noto32.py --data DIR --out runs/noto32
 
-Under --out lie `checkpoints/`, `training_log.csv`, `pictures/` and
-`config.json` (the resolved configuration). With --export DIR the averaged
-parameters of the newest checkpoint become a model directory in the end.
+Under --out lie `checkpoints/`, `training_log.csv` and `pictures/`; `export.py`
+makes a model directory of them. See README.md.
 """
 
 from __future__ import annotations
@@ -43,8 +42,6 @@ _NUM_STEPS = flags.DEFINE_integer(
     "num_steps", None, "Overrides the configuration's number of updates.")
 _DECAY_STEPS = flags.DEFINE_integer(
     "decay_steps", None, "Overrides the length of the learning rate's fall.")
-_EXPORT = flags.DEFINE_string(
-    "export", None, "Writes a model directory here once training is done.")
 
 _PICTURE_ROWS, _PICTURE_COLUMNS = 4, 16
 
@@ -198,7 +195,7 @@ def train(
 
 
 def main(argv: list[str]) -> int:
-  """Reads the flags, trains, exports."""
+  """Reads the flags and trains."""
   if len(argv) > 1:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
   # Orbax reports every file that it touches.

@@ -2,7 +2,7 @@
 
   python -m experiments.priors.train \\
       --config experiments/priors/configs/noto32.py \\
-      --data DIR --out runs/noto32 --export jaxguide/embedded/noto32
+      --data DIR --out runs/noto32
 
 DIR holds `noto64.npz` and `emoji_index.json`. About 0.8 GFLOP per image and
 forward pass, so that the demo runs in minutes on two CPU cores: resampling
