@@ -6,6 +6,7 @@ a state x_t or an estimate of x0: that is for `guidance` to decide.
 """
 
 from collections.abc import Callable, Sequence
+import math
 from typing import NamedTuple, Protocol
 
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import numpy as np
 
 from jaxguide import arrays
 from jaxguide import schedules
+from jaxguide.operators import sums
 
 
 class Draw(Protocol):
@@ -106,10 +108,13 @@ def window(first: int, last: int, weight: float = 1.0) -> Weight:
 
 
 def sum_per_image(x: arrays.Batch) -> arrays.PerImage:
-  """The sum over everything but the batch axis, `[B]`."""
-  return jnp.sum(x, axis=tuple(range(1, x.ndim)))
+  """The sum over everything but the batch axis, `[B]`.
+
+  Its last bits do not depend on the batch, as those of `jnp.sum` may.
+  """
+  return sums.sum_per_image(x)
 
 
 def mean_per_image(x: arrays.Batch) -> arrays.PerImage:
   """The mean over everything but the batch axis, `[B]`."""
-  return jnp.mean(x, axis=tuple(range(1, x.ndim)))
+  return sums.sum_per_image(x) * (1 / math.prod(x.shape[1:]))
