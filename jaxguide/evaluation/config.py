@@ -33,7 +33,8 @@ class Experiment:
 
   Attributes:
     name: what the row's files and tables are called.
-    prior: where the pretrained prior comes from.
+    prior: where the pretrained prior comes from; None for a method that uses
+      none.
     data: where the images come from.
     task: what is observed of an image.
     method: how an image is made from what was observed.
@@ -46,7 +47,7 @@ class Experiment:
   """
 
   name: str
-  prior: sources.PriorSource
+  prior: sources.PriorSource | None
   data: sources.DataSource
   task: tasks.Task
   method: methods.Method
@@ -63,6 +64,8 @@ class Experiment:
         raise ValueError(f"{name} must be at least 1, got {value}")
     if not 0 <= self.seed < 2**32:
       raise ValueError(f"seed must be in [0, 2^32), got {self.seed}")
+    if self.prior is None and self.method.uses_prior:
+      raise ValueError(f"prior must be given: {self.method.title} uses one")
 
   @property
   def chosen_metrics(self) -> tuple[metric.Metric, ...]:

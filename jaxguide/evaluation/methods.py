@@ -61,6 +61,18 @@ class Degraded:
 
 
 @dataclasses.dataclass(frozen=True)
+class External:
+  """Another program made the pictures.
+
+  Attributes:
+    title: what tables call it.
+  """
+
+  title: str
+  uses_prior = False
+
+
+@dataclasses.dataclass(frozen=True)
 class Ddim:
   """DDIM without any guidance: what the prior makes by itself.
 

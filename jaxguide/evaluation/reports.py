@@ -21,6 +21,7 @@ from jaxguide import data
 from jaxguide import metrics
 from jaxguide.convert import pretrained
 from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import store
@@ -126,8 +127,8 @@ def measured_rows(
   """
   names = [m.name for m in experiment.chosen_metrics]
   rows = []
-  if experiment.method.title != "Degraded input":
-    rows.append(_row("Degraded input", "degraded", records, names))
+  if not isinstance(experiment.method, methods.Degraded):
+    rows.append(_row(methods.Degraded().title, "degraded", records, names))
   rows.append(_row(experiment.method.title, "metrics", records, names))
   return rows
 
@@ -306,11 +307,16 @@ def _given(
           pictures.Cell(scorer.degraded(reference, inputs, index))]
 
 
+def has_timing(folder: store.Store) -> bool:
+  """Whether an earlier session got as far as its timing.json."""
+  return (folder.directory / "timing.json").is_file()
+
+
 def write_timing(folder: store.Store, session: Mapping[str, Any]) -> None:
   """Adds this session to timing.json, the only file that holds times."""
   path = folder.directory / "timing.json"
   sessions = []
-  if path.is_file():
+  if has_timing(folder):
     sessions = json.loads(path.read_text(encoding="utf-8"))["sessions"]
   folder.write(
       "timing.json", store.dump_json({"sessions": [*sessions, session]}))

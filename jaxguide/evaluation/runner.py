@@ -19,6 +19,7 @@ import numpy as np
 
 from jaxguide import data
 from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import producers
 from jaxguide.evaluation import progress
@@ -122,13 +123,12 @@ def score_outputs(
     ValueError: if `outputs` holds no pictures.
     store.StoreError: as `evaluate`.
   """
+  experiment = dataclasses.replace(
+      experiment, prior=None, method=methods.External(method_name))
   producer = producers.FilesProducer(outputs, experiment.samples_per_image)
   identity = reports.identity(
-      experiment, None, None, outputs=producer.fingerprint(),
-      method_name=method_name,
-  )
-  named = dataclasses.replace(experiment, method=_Named(method_name))
-  return _run(named, identity, producer, _scorer(experiment), out, limit,
+      experiment, None, None, outputs=producer.fingerprint())
+  return _run(experiment, identity, producer, _scorer(experiment), out, limit,
               _Messages(stream))
 
 
@@ -153,7 +153,7 @@ def _run(experiment, identity, producer, scorer, out, limit, say):
       bar.close()
     report = reports.finish(
         experiment, folder, dataset, scorer, identity, count)
-    if len(done) < total:
+    if len(done) < total or not reports.has_timing(folder):
       reports.write_timing(folder, {
           "pictures_made": total - len(done),
           "wall_seconds": time.monotonic() - start,
@@ -355,14 +355,6 @@ def _check_names(names: Sequence[str]) -> None:
           f"images {seen[stem]} and {name} would share the picture {stem}.png"
       )
     seen[stem] = name
-
-
-@dataclasses.dataclass(frozen=True)
-class _Named:
-  """Stands for a method that ran elsewhere."""
-
-  title: str
-  uses_prior = False
 
 
 def _padding_note(

@@ -625,3 +625,8 @@ def test_experiments_refuse_impossible_numbers():
     with pytest.raises(ValueError, match=name):
       support.experiment(**{name: value})
   assert isinstance(support.experiment(seed=2**32 - 1), config.Experiment)
+
+
+def test_a_sampler_needs_a_prior():
+  with pytest.raises(ValueError, match="prior must be given: Steered"):
+    support.experiment(prior=None)
