@@ -4,6 +4,10 @@ A `Denoiser` is `(x_t, NoiseLevel) -> Prediction`. Any (alpha, sigma) is
 accepted: a variance-preserving network is fed x_t / hypot(alpha, sigma), an
 EDM network x_t / alpha, and x0 and eps always refer to the caller's x_t, so
 that x_t = alpha x0 + sigma eps holds for every prediction.
+
+Arrays are multiplied by reciprocals of scalars, never divided by scalars: the
+compiler makes the one of the other in some programs and not in others (on
+one device, not on eight), and the last bits of an image with it.
 """
 
 from collections.abc import Callable
@@ -49,7 +53,7 @@ def from_x0(
 ) -> Prediction:
   """The prediction with the given x0: eps = (x_t - alpha x0) / sigma."""
   alpha, sigma = (_like(v, x_t) for v in level[:2])
-  return Prediction(x0, (x_t - alpha * x0) / sigma, variance_fraction)
+  return Prediction(x0, (x_t - alpha * x0) * (1 / sigma), variance_fraction)
 
 
 def from_eps(
@@ -60,7 +64,7 @@ def from_eps(
 ) -> Prediction:
   """The prediction with the given eps: x0 = (x_t - sigma eps) / alpha."""
   alpha, sigma = (_like(v, x_t) for v in level[:2])
-  return Prediction((x_t - sigma * eps) / alpha, eps, variance_fraction)
+  return Prediction((x_t - sigma * eps) * (1 / alpha), eps, variance_fraction)
 
 
 def from_apply(
@@ -103,15 +107,15 @@ def from_apply(
 
   def denoise(x_t, level):
     alpha, sigma = (_like(v, x_t) for v in level[:2])
-    norm = jnp.sqrt(alpha**2 + sigma**2)
-    x_in = x_t / norm
+    inverse = 1 / jnp.sqrt(alpha**2 + sigma**2)
+    x_in = x_t * inverse
     out = apply(params, x_in, _times(level.time, x_t), cond)
     out, fraction = _split_variance(out, x_t, learned_variance)
     if prediction == "eps":
       return from_eps(out, x_t, level, fraction)
     if prediction == "x0":
       return from_x0(out, x_t, level, fraction)
-    a, s = alpha / norm, sigma / norm
+    a, s = alpha * inverse, sigma * inverse
     return Prediction(a * x_in - s * out, s * x_in + a * out, fraction)
 
   return denoise
@@ -124,15 +128,15 @@ def _edm(
 
   def denoise(x_t, level):
     alpha, sigma = (_like(v, x_t) for v in level[:2])
-    x, s = x_t / alpha, sigma / alpha
+    inverse = 1 / alpha
+    x, s = x_t * inverse, sigma * inverse
     total = s**2 + sigma_data**2
+    c_in = 1 / jnp.sqrt(total)
     noise_condition = jnp.log(level.sigma / level.alpha) / 4
-    out = apply(
-        params, x / jnp.sqrt(total), _times(noise_condition, x_t), cond
-    )
+    out = apply(params, x * c_in, _times(noise_condition, x_t), cond)
     out, _ = _split_variance(out, x_t, False)
     skip = sigma_data**2 / total
-    x0 = skip * x + s * sigma_data / jnp.sqrt(total) * out
+    x0 = skip * x + s * sigma_data * c_in * out
     return from_x0(x0, x_t, level)
 
   return denoise

@@ -277,7 +277,8 @@ def steered(
 
 def _transition(c, x, x0, z):
   """Eq. 13 with the noise that agrees with x0."""
-  e = (c.recip * x - x0) / c.recip_m1
+  # As in `denoisers`, no array is divided by a scalar.
+  e = (c.recip * x - x0) * (1 / c.recip_m1)
   return c.x0_scale * x0 + c.eps_scale * e + c.noise_std * z
 
 
