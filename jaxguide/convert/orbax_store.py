@@ -35,7 +35,7 @@ def save_tree(path: str | os.PathLike[str], tree: Any) -> None:
   # A relative path fails in a thread of Orbax, where nobody sees it.
   path = pathlib.Path(os.path.abspath(path))
   with _one_line(), ocp.StandardCheckpointer() as checkpointer:
-    checkpointer.save(path, jax.tree.map(_contiguous, tree))
+    checkpointer.save(path, jax.tree.map(np.asarray, tree))
     checkpointer.wait_until_finished()
 
 
@@ -70,10 +70,6 @@ def restore_tree(path: str | os.PathLike[str], abstract: Any) -> Any:
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
   return {
       ".".join(path): tuple(leaf.shape) for path, leaf in rules.flatten(tree)}
-
-
-def _contiguous(leaf: Any) -> np.ndarray:
-  return np.asarray(leaf, order="C")
 
 
 @contextlib.contextmanager

@@ -108,8 +108,8 @@ def test_full_size_outputs_agree(name, tmp_path):
   file = tmp_path / "net.pt"
   expected = _run_torch(card, (x, time, None), file)
   peak = _convert(card, file, tmp_path / "model")
-  # Twice the file, and what JAX and Orbax take themselves.
-  assert peak < 2.5 * file.stat().st_size / 1e9 + 1.5
+  # The mapped file, Orbax's copy and its compressed one, and JAX itself.
+  assert peak < 3 * file.stat().st_size / 1e9 + 1
   file.unlink()
   params, config = convert.load_model(tmp_path / "model")
   module = convert.build_module(config, conv_impl="lax")
