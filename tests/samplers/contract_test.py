@@ -325,7 +325,7 @@ def test_dtype_is_kept(case):
       shared, batch)
   assert full.dtype == jnp.float32
   assert half.dtype == jnp.bfloat16
-  # Arithmetic is float32 inside a step; only the state is rounded.
+  # Only the state is rounded; `denoisers_test` holds the float32 arithmetic.
   assert np.abs(np.float32(half) - full).mean() < 0.02
 
 
