@@ -87,7 +87,7 @@ def _architecture(
     layout = adm_layout.infer(
         {name: a.shape for name, a in selection.tensors.items()})
   except errors.ConversionError as error:
-    return [("architecture", f"not recognised: {error}")]
+    return [("architecture", f"no ADM network found ({error})")]
   fitting = matching_cards(layout)
   return [
       ("prefix", selection.prefix or "none"),
