@@ -24,6 +24,7 @@ EXTRAS = {
     "test": [
         "chex>=0.1.90",
         "pytest>=8",
+        "pytest-xdist>=3.6",
         "ruff>=0.8",
         "safetensors>=0.4",
         "scikit-image>=0.24",

@@ -1,0 +1,81 @@
+"""Exporting a training run as a model directory."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.priors import export
+from experiments.priors import train
+from jaxguide import convert
+from jaxguide.training import checkpoints
+from jaxguide.training import config as training_config
+from jaxguide.training import diffusion
+
+TINY = training_config.PriorTraining(
+    name="tiny",
+    image_size=8,
+    module=dict(
+        in_channels=3, out_channels=3, model_channels=32, channel_mult=(1.0,),
+        num_res_blocks=1, attention_factors=(), num_head_channels=32,
+        resblock_updown=False, conv_resample=False),
+)
+
+
+@pytest.fixture
+def run(tmp_path):
+  """A run with one checkpoint whose average differs from its parameters."""
+  state = diffusion.init_state(
+      train.init_params(TINY), train.make_optimizer(TINY))
+  rng = np.random.default_rng(0)
+  ema = jax.tree.map(
+      lambda a: rng.standard_normal(a.shape).astype(np.float32), state.ema)
+  state = state._replace(step=np.int32(7), ema=ema)
+  folder = tmp_path / "run"
+  store = checkpoints.Checkpoints(folder / "checkpoints")
+  store.save(state)
+  store.close()
+  (folder / "training_log.csv").write_text("step,train_loss\n7,0.5\n")
+  return folder, ema
+
+
+def test_the_average_is_written_in_float16_and_loads_as_a_prior(run, tmp_path):
+  folder, ema = run
+  out = tmp_path / "model"
+  assert export.export(TINY, folder, out) == 7
+  prior = convert.load_prior(out)
+  jax.tree.map(
+      lambda a, b: np.testing.assert_array_equal(
+          a, np.float16(b).astype(np.float32)), prior.params, ema)
+  assert prior.image_shape == (8, 8, 3)
+  assert prior.schedule.num_levels == TINY.num_levels
+  assert prior.prediction == "eps"
+  assert json.loads((out / "config.json").read_text())["source"]["updates"] == 7
+  assert (out / "training_log.csv").read_text().endswith("7,0.5\n")
+
+
+def test_nothing_is_overwritten(run, tmp_path):
+  folder, _ = run
+  out = tmp_path / "model"
+  out.mkdir()
+  with pytest.raises(ValueError, match="exists already"):
+    export.export(TINY, folder, out)
+  assert not list(out.iterdir())
+
+
+def test_a_run_without_checkpoints_is_named(tmp_path):
+  (tmp_path / "empty").mkdir()
+  with pytest.raises(ValueError, match="empty: holds no checkpoint"):
+    export.export(TINY, tmp_path / "empty", tmp_path / "model")
+  assert not (tmp_path / "model").exists()
+
+
+def test_another_configuration_does_not_fit(run, tmp_path):
+  folder, _ = run
+  wider = dataclasses.replace(
+      TINY, module={**TINY.module, "model_channels": 64})
+  with pytest.raises(ValueError, match="does not fit"):
+    export.export(wider, folder, tmp_path / "model")
+  assert not (tmp_path / "model").exists()
