@@ -189,7 +189,7 @@ def _lax_conv(x, kernel, stride=1):
       dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
-def _steady_conv(x, kernel, stride=1):
+def _steady_conv(x, kernel, stride):
   """`_lax_conv`, image by image where the result would depend on the batch."""
   if x.shape[1] * x.shape[2] // stride**2 >= _FEW_PIXELS:
     return _lax_conv(x, kernel, stride)
@@ -201,23 +201,36 @@ def _flip(kernel):
   return kernel[::-1, ::-1].swapaxes(2, 3)
 
 
-@jax.custom_vjp
-def _cpu_conv(x, kernel):
-  """`_lax_conv` of stride 1 with a derivative that is fast on CPU.
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _cpu_conv(x, kernel, stride):
+  """`_lax_conv` with a derivative that is fast on CPU.
 
   The compiler's own derivative of a convolution leaves the fast path on CPU,
   for the kernel always and for the input inside loops.
   """
-  return _steady_conv(x, kernel)
+  return _steady_conv(x, kernel, stride)
 
 
-def _cpu_conv_forward(x, kernel):
-  return _cpu_conv(x, kernel), (x, kernel)
+def _cpu_conv_forward(x, kernel, stride):
+  return _cpu_conv(x, kernel, stride), (x, kernel)
 
 
-def _cpu_conv_backward(saved, cotangent):
+def _cpu_conv_backward(stride, saved, cotangent):
   x, kernel = saved
-  return _cpu_conv(cotangent, _flip(kernel)), _kernel_gradient(x, cotangent)
+  if stride == 2:
+    # A strided convolution is every other pixel of the full one.
+    cotangent = _spread(cotangent)[:, :x.shape[1], :x.shape[2]]
+  x_bar = _cpu_conv(cotangent, _flip(kernel), 1)
+  return x_bar, _kernel_gradient(x, cotangent)
+
+
+def _spread(y):
+  """Zeros after each row and column: `[B, H, W, C]` -> `[B, 2H, 2W, C]`."""
+  batch, height, width, channels = y.shape
+  y = jnp.pad(
+      y[:, :, None, :, None],
+      ((0, 0), (0, 0), (0, 1), (0, 0), (0, 1), (0, 0)))
+  return y.reshape(batch, 2 * height, 2 * width, channels)
 
 
 _cpu_conv.defvjp(_cpu_conv_forward, _cpu_conv_backward)
@@ -342,13 +355,6 @@ def _winograd_backward(saved, cotangent):
 _winograd_conv.defvjp(_winograd_forward, _winograd_backward)
 
 
-def _choose_conv(shape, features, stride):
-  """The formulation for images of `shape` `[H, W, I]` on this platform."""
-  height, width, channels = shape
-  del height, width, channels, features, stride
-  return "lax"
-
-
 def conv_3x3(
     x: jax.Array, kernel: jax.Array, *, stride: int = 1, impl: str = "auto",
 ) -> jax.Array:
@@ -358,10 +364,12 @@ def conv_3x3(
     x: `[B, H, W, I]`.
     kernel: `[3, 3, I, O]`, of the dtype of x.
     stride: 1 or 2.
-    impl: "lax" leaves it to the compiler (with a derivative of its own on
-      CPU); "winograd" is F(2x2, 3x3) (Lavin and Gray, arXiv:1509.09308), for
-      stride 1 and even H and W; "auto" chooses by platform and the shape of
-      one image.
+    impl: "lax" leaves it to the compiler (on CPU with a derivative of its own,
+      and image by image where these have few pixels); "winograd" is
+      F(2x2, 3x3) (Lavin and Gray, arXiv:1509.09308), image by image, for
+      stride 1 and even H and W: up to twice as fast on CPU from 16 x 16
+      pixels on, but each of its uses takes about a second to compile, which
+      pays in training and in long runs alone. "auto" is "lax".
 
   Returns:
     `[B, H / stride, W / stride, O]`.
@@ -370,8 +378,6 @@ def conv_3x3(
     ValueError: `impl` is unknown or cannot do this shape.
   """
   check_choice("conv_impl", impl, CONV_IMPLEMENTATIONS)
-  if impl == "auto":
-    impl = _choose_conv(x.shape[1:], kernel.shape[-1], stride)
   if impl == "winograd":
     if stride != 1 or x.shape[1] % 2 or x.shape[2] % 2:
       raise ValueError(
@@ -380,9 +386,7 @@ def conv_3x3(
     return _winograd_conv(x, kernel)
   if jax.default_backend() != "cpu":
     return _lax_conv(x, kernel, stride)
-  if stride == 1:
-    return _cpu_conv(x, kernel)
-  return _steady_conv(x, kernel, stride)
+  return _cpu_conv(x, kernel, stride)
 
 
 class Conv3x3(nn.Module):
@@ -568,15 +572,20 @@ def attention(
     out = jax.nn.dot_product_attention(q, k, v)
     return out.reshape(batch, tokens, heads * size)
   scale = 1.0 / math.sqrt(math.sqrt(size))
-  q, k, v = (
-      part.swapaxes(1, 2).reshape(batch * heads, -1, size)
-      for part in (q * scale, k * scale, v))
+  q, k, v = (part.swapaxes(1, 2) for part in (q * scale, k * scale, v))
+  out = _steady_attend(q, k, v).swapaxes(1, 2)
+  return out.reshape(batch, tokens, heads * size)
+
+
+def _steady_attend(q, k, v):
+  """`_attend` on `[B, heads, T, d]`, the same bits in any batch."""
+  if jax.default_backend() == "cpu" and q.shape[2] < _FEW_PIXELS:
+    return jax.lax.map(lambda image: _attend(*image), (q, k, v))
+  flat = tuple(part.reshape(-1, *part.shape[2:]) for part in (q, k, v))
   # Without the barriers the compiler fuses neighbours into the matmuls in
   # ways that depend on the batch, and the last bits with them.
-  q, k, v = jax.lax.optimization_barrier((q, k, v))
-  out = jax.lax.optimization_barrier(_attend(q, k, v))
-  out = out.reshape(batch, heads, tokens, size).swapaxes(1, 2)
-  return out.reshape(batch, tokens, heads * size)
+  flat = jax.lax.optimization_barrier(flat)
+  return jax.lax.optimization_barrier(_attend(*flat)).reshape(q.shape)
 
 
 # Resampling and time.
