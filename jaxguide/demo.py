@@ -22,7 +22,7 @@ from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 
 NUM_STEPS = 50
-NUM_IMAGES = 16
+NUM_IMAGES = 12
 GRID_IMAGES = 8
 TITLE = "Steered Diffusion on held-out emoji"
 UNGUIDED = f"DDIM, no guidance ({NUM_STEPS} steps)"
@@ -62,7 +62,7 @@ def run(
 
   Args:
     out: the folder.
-    num_images: held-out images per task, at least 1; 16 when left out.
+    num_images: held-out images per task, at least 1; 12 when left out.
     seed: of all noise.
     stream: where progress goes; stderr when left out.
 
