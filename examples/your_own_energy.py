@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from jaxguide import convert
+from jaxguide import denoisers
 from jaxguide import guidance
 from jaxguide import noise
 from jaxguide import samplers
@@ -35,7 +36,7 @@ def mean_colour(target):
 def generate(params, keys, target, scale):
   draws = noise.prng_noise(keys)
   sampler = samplers.steered(
-      prior.denoiser(params),
+      denoisers.clip_x0(prior.denoiser(params)),
       draws,
       guidance=guidance.through_denoiser(mean_colour(target)),
       guidance_scale=scale,  # Traced: a sweep does not compile again.
@@ -50,7 +51,7 @@ def main(out: str = "coloured.png") -> np.ndarray:
   target = jnp.asarray([-0.2, 0.6, -0.2])
   rows = [
       np.asarray(generate(prior.params, keys, target, scale))
-      for scale in (0.0, 100.0, 400.0)
+      for scale in (0.0, 10.0, 100.0)
   ]
   grid = np.concatenate([np.concatenate(list(row), 1) for row in rows])
   picture = np.clip(grid * 127.5 + 127.5, 0, 255).round()
