@@ -1,7 +1,7 @@
 """Makes jaxguide/embedded/noto32_test.npz from the emoji artwork.
 
-  python -m experiments.priors.make_embedded_set --data FOLDER [--out FILE]
-      [--preview grid.png]
+  python -m experiments.priors.make_embedded_set --artwork FOLDER
+      [--file FILE] [--preview grid.png]
 
 FOLDER holds `noto64.npz` and `emoji_index.json`. 64 concepts of the test
 split are taken in turn from every category, and within a category in turn
@@ -31,9 +31,9 @@ SEED = 0
 LEAST_COVER = 0.25
 LEAST_SPREAD = 35.0
 
-_DATA = flags.DEFINE_string("data", None, "Folder of the artwork.")
+_DATA = flags.DEFINE_string("artwork", None, "Folder of the artwork.")
 _OUT = flags.DEFINE_string(
-    "out", "jaxguide/embedded/noto32_test.npz", "File to write."
+    "file", "jaxguide/embedded/noto32_test.npz", "File to write."
 )
 _PREVIEW = flags.DEFINE_string("preview", None, "Also write a picture.")
 
@@ -41,7 +41,7 @@ _PREVIEW = flags.DEFINE_string("preview", None, "Also write a picture.")
 def main(argv: Sequence[str]) -> None:
   """Writes the file, and the preview if asked for."""
   if len(argv) > 1 or not _DATA.value:
-    raise app.UsageError("--data FOLDER is needed, and nothing else")
+    raise app.UsageError("--artwork FOLDER is needed, and nothing else")
   arrays = make(pathlib.Path(_DATA.value))
   pathlib.Path(_OUT.value).write_bytes(to_npz(arrays))
   if _PREVIEW.value:
