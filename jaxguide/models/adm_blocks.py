@@ -31,6 +31,7 @@ class ResBlock(nn.Module):
     dropout: rate before the last convolution.
     dtype: of convolutions and activations; norms stay float32.
     conv_impl: see `layers.conv_3x3`.
+    num_groups: groups of every norm.
   """
 
   features: int
@@ -39,13 +40,14 @@ class ResBlock(nn.Module):
   dropout: float = 0.0
   dtype: Any = jnp.float32
   conv_impl: str = "auto"
+  num_groups: int = 32
 
   @nn.compact
   def __call__(
       self, x: jax.Array, embedding: jax.Array, train: bool = False,
   ) -> jax.Array:
     """Maps x `[B, H, W, C]`, SiLU(embedding) `[B, E]` -> `[B, H', W', O]`."""
-    h = layers.GroupNorm(NORM_EPS, silu=True, name="in_layers.0")(x)
+    h = self._norm("in_layers.0")(x)
     if self.resample == "up":
       h, x = layers.upsample_nearest(h), layers.upsample_nearest(x)
     elif self.resample == "down":
@@ -59,13 +61,15 @@ class ResBlock(nn.Module):
       modulation = tuple(jnp.split(projected, 2, axis=-1))
     else:
       h = h + projected[:, None, None]
-    norm = layers.GroupNorm(NORM_EPS, silu=True, name="out_layers.0")
-    h = norm(h, modulation)
+    h = self._norm("out_layers.0")(h, modulation)
     h = nn.Dropout(self.dropout, deterministic=not train)(h)
     h = self._conv("out_layers.3", nn.initializers.zeros)(h)
     if x.shape[-1] != self.features:
       x = layers.Conv1x1(self.features, self.dtype, name="skip_connection")(x)
     return x + h
+
+  def _norm(self, name):
+    return layers.GroupNorm(NORM_EPS, self.num_groups, silu=True, name=name)
 
   def _conv(self, name, init):
     return layers.Conv3x3(
@@ -81,18 +85,20 @@ class AttentionBlock(nn.Module):
     qkv_order: see `layers.split_qkv`.
     dtype: of the projections; norm and softmax stay float32.
     impl: see `layers.attention`.
+    num_groups: groups of the norm.
   """
 
   num_heads: int
   qkv_order: str = "legacy"
   dtype: Any = jnp.float32
   impl: str = "auto"
+  num_groups: int = 32
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps x `[B, H, W, C]` to the same shape."""
     batch, height, width, channels = x.shape
-    h = layers.GroupNorm(NORM_EPS, name="norm")(x)
+    h = layers.GroupNorm(NORM_EPS, self.num_groups, name="norm")(x)
     h = h.reshape(batch, height * width, channels)
     qkv = layers.Dense(3 * channels, dtype=self.dtype, name="qkv")(h)
     q, k, v = layers.split_qkv(qkv, self.num_heads, self.qkv_order)
@@ -110,7 +116,7 @@ class AdmTrunk(nn.Module):
     in_channels: channels of the input.
     model_channels: base width m.
     channel_mult: width of each level over m, finest level first; the widths
-      int(mult m) are multiples of 32.
+      int(mult m) are multiples of `num_groups`.
     num_res_blocks: residual blocks per level of the encoder.
     attention_factors: downsampling factors at which every block is followed
       by attention. (The released command lines give image sizes instead:
@@ -129,6 +135,10 @@ class AdmTrunk(nn.Module):
       pass (`jax.checkpoint`) and not stored.
     attention_impl: see `layers.attention`.
     conv_impl: see `layers.conv_3x3`.
+    num_groups: groups of every norm; 32 in every released checkpoint. A
+      network that predicts noise needs several channels per group at every
+      width: the norm of a lone channel erases its mean, and with it the mean
+      colour of the picture.
   """
 
   in_channels: int = 3
@@ -147,6 +157,7 @@ class AdmTrunk(nn.Module):
   remat: bool = False
   attention_impl: str = "auto"
   conv_impl: str = "auto"
+  num_groups: int = 32
 
   def width(self, level: int) -> int:
     """Channels of a level; 0 is the finest."""
@@ -182,7 +193,7 @@ class AdmTrunk(nn.Module):
       cls = nn.remat(ResBlock, static_argnums=(3,))
     return cls(
         features, resample, self.use_scale_shift_norm, self.dropout,
-        self.dtype, self.conv_impl, name=name)
+        self.dtype, self.conv_impl, self.num_groups, name=name)
 
   def attention_block(
       self, name: str, channels: int, num_heads: int,
@@ -196,7 +207,12 @@ class AdmTrunk(nn.Module):
       num_heads = channels // self.num_head_channels
     cls = nn.remat(AttentionBlock) if self.remat else AttentionBlock
     return cls(
-        num_heads, self.qkv_order, self.dtype, self.attention_impl, name=name)
+        num_heads, self.qkv_order, self.dtype, self.attention_impl,
+        self.num_groups, name=name)
+
+  def output_norm(self, name: str) -> nn.Module:
+    """The norm and SiLU before an output layer."""
+    return layers.GroupNorm(NORM_EPS, self.num_groups, silu=True, name=name)
 
   def encode(
       self, x: jax.Array, embedding: jax.Array, train: bool,

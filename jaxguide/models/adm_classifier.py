@@ -119,8 +119,7 @@ class AdmClassifier(adm_blocks.AdmTrunk):
 
   def _attention_head(self, outputs):
     h = outputs[-1]
-    h = layers.GroupNorm(
-        adm_blocks.NORM_EPS, silu=True, name=self._name(0))(h)
+    h = self.output_norm(self._name(0))(h)
     size = self.num_head_channels
     if size == -1:
       raise ValueError("pool is 'attention', which needs num_head_channels")
@@ -129,8 +128,7 @@ class AdmClassifier(adm_blocks.AdmTrunk):
         self.out_channels, heads, self.attention_impl, name=self._name(2))(h)
 
   def _adaptive_head(self, outputs):
-    h = layers.GroupNorm(
-        adm_blocks.NORM_EPS, silu=True, name=self._name(0))(outputs[-1])
+    h = self.output_norm(self._name(0))(outputs[-1])
     h = layers.mean_over_pixels(h)[:, None, None]
     h = layers.Conv1x1(
         self.out_channels, kernel_init=nn.initializers.zeros,
@@ -143,6 +141,5 @@ class AdmClassifier(adm_blocks.AdmTrunk):
         jnp.concatenate(means, axis=-1))
     if self.pool == "spatial":
       return layers.Dense(self.out_channels, name=self._name(2))(nn.relu(h))
-    h = layers.GroupNorm(
-        adm_blocks.NORM_EPS, silu=True, name=self._name(1))(h)
+    h = self.output_norm(self._name(1))(h)
     return layers.Dense(self.out_channels, name=self._name(3))(h)

@@ -79,7 +79,7 @@ class AdmUnet(adm_blocks.AdmTrunk):
           h = self.upsample(f"{name}.{part}", h, embedding, train)
         index += 1
     h = h.astype(x.dtype)
-    h = layers.GroupNorm(adm_blocks.NORM_EPS, silu=True, name="out.0")(h)
+    h = self.output_norm("out.0")(h)
     return layers.Conv3x3(
         self.out_channels, impl=self.conv_impl,
         kernel_init=nn.initializers.zeros, name="out.2")(h)

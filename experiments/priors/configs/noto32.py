@@ -27,13 +27,18 @@ def get_config() -> config.PriorTraining:
           num_head_channels=32,
           resblock_updown=False,
           conv_resample=False,
+          # Four channels per group at the finest level: 32 groups of one
+          # channel would erase the mean colour.
+          num_groups=8,
       ),
-      train_module=dict(dropout=0.05, conv_impl="winograd"),
+      train_module=dict(dropout=0.05),
       # Small batches make the most of few images per second: two CPU cores
       # see about 60.
       batch_size=16,
       learning_rate=8e-4,
       num_steps=15_000,
       decay_steps=4_000,
-      weight_limit=20.0,
+      weight_limit=50.0,
+      log_every=250,
+      checkpoint_every=250,
   )
