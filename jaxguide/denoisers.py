@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxguide import arrays
+from jaxguide import preconditioning as preconditionings
 from jaxguide import schedules
 
 Apply = Callable[[arrays.PyTree, arrays.Batch, arrays.PerImage, Any],
@@ -75,13 +76,14 @@ def from_apply(
     cond: Any = None,
     learned_variance: bool = False,
     sigma_data: float = 0.5,
+    preconditioning: preconditionings.Preconditioning | None = None,
 ) -> Denoiser:
   """A denoiser from any function `apply(params, x, time, cond)`.
 
   Flax (Linen or NNX), Equinox and Haiku models all fit. `eps`, `x0` and `v`
   networks are fed x_t / hypot(alpha, sigma) and `level.time`; an `edm`
   network is the raw F of Karras et al. 2022, Eq. 7, fed c_in x_t / alpha and
-  ln(sigma / alpha) / 4.
+  c_noise at sigma / alpha (ln(sigma / alpha) / 4 in their own preconditioning).
 
   Args:
     apply: the network; x is `[B, ...]`, time float32 `[B]`, cond whatever was
@@ -94,16 +96,25 @@ def from_apply(
     learned_variance: whether the second half of the last axis is v of a
       learned variance.
     sigma_data: for "edm", the standard deviation of the data.
+    preconditioning: for "edm", one of another kind than `preconditioning.edm`.
 
   Raises:
-    ValueError: for an unknown prediction, for "edm" with a learned variance,
-      or (when called) for a network output of another shape.
+    ValueError: for an unknown prediction, a preconditioning without "edm", a
+      learned variance with "edm" and no preconditioning, or (when called) a
+      network output of another shape.
   """
   arrays.check_choice("prediction", prediction, PREDICTIONS)
   if prediction == "edm":
-    if learned_variance:
-      raise ValueError("learned_variance must be False for prediction='edm'")
-    return _edm(apply, params, cond, sigma_data)
+    if preconditioning is None:
+      if learned_variance:
+        raise ValueError(
+            "learned_variance must be False for prediction='edm' without "
+            "preconditioning")
+      preconditioning = preconditionings.edm(sigma_data)
+    return _edm(apply, params, cond, preconditioning, learned_variance)
+  if preconditioning is not None:
+    raise ValueError(
+        f"preconditioning must be None for prediction={prediction!r}")
 
   def denoise(x_t, level):
     alpha, sigma = (_like(v, x_t) for v in level[:2])
@@ -122,22 +133,23 @@ def from_apply(
 
 
 def _edm(
-    apply: Apply, params: arrays.PyTree, cond: Any, sigma_data: float
+    apply: Apply,
+    params: arrays.PyTree,
+    cond: Any,
+    preconditioning: preconditionings.Preconditioning,
+    learned_variance: bool,
 ) -> Denoiser:
-  """Karras et al. 2022, Eq. 7 with the preconditioning of Table 1."""
+  """Karras et al. 2022, Eq. 7, with the preconditioning of Table 1."""
 
   def denoise(x_t, level):
-    alpha, sigma = (_like(v, x_t) for v in level[:2])
+    alpha, sigma = (jnp.asarray(v, _wide(x_t)) for v in level[:2])
     inverse = 1 / alpha
-    x, s = x_t * inverse, sigma * inverse
-    total = s**2 + sigma_data**2
-    c_in = 1 / jnp.sqrt(total)
-    noise_condition = jnp.log(level.sigma / level.alpha) / 4
-    out = apply(params, x * c_in, _times(noise_condition, x_t), cond)
-    out, _ = _split_variance(out, x_t, False)
-    skip = sigma_data**2 / total
-    x0 = skip * x + s * sigma_data * c_in * out
-    return from_x0(x0, x_t, level)
+    c = preconditioning.coefficients(sigma * inverse)
+    x = x_t * _like(inverse, x_t)
+    out = apply(params, x * _like(c.input, x_t), _times(c.noise, x_t), cond)
+    out, fraction = _split_variance(out, x_t, learned_variance)
+    x0 = _like(c.skip, x_t) * x + _like(c.out, x_t) * out
+    return from_x0(x0, x_t, level, fraction)
 
   return denoise
 
