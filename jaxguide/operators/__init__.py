@@ -15,6 +15,7 @@ from jaxguide.operators.color import ycbcr_swap
 from jaxguide.operators.composition import compose
 from jaxguide.operators.composition import least_squares
 from jaxguide.operators.denoising import identity
+from jaxguide.operators.lowpass import lowpass
 from jaxguide.operators.masking import inpainting
 from jaxguide.operators.matrices import separable
 from jaxguide.operators.pooling import average_pool
@@ -34,6 +35,7 @@ __all__ = [
     "inpainting",
     "least_squares",
     "lifts",
+    "lowpass",
     "separable",
     "ycbcr_swap",
 ]

@@ -114,6 +114,17 @@ CASES = [
         "bicubic_renormalise",
         lambda n: operators.bicubic((16, 16), 4, boundary="renormalise"),
     ),
+    Case("lowpass_linear_4", lambda n: operators.lowpass(16, 4)),
+    Case(
+        "lowpass_linear_8",
+        lambda n: operators.lowpass((32, 24), 8),
+        shape=(32, 24, 3),
+    ),
+    Case(
+        "lowpass_cubic_8",
+        lambda n: operators.lowpass(32, 8, "cubic"),
+        shape=(32, 32, 3),
+    ),
     Case(
         "gaussian_blur",
         lambda n: operators.gaussian_blur((32, 32)),
