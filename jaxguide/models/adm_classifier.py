@@ -6,6 +6,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxguide import arrays
 from jaxguide.models import adm_blocks
 from jaxguide.models import layers
 
@@ -93,7 +94,7 @@ class AdmClassifier(adm_blocks.AdmTrunk):
     Raises:
       ValueError: a shape or an option that does not fit.
     """
-    layers.check_choice("pool", self.pool, POOLS)
+    arrays.check_choice("pool", self.pool, POOLS)
     self.check_input(x, time)
     if x.shape[1:3] != (self.image_size, self.image_size):
       raise ValueError(

@@ -149,9 +149,6 @@ def _evaluated(option, **numerics):
   return both, (x, time, labels), both(x, time, labels)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="not reached yet: networks on images of 8 x 8 pixels "
-    "differ in the last bit between batches and device counts")
 @pytest.mark.parametrize("option", _OPTIONS)
 def test_every_option_evaluates_image_by_image(option):
   """Output and gradient of an image are the same bits in smaller batches."""
@@ -177,9 +174,6 @@ def test_winograd_agrees_with_the_compilers_convolution():
     assert _relative(a, b) < 1e-5
 
 
-@pytest.mark.xfail(
-    strict=False, reason="not reached yet: networks on images of 8 x 8 pixels "
-    "differ in the last bit between batches and device counts")
 def test_winograd_evaluates_image_by_image():
   option = "class conditioning, learned variance"
   both, args, found = _evaluated(option, conv_impl="winograd")
@@ -204,9 +198,6 @@ def test_half_precision_is_close_to_single():
   assert 1e-5 < _relative(found, expected) < 0.1
 
 
-@pytest.mark.xfail(
-    strict=False, reason="not reached yet: networks on images of 8 x 8 pixels "
-    "differ in the last bit between batches and device counts")
 def test_one_device_and_many_agree():
   if jax.device_count() < 4:
     pytest.skip("needs four devices")

@@ -182,7 +182,7 @@ def test_winograd_refuses_what_it_cannot_do():
     lambda: layers.attention(*[np.zeros((1, 4, 2, 8))] * 3, impl="flash"),
 ])
 def test_unknown_formulations_name_what_is_allowed(call):
-  with pytest.raises(ValueError, match="allowed: '"):
+  with pytest.raises(ValueError, match="must be one of '"):
     call()
 
 
