@@ -15,13 +15,18 @@ import jax
 
 from jaxguide.convert import adm
 from jaxguide.convert import errors
+from jaxguide.convert import ldm
 from jaxguide.convert import model_config
+from jaxguide.convert import perceptual
 from jaxguide.convert import rules
 
 FAMILIES = {
     "adm_unet": adm.UNET,
     "adm_superres": adm.SUPERRES,
     "adm_classifier": adm.CLASSIFIER,
+    "lpips": perceptual.LPIPS,
+    "inception_fid": perceptual.INCEPTION,
+    **ldm.FAMILIES,
 }
 
 # What Linen adds to a module's fields.
