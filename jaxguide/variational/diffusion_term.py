@@ -1,0 +1,154 @@
+"""The diffusion loss: levels above T_e, one drawn per sample.
+
+With * the latent z_0 at T_e and s < t two neighbours of the grid,
+  z_t = a_{t*} z_0 + sqrt(v_{t*}) n,
+  D = KL( q(z_s | z_t, z_0) || q(z_s | z_t, zhat(z_t)) ),
+the first with the free tau_0 in the place of sigma at T_e, the second with
+the schedule's, zhat = E[z_0 | z_t, x0(z_t)].
+
+  what                 paper                released
+  zhat                 z_t - v/sigma_t eps  z_t - sqrt(v) eps    (over a)
+  variance of z_s      v v* / (v + a^2 v*)  v v* / (v + a*^2 v*)
+  mean term of D       d^2 / (2 s_p^2)      d^2 s_p^2 / 2
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxguide import arrays
+from jaxguide import denoisers
+from jaxguide import energies
+from jaxguide import schedules
+from jaxguide.variational import hierarchy
+from jaxguide.variational import plan as plans
+
+
+class Transition(NamedTuple):
+  """z_r = scale z + sqrt(variance) n, broadcasting against `[R, ...]`."""
+
+  scale: arrays.Array
+  variance: arrays.Array
+
+
+class Normal(NamedTuple):
+  """A diagonal Gaussian, broadcasting against `[R, ...]`."""
+
+  mean: arrays.Array
+  std: arrays.Array
+
+
+def transition(
+    alpha_from: arrays.Array,
+    sigma_from: arrays.Array,
+    alpha_to: arrays.Array,
+    sigma_to: arrays.Array,
+) -> Transition:
+  """The forward transition between two noise levels, element-wise."""
+  scale = alpha_to / alpha_from
+  return Transition(scale, sigma_to**2 - scale**2 * sigma_from**2)
+
+
+def bridge(
+    z_t: arrays.Batch,
+    z_star: arrays.Batch,
+    onto: Transition,
+    step: Transition,
+    variant: str = "paper",
+) -> Normal:
+  """q(z_s | z_t, z_*) for a chain * -> s -> t.
+
+  Args:
+    z_t: `[R, ...]`.
+    z_star: `[R, ...]`.
+    onto: from * to s.
+    step: from s to t.
+    variant: see the module's text.
+  """
+  a, v = step
+  a_star, v_star = onto
+  seen = a_star if variant == "released" else a
+  variance = v * v_star / (v + seen**2 * v_star)
+  mean = variance * (a_star / v_star * z_star + a / v * z_t)
+  return Normal(mean, jnp.sqrt(variance))
+
+
+def divergence(q: Normal, p: Normal, variant: str = "paper") -> arrays.Array:
+  """KL(q || p), element-wise; "released" multiplies by p's variance."""
+  squared = (q.mean - p.mean) ** 2
+  if variant == "released":
+    mean_term = 0.5 * p.std**2 * squared
+  else:
+    mean_term = squared / (2 * p.std**2)
+  return (mean_term + jnp.log(p.std / q.std)
+          + q.std**2 / (2 * p.std**2) - 0.5)
+
+
+def stratified(offset: arrays.PerImage, num_samples: int) -> arrays.Array:
+  """(u + b / B) mod 1 for b = 0 .. B - 1, `[N, B]` from `[N]`."""
+  shares = jnp.arange(num_samples, dtype=offset.dtype) * (1 / num_samples)
+  return (offset[:, None] + shares) % 1.0
+
+
+def drawn_pair(
+    plan: plans.Plan, std: arrays.Batch, u: arrays.PerImage
+) -> tuple[schedules.NoiseLevel, schedules.NoiseLevel]:
+  """The neighbours t and s of the grid that u `[R]` in [0, 1) selects.
+
+  The grid above the largest tau_0 of the image is a suffix of n entries, so
+  a count takes the place of a selection and shapes stay static. Its two
+  lowest entries are never t.
+  """
+  limit = jnp.max(jax.lax.stop_gradient(std), axis=tuple(range(1, std.ndim)))
+  sigma = jnp.asarray(plan.grid.sigma)
+  count = jnp.sum(sigma > limit[:, None], axis=1)
+  size = sigma.shape[0]
+  position = jnp.floor(u * (count - 2) + 2).astype(jnp.int32)
+  # Rounding of u * (count - 2) must not step over the end.
+  row = jnp.minimum(size - count + position, size - 1)
+  take = lambda r: jax.tree.map(lambda t: jnp.asarray(t)[r], plan.grid)
+  return take(row), take(row - 1)
+
+
+def diffusion_loss(
+    plan: plans.Plan,
+    denoise: denoisers.Denoiser,
+    z: arrays.Batch,
+    std: arrays.Batch,
+    u: arrays.PerImage,
+    n: arrays.Batch,
+) -> arrays.PerImage:
+  """(T - T_e) / 2 times the mean of D over elements, `[R]`.
+
+  Args:
+    plan: the levels.
+    denoise: the prior; one evaluation.
+    z: z_0, `[R, ...]`.
+    std: tau_0, `[R, ...]`.
+    u: uniform draws that select the times, `[R]`.
+    n: the noise of z_t, `[R, ...]`.
+  """
+  level_t, level_s = drawn_pair(plan, std, u)
+  t, s = (
+      tuple(arrays.bcast(v, z) for v in level[:2])
+      for level in (level_t, level_s)
+  )
+  free = (hierarchy.start_scale(plan, std), std)
+  fixed = (plan.rows.alpha[0], plan.rows.sigma[0])
+  jump = transition(*free, *t)
+  z_t = jump.scale * z + jnp.sqrt(jump.variance) * n
+  eps = denoise(z_t, level_t).eps
+  zhat = _estimate(plan.variant, z_t, eps, transition(*fixed, *t), t[1])
+  step = transition(*s, *t)
+  q = bridge(z_t, z, transition(*free, *s), step, plan.variant)
+  p = bridge(z_t, zhat, transition(*fixed, *s), step, plan.variant)
+  return plan.weight * energies.mean_per_image(
+      divergence(q, p, plan.variant))
+
+
+def _estimate(variant, z_t, eps, jump, sigma_t):
+  """The prior's estimate of the latent at T_e."""
+  noise = (jnp.sqrt(jump.variance) if variant == "released"
+           else jump.variance / sigma_t)
+  return (z_t - noise * eps) / jump.scale

@@ -1,0 +1,160 @@
+"""Fitting a posterior: one scan of optax updates."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxguide import arrays
+from jaxguide import energies
+from jaxguide.samplers import core
+from jaxguide.variational import objective
+from jaxguide.variational import posterior as posteriors
+
+
+class Fit(NamedTuple):
+  """What a fit returns.
+
+  Attributes:
+    posterior: the last iterate, leaves `[N, K, ...]`.
+    history: the loss before every update, leaves `[num_iterations, N]`, the
+      three terms averaged over the samples.
+    trajectory: the posteriors that were kept, with a leading axis; None
+      unless asked for.
+    is_finite: bool `[N]`, False for an image with a NaN or infinity.
+  """
+
+  posterior: posteriors.Posterior
+  history: objective.Terms
+  trajectory: posteriors.Posterior | None
+  is_finite: arrays.Array
+
+
+def optimizer(
+    *,
+    mu: float = 0.1,
+    logvar: float = 0.001,
+    gamma: float = 0.01,
+    decay: float = 0.99,
+    decay_every: int = 10,
+) -> optax.GradientTransformation:
+  """Adam (0.9, 0.99) with a learning rate per parameter.
+
+  Args:
+    mu: learning rate of the means.
+    logvar: of the log variances.
+    gamma: of the mixing logits.
+    decay: factor of all three rates every `decay_every` iterations.
+    decay_every: length of a stair.
+  """
+
+  def adam(rate):
+    stairs = optax.exponential_decay(rate, decay_every, decay, staircase=True)
+    return optax.adam(stairs, b1=0.9, b2=0.99, eps=1e-8)
+
+  return optax.multi_transform(
+      {"mu": adam(mu), "logvar": adam(logvar), "gamma": adam(gamma)},
+      posteriors.Posterior("mu", "logvar", "gamma"),
+  )
+
+
+def fit(
+    loss: objective.Loss,
+    posterior: posteriors.Posterior,
+    *,
+    num_iterations: int = 50,
+    transformation: optax.GradientTransformation | None = None,
+    variant: str = "paper",
+    keep_every: int | None = None,
+) -> Fit:
+  """Minimises a loss over the parameters of all images at once.
+
+  Call it inside jit. Memory does not grow with the number of iterations,
+  apart from the history of 4 N numbers each. Images share nothing: gradients
+  are of each image's own loss and the updates are element-wise.
+
+  Args:
+    loss: from `negative_elbo` or `bound_loss`.
+    posterior: where to start.
+    num_iterations: updates.
+    transformation: an element-wise optimiser; `optimizer()` when left out.
+    variant: "released" subtracts the minimum from every mu_k, k >= 1, between
+      gradient and update, as the published program does by accident.
+    keep_every: keep the posterior after every so many iterations; those after
+      the last full group are not kept.
+
+  Raises:
+    ValueError: for an unknown variant, or counts out of range.
+  """
+  arrays.check_choice("variant", variant, core.VARIANTS)
+  if num_iterations < 1:
+    raise ValueError(
+        f"num_iterations must be at least 1, got {num_iterations}")
+  every = num_iterations if keep_every is None else keep_every
+  if not 1 <= every <= num_iterations:
+    raise ValueError(
+        f"keep_every must be in 1..{num_iterations}, got {keep_every}")
+  rule = optimizer() if transformation is None else transformation
+  step = _step(loss, rule, variant)
+
+  def group(carry, indices):
+    carry, history = jax.lax.scan(step, carry, indices)
+    return carry, (history, carry[0])
+
+  carry = (posterior, rule.init(posterior))
+  whole = num_iterations - num_iterations % every
+  indices = jnp.arange(num_iterations)
+  carry, (history, kept) = jax.lax.scan(
+      group, carry, indices[:whole].reshape(-1, every))
+  history = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), history)
+  if whole < num_iterations:
+    carry, rest = jax.lax.scan(step, carry, indices[whole:])
+    history = jax.tree.map(
+        lambda *pair: jnp.concatenate(pair), history, rest)
+  return Fit(
+      posterior=carry[0],
+      history=history,
+      trajectory=None if keep_every is None else kept,
+      is_finite=_is_finite(carry[0]),
+  )
+
+
+def _step(
+    loss: objective.Loss, rule: optax.GradientTransformation, variant: str
+) -> Any:
+  def step(carry, index):
+    posterior, memory = carry
+    gradient, terms = gradients(loss, posterior, index)
+    if variant == "released":
+      posterior = posteriors.shift_means(posterior)
+    updates, memory = rule.update(gradient, memory, posterior)
+    posterior = optax.apply_updates(posterior, updates)
+    parts = (energies.mean_per_image(part) for part in terms[1:])
+    return (posterior, memory), objective.Terms(terms.total, *parts)
+
+  return step
+
+
+def gradients(
+    loss: objective.Loss,
+    posterior: posteriors.Posterior,
+    index: arrays.Array | int,
+) -> tuple[posteriors.Posterior, objective.Terms]:
+  """Each image's gradient of its own total, and the terms."""
+
+  def total(at):
+    terms = loss(at, index)
+    return terms.total, terms
+
+  value, pull_back, terms = jax.vjp(total, posterior, has_aux=True)
+  (gradient,) = pull_back(jnp.ones_like(value))
+  return gradient, terms
+
+
+def _is_finite(posterior: posteriors.Posterior) -> arrays.Array:
+  flat = [
+      jnp.all(jnp.isfinite(leaf), axis=tuple(range(1, leaf.ndim)))
+      for leaf in posterior
+  ]
+  return flat[0] & flat[1] & flat[2]

@@ -1,0 +1,126 @@
+"""The chain z_0 .. z_{K-1} of a posterior: what fit and sampling share.
+
+Everything here works on rows of samples, with the parameters of their image
+beside them (`posterior.repeat`).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxguide import arrays
+from jaxguide import denoisers
+from jaxguide.variational import plan as plans
+from jaxguide.variational import posterior as posteriors
+
+# k -> the standard normal draw of level k, `[R, ...]`.
+LevelDraw = Callable[[int], arrays.Batch]
+
+
+class Link(NamedTuple):
+  """One level of a chain, leaves `[R, ...]`.
+
+  Attributes:
+    z: the latent.
+    mean: the posterior's mean of z.
+    std: tau.
+    prior_mean: the mean of the prior's transition; None at the first level.
+    x0: E[x0 | z] by the denoiser; z itself on clean data.
+  """
+
+  z: arrays.Batch
+  mean: arrays.Batch
+  std: arrays.Batch
+  prior_mean: arrays.Batch | None
+  x0: arrays.Batch
+
+
+def start_std(
+    plan: plans.Plan, posterior: posteriors.Posterior
+) -> arrays.Batch:
+  """tau_0, `[R, ...]`.
+
+  In the paper's variant it is kept below the third noisiest level of the
+  grid, so that the diffusion loss always has levels to draw from; released
+  fits turn into NaN there.
+  """
+  std = jnp.exp(0.5 * posterior.logvar[:, 0])
+  if plan.variant == "released":
+    return std
+  return jnp.minimum(std, plan.grid.sigma[-4])
+
+
+def start_scale(plan: plans.Plan, std: arrays.Batch) -> arrays.Batch:
+  """The alpha that belongs to a free standard deviation at T_e."""
+  if plan.preserves_variance:
+    return jnp.sqrt(1 - std**2)
+  return jnp.ones_like(std)
+
+
+def start(
+    plan: plans.Plan, posterior: posteriors.Posterior, n: arrays.Batch
+) -> tuple[arrays.Batch, arrays.Batch, arrays.Batch]:
+  """z_0 = mean + tau_0 n, its mean and tau_0, each `[R, ...]`."""
+  std = start_std(plan, posterior)
+  mean = posterior.mu[:, 0]
+  if plan.variant == "released":
+    mean = start_scale(plan, std) * mean
+  return mean + std * n, mean, std
+
+
+def level_mean(
+    posterior: posteriors.Posterior,
+    k: arrays.Array | int,
+    prior_mean: arrays.Batch,
+    context_scale: arrays.Array,
+) -> arrays.Batch:
+  """g_k m_k + (1 - g_k) c_k mu_k, `[R, ...]`; k may be traced."""
+  g = jax.nn.sigmoid(posterior.gamma[:, k])
+  return g * prior_mean + (1 - g) * (context_scale * posterior.mu[:, k])
+
+
+def level_std(
+    posterior: posteriors.Posterior, k: arrays.Array | int
+) -> arrays.Batch:
+  """tau_k for k >= 1, `[R, ...]`; k may be traced."""
+  return jnp.exp(0.5 * posterior.logvar[:, k])
+
+
+def descend(
+    plan: plans.Plan,
+    posterior: posteriors.Posterior,
+    denoise: denoisers.Denoiser,
+    draw: LevelDraw,
+) -> list[Link]:
+  """A draw from the whole chain: K links, K network evaluations.
+
+  Args:
+    plan: the levels.
+    posterior: leaves `[R, K, ...]`.
+    denoise: the prior.
+    draw: called once per level, in order.
+  """
+  z, mean, std = start(plan, posterior, draw(0))
+  links, prior_mean = [], None
+  for k in range(plan.num_levels):
+    if k:
+      mean = level_mean(posterior, k, prior_mean, plan.context_scale[k])
+      std = level_std(posterior, k)
+      z = mean + std * draw(k)
+    found = _predict(plan, denoise, z, k)
+    links.append(Link(z, mean, std, prior_mean, found.x0))
+    if k + 1 < plan.num_levels:
+      prior_mean = (plan.rows.alpha[k + 1] * found.x0
+                    + plan.eps_scale[k + 1] * found.eps)
+  return links
+
+
+def _predict(
+    plan: plans.Plan, denoise: denoisers.Denoiser, z: arrays.Batch, k: int
+) -> denoisers.Prediction:
+  if plan.levels[k] == 0:
+    # Clean data: the network is never asked.
+    return denoisers.Prediction(z, jnp.zeros_like(z))
+  return denoise(z, plan.row(k))

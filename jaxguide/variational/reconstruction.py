@@ -1,0 +1,129 @@
+"""How an estimate is compared with the observation, per sample.
+
+Every function here makes an `Energy` of decoded images, one number per row.
+Rows are samples: y and masks may have fewer rows, one per image, when the
+samples of an image follow each other. `decoded` turns an energy of images
+into one of latents.
+"""
+
+from collections.abc import Callable
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaxguide import arrays
+from jaxguide import energies
+from jaxguide import operators
+from jaxguide.variational import posterior as posteriors
+
+# What the released loss divides its absolute error by with a VQ autoencoder,
+# 2 * 0.566^2: the weight of the distance is VQ_WEIGHT times 100.
+VQ_WEIGHT = 1 / (2 * 0.566**2)
+
+# Two batches of images to one number per row.
+Distance = Callable[[arrays.Images, arrays.Images], arrays.PerImage]
+Decode = Callable[[arrays.Batch], arrays.Images]
+
+
+def masked_reconstruction(
+    y: arrays.Images,
+    mask: arrays.Images,
+    *,
+    weight: float = 100.0,
+    perceptual: Distance | None = None,
+    perceptual_weight: float = 100.0,
+) -> energies.Energy:
+  """weight mean |m y - m x| + perceptual_weight d(m y, m x).
+
+  The mean runs over all pixels, missing ones included. `weight` is 100 with
+  a KL autoencoder or a pixel prior and 100 `VQ_WEIGHT` with a VQ one.
+
+  Args:
+    y: the observation, `[N, H, W, C]`.
+    mask: 1 = observed, `[N, H, W, 1]` or `[N, H, W, C]`.
+    weight: of the absolute error.
+    perceptual: distance between images, such as LPIPS; none when left out.
+    perceptual_weight: of that distance.
+  """
+  seen = mask * y
+  measure = None if perceptual is None else jax.checkpoint(perceptual)
+
+  def energy(x, level, draw):
+    del level, draw
+    target, m = posteriors.repeat_to((seen, mask), x.shape[0])
+    masked = m * x
+    value = weight * energies.mean_per_image(jnp.abs(target - masked))
+    if measure is not None:
+      value += perceptual_weight * measure(target, masked)
+    return value
+
+  return energy
+
+
+def measured_reconstruction(
+    y: arrays.Batch,
+    operator: operators.Operator,
+    *,
+    weight: float = 100.0 * VQ_WEIGHT,
+) -> energies.Energy:
+  """weight mean |y - A x|: super-resolution, deblurring.
+
+  Args:
+    y: the measurement, `[N, ...]`.
+    operator: A; it sees rows of samples.
+    weight: of the absolute error.
+  """
+
+  def energy(x, level, draw):
+    del level, draw
+    target = posteriors.repeat_to(y, x.shape[0])
+    return weight * energies.mean_per_image(
+        jnp.abs(target - operator.apply(x)))
+
+  return energy
+
+
+def gaussian_likelihood(
+    y: arrays.Batch,
+    noise_std: arrays.Array | float,
+    *,
+    mask: arrays.Batch | None = None,
+    operator: operators.Operator | None = None,
+) -> energies.Energy:
+  """-log N(y; A x, noise_std^2 I), summed, with its constant.
+
+  Args:
+    y: the measurement, `[N, ...]`.
+    noise_std: scalar or `[N]`, positive.
+    mask: 1 = observed, broadcasting against y; what is missing counts
+      neither in the sum nor in the constant.
+    operator: A; the identity when left out. It sees rows of samples.
+  """
+  seen = jnp.ones_like(y) if mask is None else jnp.broadcast_to(mask, y.shape)
+  std = jnp.broadcast_to(jnp.asarray(noise_std, y.dtype), y.shape[:1])
+  count = energies.sum_per_image(seen)
+  constant = count * (jnp.log(std) + 0.5 * math.log(2 * math.pi))
+  precision = 0.5 / std**2
+
+  def energy(x, level, draw):
+    del level, draw
+    target, m, c, p = posteriors.repeat_to(
+        (y, seen, constant, precision), x.shape[0])
+    x = x if operator is None else operator.apply(x)
+    return p * energies.sum_per_image(m * (target - x) ** 2) + c
+
+  return energy
+
+
+def decoded(energy: energies.Energy, decode: Decode) -> energies.Energy:
+  """An energy of images as one of latents, decoder inside the gradient.
+
+  The decoder's activations are computed again in the backward pass.
+
+  Args:
+    energy: of images.
+    decode: from latents, scaled as the prior has them, to images.
+  """
+  decode = jax.checkpoint(decode)
+  return lambda z, level, draw: energy(decode(z), level, draw)

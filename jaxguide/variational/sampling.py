@@ -1,0 +1,268 @@
+"""Sampling a fitted posterior: down the hierarchy, then on to clean data.
+
+The plan has K - 1 steps (kind DENOISE) that draw z_k from the posterior given
+z_{k-1}, and then steps (kind OPTIMISE) from T_s towards level 0 in the
+manner of DPS:
+
+  z_s = alpha_s x0 + sqrt(sigma_s^2 - v) eps [+ sqrt(v) n] - scale grad R,
+
+R the reconstruction energy of x0(z_t), differentiated through the network.
+
+  what           paper                        released
+  v              eta times the variance of    eta^2 times that variance
+                 z_s given z_t and x0
+  noise n        added                        left out
+  last level     0                            1 (its index 0)
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxguide import arrays
+from jaxguide import denoisers
+from jaxguide import energies
+from jaxguide import guidance as guidances
+from jaxguide import noise as noises
+from jaxguide import schedules
+from jaxguide.samplers import core
+from jaxguide.variational import hierarchy
+from jaxguide.variational import plan as plans
+from jaxguide.variational import posterior as posteriors
+
+
+class VipaintCoefficients(NamedTuple):
+  """The numbers of one step.
+
+  Attributes:
+    position: k of the level that a step of the hierarchy draws, else 0.
+    x0_scale: of x0.
+    eps_scale: of eps.
+    noise_std: of the fresh noise; that of the hierarchy is the posterior's.
+    context_scale: of mu_k in a step of the hierarchy.
+    gradient_scale: of the gradient of the reconstruction energy.
+  """
+
+  position: arrays.Array
+  x0_scale: arrays.Array
+  eps_scale: arrays.Array
+  noise_std: arrays.Array
+  context_scale: arrays.Array
+  gradient_scale: arrays.Array
+
+
+class VipaintState(NamedTuple):
+  """The state of `vipaint`, leaves `[R, ...]`.
+
+  Attributes:
+    z: the latent.
+    x0: the prior's estimate in the last step.
+    energy: of that estimate, `[R]`; 0 in the hierarchy.
+  """
+
+  z: arrays.Batch
+  x0: arrays.Batch
+  energy: arrays.PerImage
+
+
+def vipaint_steps(
+    schedule: schedules.Schedule,
+    plan: plans.Plan,
+    num_steps: int | None = None,
+    *,
+    scale: float = 2.0,
+    group_size: int = 5,
+    eta: float | None = None,
+) -> core.Steps:
+  """The plan of sampling: K - 1 levels, then `num_steps` from T_s down.
+
+  Args:
+    schedule: the one that `plan` was made from, concrete.
+    plan: the levels and the variant.
+    num_steps: steps below T_s; every level when left out. With fewer steps
+      the gradients add up to less: `scale` grows in proportion where that is
+      not wanted.
+    scale: of the gradient of the energy's mean over a group of samples, 2 in
+      the released program.
+    group_size: samples of one image in that mean (5 for ImageNet, 10 for
+      LSUN): a sample's own gradient is weighed by scale / group_size.
+    eta: see the module's text; the plan's own when left out.
+
+  Raises:
+    ValueError: naming the argument that is out of range.
+  """
+  schedules.check_concrete(schedule)
+  if group_size < 1:
+    raise ValueError(f"group_size must be at least 1, got {group_size}")
+  eta = float(plan.eta) if eta is None else eta
+  if not 0 <= eta <= 1:
+    raise ValueError(f"eta must be in [0, 1], got {eta}")
+  levels = _refined_levels(schedule, plan, num_steps)
+  refine = _released if plan.variant == "released" else _paper
+  now, then, c = refine(schedule, levels, eta)
+  c = c._replace(
+      gradient_scale=np.full(c.x0_scale.shape, scale / group_size))
+  upper = _hierarchy_steps(plan)
+  parts = [upper, (now, then, c)] if plan.num_levels > 1 else [(now, then, c)]
+  now, then, c = jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+  down = plan.num_levels - 1
+  count = down + levels.size - 1
+  kinds = [core.DENOISE] * down + [core.OPTIMISE] * (count - down)
+  coefficients = VipaintCoefficients(
+      np.int32(c.position), *(np.float32(leaf) for leaf in c[1:]))
+  return core.Step(
+      index=np.arange(count, dtype=np.int32), level=now, next_level=then,
+      kind=np.asarray(kinds, np.int32), coefficients=coefficients,
+  )
+
+
+def _refined_levels(schedule, plan, num_steps):
+  """Decreasing levels from T_s, one more than steps."""
+  top = plan.levels[-1]
+  last = 1 if plan.variant == "released" else 0
+  most = top - last
+  count = most if num_steps is None else num_steps
+  if not 1 <= count <= most:
+    raise ValueError(f"num_steps must be in 1..{most}, got {num_steps}")
+  if last == 0:
+    return schedules.space_levels(schedule, count, top)
+  return schedules.space_timesteps(top, count + 1)[::-1] + 1
+
+
+def _hierarchy_steps(plan):
+  """The steps that arrive at levels 1..K-1."""
+  cut = lambda part: jax.tree.map(lambda table: table[part], plan.rows)
+  zero = np.zeros(plan.num_levels - 1)
+  coefficients = VipaintCoefficients(
+      position=np.arange(1, plan.num_levels),
+      x0_scale=plan.rows.alpha[1:],
+      eps_scale=plan.eps_scale[1:],
+      noise_std=zero,
+      context_scale=plan.context_scale[1:],
+      gradient_scale=zero,
+  )
+  return cut(slice(None, -1)), cut(slice(1, None)), coefficients
+
+
+def _paper(schedule, levels, eta):
+  now, then = levels[:-1], levels[1:]
+  variance = eta * core.conditional_variance(schedule, now, then)
+  left = np.maximum(schedule.sigma[then] ** 2 - variance, 0)
+  return (_rows(schedule, now), _rows(schedule, then), _coefficients(
+      schedule.alpha[then], np.sqrt(left), np.sqrt(variance)))
+
+
+def _released(schedule, levels, eta):
+  """The same, rounded where the released program rounds."""
+  rows, one = _rows(schedule, levels), np.float32(1)
+  alpha_bar = np.float32(schedule.alpha_bar[levels])
+  rows = rows._replace(
+      alpha=np.sqrt(alpha_bar), sigma=np.sqrt(one - alpha_bar))
+  now, then = alpha_bar[:-1], alpha_bar[1:]
+  std = np.float32(eta) * np.sqrt(
+      (one - then) / (one - now) * (one - now / then))
+  left = np.sqrt(np.maximum(one - then - std**2, 0))
+  cut = lambda part: jax.tree.map(lambda table: table[part], rows)
+  return cut(slice(None, -1)), cut(slice(1, None)), _coefficients(
+      np.sqrt(then), left, np.zeros_like(std))
+
+
+def _rows(schedule, levels):
+  tables = (np.asarray(t[levels], np.float32) for t in schedule)
+  return schedules.NoiseLevel(*tables, level=levels.astype(np.int32))
+
+
+def _coefficients(x0_scale, eps_scale, noise_std):
+  zero = np.zeros_like(x0_scale)
+  return VipaintCoefficients(zero, x0_scale, eps_scale, noise_std, zero, zero)
+
+
+def vipaint(
+    plan: plans.Plan,
+    posterior: posteriors.Posterior,
+    denoise: denoisers.Denoiser,
+    noise: noises.Noise,
+    reconstruction: energies.Energy,
+    *,
+    decode: Callable[[arrays.Batch], arrays.Images] | None = None,
+    guidance_scale: arrays.Array | float = 1.0,
+) -> core.Sampler:
+  """The sampler of a fitted posterior; every row is a sample of its own.
+
+  Its start is the `z` of `samplers.sample`, the noise of z_0. Draws: slot
+  "step" once per step of the hierarchy, and in the paper's variant once per
+  later step. The result is the estimate x0 of the last step, before that
+  step's gradient, decoded; values are not clipped.
+
+  Args:
+    plan: of the posterior; the steps must come from the same one.
+    posterior: leaves `[N, K, ...]`, or with one row per sample. Where z has
+      S rows per image, they follow each other.
+    denoise: the prior, of rows of z; its guidance may differ from the fit's.
+    noise: one row per sample.
+    reconstruction: an energy of x0, `decoded(...)` for latents.
+    decode: from x0 to images; the identity when left out.
+    guidance_scale: multiplies the gradient; scalar or `[R]`, may be traced.
+  """
+  refine = guidances.through_denoiser(reconstruction)
+
+  def init(z, first):
+    del first
+    rows = posteriors.repeat_to(posterior, z.shape[0])
+    z = hierarchy.start(plan, rows, z)[0].astype(z.dtype)
+    return VipaintState(z, jnp.zeros_like(z), jnp.zeros(z.shape[0], z.dtype))
+
+  def descend(state, step):
+    c, n = step.coefficients, noise(step.index, "step", state.z.shape[1:])
+    rows = posteriors.repeat_to(posterior, state.z.shape[0])
+    found = denoise(state.z, step.level)
+    prior_mean = c.x0_scale * found.x0 + c.eps_scale * found.eps
+    mean = hierarchy.level_mean(
+        rows, c.position, prior_mean, c.context_scale)
+    z = mean + hierarchy.level_std(rows, c.position) * n
+    return VipaintState(z, found.x0, jnp.zeros_like(state.energy))
+
+  def refined(state, step):
+    c = step.coefficients
+    draw = lambda slot, shape, law="normal": noise(
+        step.index, slot, shape, law)
+    guided = refine(denoise, state.z, step.level, draw)
+    x0, eps, _ = guided.prediction
+    z = c.x0_scale * x0 + c.eps_scale * eps
+    if plan.variant == "paper":
+      z += c.noise_std * noise(step.index, "step", state.z.shape[1:])
+    weight = c.gradient_scale * jnp.asarray(guidance_scale, jnp.float32)
+    z -= arrays.bcast(weight, z) * guided.gradient
+    return VipaintState(z, x0, guided.value)
+
+  def step(state, step):
+    branch = refined
+    if plan.num_levels > 1:
+      branch = lambda *both: jax.lax.cond(
+          step.kind == core.DENOISE, descend, refined, *both)
+    new = branch(state, step)
+    return jax.tree.map(lambda a, b: a.astype(b.dtype), new, state)
+
+  def output(state):
+    return state.x0 if decode is None else decode(state.x0)
+
+  return core.Sampler(init=init, step=step, output=output)
+
+
+def vipaint_draw_order(num_levels: int) -> dict[str, np.ndarray]:
+  """Where the released sampling's draws lie in a flat recording.
+
+  Args:
+    num_levels: K.
+
+  Returns:
+    For slots "start" and, where K > 1, "step" int positions `[index, 1]`, for
+    `noise.from_recording`.
+  """
+  order = {"start": np.zeros((1, 1), np.int64)}
+  if num_levels > 1:
+    order["step"] = np.arange(1, num_levels)[:, None]
+  return order
