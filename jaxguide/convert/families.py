@@ -12,8 +12,11 @@ from typing import Any
 
 from flax import linen as nn
 import jax
+import numpy as np
 
 from jaxguide.convert import adm
+from jaxguide.convert import ddpm
+from jaxguide.convert import edm
 from jaxguide.convert import errors
 from jaxguide.convert import ldm
 from jaxguide.convert import model_config
@@ -24,6 +27,9 @@ FAMILIES = {
     "adm_unet": adm.UNET,
     "adm_superres": adm.SUPERRES,
     "adm_classifier": adm.CLASSIFIER,
+    "ddpm_unet": ddpm.UNET,
+    "edm_song": edm.SONG,
+    "edm_dhariwal": edm.DHARIWAL,
     "lpips": perceptual.LPIPS,
     "inception_fid": perceptual.INCEPTION,
     **ldm.FAMILIES,
@@ -86,6 +92,11 @@ def _trace(text: str) -> dict[str, Any]:
 def table(config: model_config.ModelConfig) -> Sequence[rules.Entry]:
   """Both names and shapes of each of a config's parameters."""
   return rules.table(abstract_params(config), _family(config).rules)
+
+
+def constants(config: model_config.ModelConfig) -> dict[str, np.ndarray]:
+  """What a config's checkpoints hold beside its parameters, by name."""
+  return _family(config).constants(config)
 
 
 def _family(config: model_config.ModelConfig) -> rules.Family:
