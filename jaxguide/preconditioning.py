@@ -19,6 +19,8 @@ import numpy as np
 
 from jaxguide import arrays
 
+_MOST_STEPS = 100_000
+
 
 class Coefficients(NamedTuple):
   """The four of Eq. 7 at a sigma, each of its shape."""
@@ -153,7 +155,14 @@ def iddpm_sigmas(
 
   u_M = 0 and u_{j-1} = sqrt((u_j^2 + 1) / max(a(j-1) / a(j), c_1) - 1) with
   a(j) = sin^2(pi j / (2 M (c_2 + 1))).
+
+  Raises:
+    ValueError: c_1 or c_2 is not above 0, or num_steps not in 1 to 100,000.
   """
+  if not (c_1 > 0 and c_2 > 0 and 1 <= num_steps <= _MOST_STEPS):
+    raise ValueError(
+        f"c_1, c_2 and num_steps are {c_1}, {c_2} and {num_steps}; expected "
+        f"two positive numbers and 1 to {_MOST_STEPS:,}")
   def alpha_bar(j):
     return math.sin(0.5 * math.pi * j / num_steps / (c_2 + 1)) ** 2
 
@@ -175,13 +184,17 @@ def from_config(entry: Mapping[str, Any]) -> Preconditioning:
       an infinite `sigma_max`.
 
   Raises:
-    ValueError: an unknown kind, or an argument that it does not have.
+    ValueError: an unknown kind, or an argument that it does not have, is no
+      number, or is senseless.
   """
   options = dict(entry)
   kind = options.pop("kind", None)
   arrays.check_choice("preconditioning kind", kind, tuple(KINDS))
   if options.get("sigma_max", 0) is None:
     options["sigma_max"] = math.inf
+  for name, value in options.items():
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+      raise ValueError(f"{name} must be a number, got {value!r}")
   try:
     return KINDS[kind](**options)
   except TypeError as error:

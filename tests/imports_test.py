@@ -13,7 +13,7 @@ ROOT = pathlib.Path(jaxguide.__file__).parent
 # Lower layers first; a module imports from its own layer or from below.
 LAYERS = (
     ("arrays", "schedules", "noise", "preconditioning"),
-    ("operators", "models", "denoisers"),
+    ("operators", "models", "denoisers", "codecs"),
     ("energies", "convert"),
     ("guidance",),
     ("samplers", "variational", "training"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Mapping, Sequence
+import dataclasses
 import hashlib
 import os
 import pathlib
@@ -14,6 +15,7 @@ import numpy as np
 from jaxguide.convert import adm
 from jaxguide.convert import adm_layout
 from jaxguide.convert import cards
+from jaxguide.convert import edm
 from jaxguide.convert import errors
 from jaxguide.convert import families
 from jaxguide.convert import model_config
@@ -38,7 +40,7 @@ def inspect(
     inert: see `torch_reader.read_checkpoint`.
 
   Returns:
-    Container, tensors, parameters, types, first names, and, for an ADM
+    Container, tensors, parameters, types, first names, and, for an ADM or EDM
     network, its architecture and the cards that fit. One fact per line.
 
   Raises:
@@ -60,6 +62,10 @@ def inspect(
             _short(checkpoint.metadata)]
   facts += [("name", f"{errors.quoted(name)[1:-1]} {list(tensors[name].shape)}")
             for name in list(tensors)[:_FIRST_KEYS]]
+  if edm.is_told(checkpoint.metadata):
+    with errors.naming(path):
+      told = edm.config_from(checkpoint.metadata, {})
+    return _lines(facts + [("architecture", edm.describe(told))])
   return _lines(facts + _architecture(tensors))
 
 
@@ -156,6 +162,9 @@ def convert(
         "file_name": path.name, "sha256": sha256(path),
         "container": checkpoint.container, "weights": select}
     config = _config_of_card(found, source) if found else None
+    if edm.is_told(checkpoint.metadata):
+      config = _config_of_pickle(
+          checkpoint.metadata, config, settings, source)
     entries = families.table(config) if found else ()
     selection = weights.select(
         checkpoint.tensors,
@@ -164,6 +173,9 @@ def convert(
     if config is None:
       config = _config_of_settings(selection, settings, source)
       entries = families.table(config)
+    selection = dataclasses.replace(
+        selection, tensors=rules.without_constants(
+            selection.tensors, families.constants(config)))
     params = _params(selection, entries, card)
   model_store.save_model(out, params, config)
   return _report(path, out, config, entries, selection)
@@ -177,6 +189,25 @@ def _config_of_card(
         f"has sha256 {source['sha256']}, and the file of card {card.name} has "
         f"{card.sha256}")
   return card.config(source)
+
+
+def _config_of_pickle(
+    metadata: Mapping[str, Any],
+    config: model_config.ModelConfig | None,
+    settings: adm.Settings | None,
+    source: Mapping[str, Any],
+) -> model_config.ModelConfig:
+  """The config of a file that says what it is; a card must not contradict."""
+  licence = settings.licence if settings else "unknown"
+  if settings not in (None, adm.Settings(licence=licence)):
+    raise errors.ConversionError(
+        "says itself what network it holds: of all settings only licence can "
+        "be given")
+  told = edm.config_from(metadata, source, licence)
+  if config is None:
+    return told
+  edm.check_agrees(told, config)
+  return config
 
 
 def _config_of_settings(
@@ -243,7 +274,9 @@ def _convert_back(path: pathlib.Path, out: pathlib.Path) -> str:
   model_store.check_absent(out)
   params, config = model_store.load_model(path)
   with errors.naming(path):
-    state_dict = rules.to_state_dict(params, families.table(config))
+    state_dict = {
+        **rules.to_state_dict(params, families.table(config)),
+        **families.constants(config)}
   safetensors.write(out, state_dict, {"config": config.to_json()})
   size = sum(array.size for array in state_dict.values())
   return _lines([

@@ -9,6 +9,7 @@ import json
 import math
 from typing import Any
 
+from jaxguide import preconditioning as preconditionings
 from jaxguide.convert import errors
 
 PREDICTIONS = ("eps", "x0", "v", "edm")
@@ -20,7 +21,7 @@ class ModelConfig:
   """What is needed to use a network beside its parameters.
 
   Attributes:
-    family: "adm_unet", "adm_superres" or "adm_classifier".
+    family: one of `families.FAMILIES`.
     module: arguments of the network's constructor that its parameters depend
       on; no dtype or formulation, which the user chooses.
     image_size: height and width that it was trained for, in pixels.
@@ -34,6 +35,9 @@ class ModelConfig:
       "num_steps": N, ...}; the rest are arguments of that schedule, and
       "rescale_timesteps" (whether time is multiplied by 1000 / N). None where
       the noise levels that the network has seen are not known.
+    preconditioning: for "edm", {"kind": "edm" | "vp" | "ve" | "iddpm", ...};
+      the rest are arguments of that function of `jaxguide.preconditioning`.
+      None: Karras et al.'s own with data of standard deviation 0.5.
     value_range: of image values.
     licence: of the weights; "unknown" where it is not known.
     source: where the parameters come from: "file_name", "sha256",
@@ -48,6 +52,7 @@ class ModelConfig:
   learned_variance: bool = False
   schedule: Mapping[str, Any] | None = None
   value_range: tuple[float, float] = (-1.0, 1.0)
+  preconditioning: Mapping[str, Any] | None = None
   licence: str = "unknown"
   source: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -72,6 +77,7 @@ class ModelConfig:
           "a text")
     self._check_range()
     self._check_schedule()
+    self._check_preconditioning()
 
   def _check_range(self) -> None:
     limits = self.value_range
@@ -92,6 +98,19 @@ class ModelConfig:
     _require(
         _is_positive(schedule.get("num_steps")), "schedule.num_steps",
         schedule.get("num_steps"), "a positive integer")
+
+  def _check_preconditioning(self) -> None:
+    entry = self.preconditioning
+    if entry is None:
+      return
+    _require(
+        isinstance(entry, Mapping) and self.prediction == "edm",
+        "preconditioning", entry,
+        "null, or an object where prediction is edm")
+    try:
+      preconditionings.from_config(entry)
+    except (ValueError, TypeError, ArithmeticError) as error:
+      raise errors.ConversionError(f"preconditioning: {error}") from error
 
   def to_json(self) -> str:
     """The text of `config.json`."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from jaxguide import arrays
 from jaxguide import denoisers
+from jaxguide import preconditioning as preconditionings
 from jaxguide import schedules
 from jaxguide.convert import errors
 from jaxguide.convert import model_store
@@ -24,7 +25,8 @@ class Prior:
 
   Attributes:
     apply: `(params, x, time, cond) -> out`; cond is the labels of a
-      class-conditional network, else None.
+      class-conditional network, else None (which an EDM network also takes
+      for "no class").
     params: its parameters, float32 numpy.
     schedule: the noise levels that it was trained on.
     prediction: what the network predicts, see `denoisers.from_apply`.
@@ -33,6 +35,8 @@ class Prior:
     channels: of an image.
     name: what it was asked for by.
     sha256: of its stored parameters and config, 64 hexadecimal digits.
+    preconditioning: of an "edm" prediction; None: Karras et al.'s own with
+      sigma_data 0.5.
   """
 
   apply: Callable[..., Any]
@@ -44,6 +48,7 @@ class Prior:
   channels: int
   name: str
   sha256: str
+  preconditioning: preconditionings.Preconditioning | None = None
 
   @property
   def image_shape(self) -> tuple[int, int, int]:
@@ -58,7 +63,8 @@ class Prior:
     Args:
       params: the parameters, as an argument of the jitted function that this
         is called in; left out, they become constants of the program.
-      cond: labels int `[B]` of a class-conditional network.
+      cond: labels int `[B]` of a class-conditional network; or, of an EDM
+        network, one-hot `[B, label_dim]`.
     """
     return denoisers.from_apply(
         self.apply,
@@ -66,6 +72,7 @@ class Prior:
         prediction=self.prediction,
         cond=cond,
         learned_variance=self.learned_variance,
+        preconditioning=self.preconditioning,
     )
 
 
@@ -91,6 +98,8 @@ def load_prior(
     raise errors.ConversionError(
         f"{path}: a {config.family} predicts no image; a prior is needed")
   module = model_store.build_module(config, **module_options)
+  scaling = config.preconditioning and preconditionings.from_config(
+      config.preconditioning)
 
   def apply(params, x, time, cond):
     return module.apply({"params": params}, x, time, cond)
@@ -105,6 +114,7 @@ def load_prior(
       channels=config.channels,
       name=os.fspath(path),
       sha256=_fingerprint(folder),
+      preconditioning=scaling,
   )
 
 

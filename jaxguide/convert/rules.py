@@ -80,11 +80,15 @@ class Family:
     module: the Linen class.
     rules: its table.
     inputs: (config, module) -> abstract arguments of the module's call.
+    constants: config -> the tensors that its checkpoints hold beside the
+      parameters, which the config determines.
   """
 
   module: type[nn.Module]
   rules: tuple[Rule, ...]
   inputs: Callable[[model_config.ModelConfig, nn.Module], dict[str, Any]]
+  constants: Callable[[model_config.ModelConfig], dict[str, np.ndarray]] = (
+      lambda config: {})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +169,29 @@ def compare(
           (wrong, "have another shape")) if names]
   if faults:
     raise errors.ConversionError("; ".join(faults))
+
+
+def without_constants(
+    state_dict: Mapping[str, np.ndarray], constants: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+  """The tensors of a state dict that are parameters.
+
+  Args:
+    state_dict: tensors by name.
+    constants: what those of their names must be; some may be missing.
+
+  Raises:
+    ConversionError: one is something else.
+  """
+  wrong = [
+      name for name, value in constants.items() if name in state_dict
+      and not (np.shape(state_dict[name]) == value.shape
+               and np.allclose(state_dict[name], value, rtol=1e-6, atol=0))]
+  if wrong:
+    raise errors.ConversionError(
+        f"{len(wrong)} constants are not those of this network: "
+        f"{errors.listed(wrong)}")
+  return {n: a for n, a in state_dict.items() if n not in constants}
 
 
 def to_params(

@@ -1,0 +1,74 @@
+"""Between images and the space that a diffusion model lives in.
+
+A latent model observes through its decoder: `operators.compose(operator,
+codec.decode)`. For pixel models the codec is the identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from jaxguide import arrays
+
+Shape = tuple[int, int, int]
+
+
+class Codec(NamedTuple):
+  """A pair of maps that no image of the batch shares with another.
+
+  Attributes:
+    encode: images `[B, H, W, C]` in [-1, 1] to what the diffusion model sees
+      `[B, h, w, c]`; of a variational autoencoder the mean.
+    decode: back; not clipped, differentiable.
+    latent_shape: (H, W, C) of an image to (h, w, c).
+  """
+
+  encode: Callable[[arrays.Images], arrays.Batch]
+  decode: Callable[[arrays.Batch], arrays.Images]
+  latent_shape: Callable[[Shape], Shape]
+
+
+def identity() -> Codec:
+  """The codec of a pixel model."""
+  same = lambda x: x
+  return Codec(encode=same, decode=same, latent_shape=same)
+
+
+def autoencoder(
+    encode: Callable[[arrays.Images], arrays.Batch],
+    decode: Callable[[arrays.Batch], arrays.Images],
+    *,
+    factor: int,
+    channels: int,
+    scale_factor: arrays.Array | float = 1.0,
+) -> Codec:
+  """The codec of a latent model: z = scale_factor * encode(x).
+
+  The scale brings the latents to unit variance, which noise schedules assume
+  (Rombach et al., arXiv:2112.10752, appendix G); decoding divides by it.
+
+  Args:
+    encode: images to the autoencoder's own latents.
+    decode: the autoencoder's own latents to images.
+    factor: height of an image over that of its latent.
+    channels: of a latent.
+    scale_factor: the model's; 1 for those with a codebook.
+
+  Returns:
+    The codec; `latent_shape` raises ValueError where `factor` does not divide
+    a side.
+  """
+
+  def latent_shape(image_shape: Shape) -> Shape:
+    height, width, _ = image_shape
+    if height % factor or width % factor:
+      raise ValueError(
+          f"image_shape is {tuple(image_shape)}; {factor} must divide height "
+          "and width")
+    return height // factor, width // factor, channels
+
+  return Codec(
+      encode=lambda x: scale_factor * encode(x),
+      decode=lambda z: decode(z / scale_factor),
+      latent_shape=latent_shape)

@@ -1,0 +1,54 @@
+"""What a card of a released checkpoint holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import dataclasses
+from typing import Any
+
+from jaxguide.convert import model_config
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCard:
+  """A released checkpoint.
+
+  Attributes:
+    name: of the card.
+    file_names: what the file is called where it is published.
+    origin: the program that it belongs to.
+    licence: of that program; "unknown" where the weights have no stated one.
+    num_parameters: of the network, label embedding included.
+    sha256: of the file; None where nobody has recorded it.
+    note: what else a user has to know.
+
+  The rest is as in `model_config.ModelConfig`.
+  """
+
+  name: str
+  file_names: tuple[str, ...]
+  origin: str
+  licence: str
+  family: str
+  module: Mapping[str, Any]
+  image_size: int
+  num_parameters: int
+  prediction: str | None = "eps"
+  learned_variance: bool = True
+  schedule: Mapping[str, Any] | None = dataclasses.field(
+      default_factory=lambda: {"kind": "linear", "num_steps": 1000})
+  channels: int = 3
+  value_range: tuple[float, float] = (-1.0, 1.0)
+  preconditioning: Mapping[str, Any] | None = None
+  sha256: str | None = None
+  note: str = ""
+
+  def config(self, source: Mapping[str, Any]) -> model_config.ModelConfig:
+    """The config of a model converted by this card from `source`."""
+    return model_config.ModelConfig(
+        family=self.family, module=dict(self.module),
+        image_size=self.image_size, channels=self.channels,
+        prediction=self.prediction, learned_variance=self.learned_variance,
+        schedule=self.schedule, value_range=self.value_range,
+        preconditioning=self.preconditioning, licence=self.licence,
+        source={**source, "card": self.name})
