@@ -165,7 +165,7 @@ def convert(
     if edm.is_told(checkpoint.metadata):
       config = _config_of_pickle(
           checkpoint.metadata, config, settings, source)
-    entries = families.table(config) if found else ()
+    entries = families.table(config) if config else ()
     selection = weights.select(
         checkpoint.tensors,
         [entry.name for entry in entries] or adm_layout.ANCHORS,
