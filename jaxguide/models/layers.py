@@ -89,6 +89,7 @@ def mean_over_pixels(x: jax.Array) -> jax.Array:
   return steady.pixel_sums(flat) / flat.shape[1]
 
 
+@jax.custom_vjp
 def upsample_nearest(x: jax.Array) -> jax.Array:
   """Repeats each pixel 2x2: `[B, H, W, C]` -> `[B, 2H, 2W, C]`."""
   batch, height, width, channels = x.shape
@@ -97,14 +98,32 @@ def upsample_nearest(x: jax.Array) -> jax.Array:
   return x.reshape(batch, 2 * height, 2 * width, channels)
 
 
+# The compiler's own derivative is a reduction, whose order depends on the
+# batch.
+upsample_nearest.defvjp(
+    lambda x: (upsample_nearest(x), None),
+    lambda _, cotangent: (_sum_of_four(cotangent),))
+
+
 def average_pool(x: jax.Array) -> jax.Array:
   """Averages 2x2 pixels: `[B, H, W, C]` -> `[B, H / 2, W / 2, C]`."""
   if x.shape[1] % 2 or x.shape[2] % 2:
     raise ValueError(
         f"x has {x.shape[1]} x {x.shape[2]} pixels; both must be even here")
-  return 0.25 * (
+  return 0.25 * _sum_of_four(x)
+
+
+@jax.custom_vjp
+def _sum_of_four(x: jax.Array) -> jax.Array:
+  """Sums 2x2 pixels: the transpose of `upsample_nearest`."""
+  return (
       x[:, 0::2, 0::2] + x[:, 0::2, 1::2]
       + x[:, 1::2, 0::2] + x[:, 1::2, 1::2])
+
+
+_sum_of_four.defvjp(
+    lambda x: (_sum_of_four(x), None),
+    lambda _, cotangent: (upsample_nearest(cotangent),))
 
 
 def time_embedding(time: jax.Array, width: int) -> jax.Array:
