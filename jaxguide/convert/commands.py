@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 
 from jaxguide.convert import adm
-from jaxguide.convert import adm_layout
 from jaxguide.convert import cards
+from jaxguide.convert import ddpm
 from jaxguide.convert import edm
 from jaxguide.convert import errors
 from jaxguide.convert import families
+from jaxguide.convert import latent_facts
 from jaxguide.convert import model_config
 from jaxguide.convert import model_store
+from jaxguide.convert import recognition
 from jaxguide.convert import rules
 from jaxguide.convert import safetensors
 from jaxguide.convert import torch_reader
@@ -40,8 +42,8 @@ def inspect(
     inert: see `torch_reader.read_checkpoint`.
 
   Returns:
-    Container, tensors, parameters, types, first names, and, for an ADM or EDM
-    network, its architecture and the cards that fit. One fact per line.
+    Container, tensors, parameters, types, first names, and, for an ADM, EDM or
+    DDPM network, its architecture and the cards that fit. One fact per line.
 
   Raises:
     ConversionError: neither; one line that names the path.
@@ -65,8 +67,12 @@ def inspect(
   if edm.is_told(checkpoint.metadata):
     with errors.naming(path):
       told = edm.config_from(checkpoint.metadata, {})
-    return _lines(facts + [("architecture", edm.describe(told))])
-  return _lines(facts + _architecture(tensors))
+    fitting = recognition.agreeing(told)
+    return _lines(facts + [
+        ("architecture", edm.describe(told)),
+        ("cards", ", ".join(fitting) or "none, and none is needed")])
+  return _lines(
+      facts + (latent_facts.facts(tensors) or _architecture(tensors)))
 
 
 def _inspect_directory(path: pathlib.Path) -> str:
@@ -89,30 +95,19 @@ def _architecture(
     tensors: Mapping[str, np.ndarray],
 ) -> list[tuple[str, str]]:
   try:
-    selection = weights.select(tensors, adm_layout.ANCHORS)
-    layout = adm_layout.infer(
-        {name: a.shape for name, a in selection.tensors.items()})
+    selection = weights.select(tensors, recognition.anchors(tensors))
+    network = recognition.recognise(_shapes(selection))
   except errors.ConversionError as error:
-    return [("architecture", f"no ADM network found ({error})")]
-  fitting = matching_cards(layout)
+    return [("architecture", f"no known network found ({error})")]
   return [
       ("prefix", selection.prefix or "none"),
-      ("architecture", adm_layout.describe(layout)),
-      ("cards", ", ".join(fitting) or "none of these shapes; see --help for "
-       "what has to be said instead")]
+      ("architecture", network.description),
+      ("cards", ", ".join(network.cards) or "none of these shapes; see --help "
+       "for what has to be said instead")]
 
 
 def _lines(facts: Sequence[tuple[str, str]]) -> str:
   return "".join(f"{name:<{_LABEL_WIDTH}}{value}\n" for name, value in facts)
-
-
-def matching_cards(layout: adm_layout.AdmLayout) -> list[str]:
-  """Names of the cards whose networks have the shapes of `layout`."""
-  told = adm_layout.module_fields(layout)
-  return [
-      card.name for card in cards.CARDS.values()
-      if (card.family == "adm_classifier") == layout.classifier
-      and all(card.module.get(key) == value for key, value in told.items())]
 
 
 def convert(
@@ -168,7 +163,8 @@ def convert(
     entries = families.table(config) if config else ()
     selection = weights.select(
         checkpoint.tensors,
-        [entry.name for entry in entries] or adm_layout.ANCHORS,
+        [entry.name for entry in entries]
+        or recognition.anchors(checkpoint.tensors),
         weights=select, prefix=prefix)
     if config is None:
       config = _config_of_settings(selection, settings, source)
@@ -215,13 +211,20 @@ def _config_of_settings(
     settings: adm.Settings | None,
     source: Mapping[str, Any],
 ) -> model_config.ModelConfig:
-  layout = adm_layout.infer(_shapes(selection))
+  network = recognition.recognise(_shapes(selection))
   try:
-    return adm.config_from(layout, settings or adm.Settings(), source)
+    if network.kind == "adm":
+      return adm.config_from(
+          network.layout, settings or adm.Settings(), source)
+    if network.kind == "ddpm":
+      return ddpm.config_from(
+          network.module, settings or adm.Settings(), source)
+    raise errors.ConversionError(
+        "the state dict of an EDM network does not tell its preconditioning: "
+        "give a card, or convert the .pkl file itself")
   except errors.ConversionError as error:
-    fitting = matching_cards(layout)
-    hint = f" (of these shapes: {', '.join(fitting)})" if fitting else ""
-    raise errors.ConversionError(f"{error}{hint}") from error
+    raise errors.ConversionError(
+        f"{error}{recognition.suggestion(network.cards)}") from error
 
 
 def _params(
@@ -239,10 +242,10 @@ def _params(
 
 def _other_cards(selection: weights.Selection) -> str:
   try:
-    fitting = matching_cards(adm_layout.infer(_shapes(selection)))
+    network = recognition.recognise(_shapes(selection))
   except errors.ConversionError:
     return ""
-  return f" (of these shapes: {', '.join(fitting)})" if fitting else ""
+  return recognition.suggestion(network.cards)
 
 
 def _shapes(selection: weights.Selection) -> dict[str, tuple[int, ...]]:

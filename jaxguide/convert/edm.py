@@ -34,6 +34,11 @@ RULES = (
     rules.Rule(r".*", "bias", "bias", rules.SAME),
 )
 
+# Names that every EDM network has, by which its prefix in a file is found.
+ANCHORS = (
+    "map_layer0.weight", "map_layer0.bias", "map_layer1.weight",
+    "map_layer1.bias")
+
 # The grid that EDM's sampler draws its steps from.
 _SIGMA_MIN, _SIGMA_MAX, _NUM_STEPS = 0.002, 80.0, 1000
 

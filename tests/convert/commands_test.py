@@ -235,7 +235,7 @@ def test_inspect_of_another_network(tmp_path):
   safetensors.write(tmp_path / "a", {"x": np.zeros((2, 3), np.float16)})
   text = commands.inspect(tmp_path / "a")
   assert "x [2, 3]" in text and "1 float16" in text
-  assert "no ADM network found" in text
+  assert "no known network found (no tensor" in text
 
 
 def test_inspect_of_a_model_directory(tmp_path):
