@@ -1,8 +1,11 @@
-"""Metrics: numbers per image, with signatures, and their sums over sets."""
+"""Metrics: numbers per image and per set, with signatures."""
 
 from jaxguide.metrics.aggregation import from_json
 from jaxguide.metrics.aggregation import SetSummary
 from jaxguide.metrics.aggregation import summarise
+from jaxguide.metrics.frechet import frechet_distance
+from jaxguide.metrics.kernel import kernel_distance
+from jaxguide.metrics.kernel import KernelDistance
 from jaxguide.metrics.metric import consistency_metric
 from jaxguide.metrics.metric import l1_metric
 from jaxguide.metrics.metric import l2_metric
@@ -10,11 +13,25 @@ from jaxguide.metrics.metric import Metric
 from jaxguide.metrics.metric import mse_metric
 from jaxguide.metrics.metric import psnr_metric
 from jaxguide.metrics.metric import ssim_metric
+from jaxguide.metrics.moments import empty_moments
+from jaxguide.metrics.moments import Gaussian
+from jaxguide.metrics.moments import Moments
+from jaxguide.metrics.perceptual import installed_lpips
+from jaxguide.metrics.perceptual import lpips_metric
 from jaxguide.metrics.pixelwise import l1
 from jaxguide.metrics.pixelwise import l2
 from jaxguide.metrics.pixelwise import mse
 from jaxguide.metrics.pixelwise import psnr
 from jaxguide.metrics.quantisation import quantise
+from jaxguide.metrics.samples import feature_sample
+from jaxguide.metrics.samples import FeatureSample
+from jaxguide.metrics.statistics_files import load_gaussian
+from jaxguide.metrics.statistics_files import load_moments
+from jaxguide.metrics.statistics_files import load_sample
+from jaxguide.metrics.statistics_files import save_gaussian
+from jaxguide.metrics.statistics_files import save_moments
+from jaxguide.metrics.statistics_files import save_sample
+from jaxguide.metrics.statistics_files import StatisticsError
 from jaxguide.metrics.structural import ssim
 from jaxguide.metrics.structural import SsimOptions
 
@@ -23,22 +40,39 @@ PSNR_SIGNATURE = psnr_metric().signature
 SSIM_SIGNATURE = ssim_metric().signature
 
 __all__ = [
+    "FeatureSample",
+    "Gaussian",
+    "KernelDistance",
     "Metric",
+    "Moments",
     "PSNR_SIGNATURE",
     "SSIM_SIGNATURE",
     "SetSummary",
     "SsimOptions",
+    "StatisticsError",
     "consistency_metric",
+    "empty_moments",
+    "feature_sample",
+    "frechet_distance",
     "from_json",
+    "installed_lpips",
+    "kernel_distance",
     "l1",
     "l1_metric",
     "l2",
     "l2_metric",
+    "load_gaussian",
+    "load_moments",
+    "load_sample",
+    "lpips_metric",
     "mse",
     "mse_metric",
     "psnr",
     "psnr_metric",
     "quantise",
+    "save_gaussian",
+    "save_moments",
+    "save_sample",
     "ssim",
     "ssim_metric",
     "summarise",

@@ -1,8 +1,35 @@
 """Every metric per image, once, for the contract test."""
 
+import dataclasses
+
+import jax
+import numpy as np
+
+from jaxguide import convert
 from jaxguide import metrics
+from jaxguide.convert import perceptual
+from jaxguide.models import lpips
 
 UNIFORM = metrics.SsimOptions("uniform", 7, covariance="sample")
+
+
+def small_lpips(*, version="0.1", seed=0, **options):
+  """LPIPS of a narrow VGG16 with random weights."""
+  config = perceptual.lpips_config("vgg", version)
+  config = dataclasses.replace(
+      config, module={**config.module, "width_divisor": 16})
+  image = np.zeros((1, 16, 16, 3), np.float32)
+  module = lpips.Lpips("vgg", version, 16)
+  shapes = jax.eval_shape(module.init, jax.random.key(0), image, image)
+  random = np.random.default_rng(seed)
+  params = jax.tree.map(
+      lambda s: np.float32(
+          random.random(s.shape) if s.shape[-1] == 1 else
+          random.normal(size=s.shape) / np.sqrt(np.prod(s.shape[:-1]) / 2)),
+      shapes["params"])
+  return metrics.lpips_metric(convert.Model(params, config), **options)
+
+
 
 METRICS = [
     metrics.psnr_metric(),
@@ -24,4 +51,5 @@ METRICS = [
     metrics.consistency_metric(),
     metrics.consistency_metric(region="observed"),
     metrics.consistency_metric(decibel=True, quantise="none"),
+    small_lpips(quantise="none"),
 ]

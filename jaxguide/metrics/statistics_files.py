@@ -1,0 +1,168 @@
+"""Moments and feature samples as npz files, whole or not at all.
+
+Equal values give equal bytes. Nothing of a file is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+
+from jaxguide.convert import atomic
+from jaxguide.metrics import moments
+from jaxguide.metrics import samples
+
+_MOMENTS = ("folded", "centre", "scatter", "pending")
+_SAMPLE = ("numbers", "features")
+_GAUSSIAN = ("mu", "sigma")
+_KIND, _SIGNATURE = "kind", "signature"
+
+
+class StatisticsError(ValueError):
+  """A statistics file that cannot be used."""
+
+
+def save_moments(
+    path: str | os.PathLike[str], statistics: moments.Moments
+) -> None:
+  """Writes moments so that they can go on or be merged.
+
+  Args:
+    path: the file; an older one is replaced at once, or stays.
+    statistics: what to write.
+  """
+  _write(path, "moments", statistics.signature, {
+      name: np.asarray(getattr(statistics, name)) for name in _MOMENTS})
+
+
+def load_moments(path: str | os.PathLike[str]) -> moments.Moments:
+  """Reads what `save_moments` wrote, to the bit.
+
+  Raises:
+    StatisticsError: the file is damaged or something else.
+    FileNotFoundError: there is none.
+  """
+  signature, found = _read_own(path, "moments", _MOMENTS)
+  size = found["centre"].shape
+  whole = found["scatter"].shape == size * 2 and (
+      found["pending"].shape[1:] == size)
+  if len(size) != 1 or not whole:
+    raise StatisticsError(f"{path}: arrays do not fit together")
+  return moments.Moments(
+      signature, int(found["folded"]), found["centre"], found["scatter"],
+      found["pending"])
+
+
+def save_sample(
+    path: str | os.PathLike[str], sample: samples.FeatureSample
+) -> None:
+  """Writes a feature sample; see `save_moments`."""
+  _write(path, "sample", sample.signature, {
+      name: getattr(sample, name) for name in _SAMPLE})
+
+
+def load_sample(
+    path: str | os.PathLike[str],
+) -> samples.FeatureSample:
+  """Reads what `save_sample` wrote, to the bit.
+
+  Raises:
+    StatisticsError: the file is damaged or something else.
+    FileNotFoundError: there is none.
+  """
+  signature, found = _read_own(path, "sample", _SAMPLE)
+  try:
+    return samples.feature_sample(
+        signature, found["numbers"], found["features"])
+  except ValueError as error:
+    raise StatisticsError(f"{path}: {error}") from None
+
+
+def save_gaussian(
+    path: str | os.PathLike[str], law: moments.Gaussian
+) -> None:
+  """Writes "mu" and "sigma", the file that pytorch-fid and others read."""
+  _write_arrays(path, {"mu": law.mean, "sigma": law.covariance})
+
+
+def load_gaussian(path: str | os.PathLike[str]) -> moments.Gaussian:
+  """Reads published statistics: an npz with "mu" and "sigma".
+
+  Such a file does not say of which features, preprocessing or number of
+  pictures; that the user must know.
+
+  Raises:
+    StatisticsError: the file is damaged or something else.
+    FileNotFoundError: there is none.
+  """
+  found = _read(path)
+  _check_keys(path, found, _GAUSSIAN)
+  mean, covariance = (np.asarray(found[k], np.float64) for k in _GAUSSIAN)
+  if mean.ndim != 1 or covariance.shape != mean.shape * 2:
+    raise StatisticsError(
+        f"{path}: mu must have shape [D] and sigma [D, D], got {mean.shape} "
+        f"and {covariance.shape}")
+  return moments.Gaussian(mean, covariance)
+
+
+def _write(
+    path: str | os.PathLike[str],
+    kind: str,
+    signature: str,
+    values: Mapping[str, np.ndarray],
+) -> None:
+  names = {_KIND: np.asarray(kind), _SIGNATURE: np.asarray(signature)}
+  _write_arrays(path, {**names, **values})
+
+
+def _write_arrays(
+    path: str | os.PathLike[str], values: Mapping[str, np.ndarray]
+) -> None:
+  size = sum(v.nbytes for v in values.values())
+  pathlib.Path(path).absolute().parent.mkdir(parents=True, exist_ok=True)
+  atomic.check_space(path, size)
+  with atomic.replacing(path) as temporary, open(temporary, "wb") as file:
+    np.savez(file, **values)
+    atomic.flush(file)
+
+
+def _read_own(
+    path: str | os.PathLike[str], kind: str, names: tuple[str, ...]
+) -> tuple[str, dict[str, np.ndarray]]:
+  found = _read(path)
+  _check_keys(path, found, (_KIND, _SIGNATURE, *names))
+  if str(found[_KIND]) != kind:
+    raise StatisticsError(
+        f"{path}: holds {str(found[_KIND])!r}, expected {kind!r}")
+  return str(found[_SIGNATURE]), found
+
+
+def _check_keys(
+    path: str | os.PathLike[str],
+    found: Mapping[str, np.ndarray],
+    names: tuple[str, ...],
+) -> None:
+  missing = [name for name in names if name not in found]
+  if missing:
+    raise StatisticsError(
+        f"{path}: lacks {', '.join(missing)}; found "
+        f"{', '.join(sorted(found)) or 'nothing'}")
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+  try:
+    archive = np.load(path, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+      raise StatisticsError(f"{path}: is no npz file")
+    with archive:
+      return {name: archive[name] for name in archive.files}
+  except FileNotFoundError:
+    raise
+  except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+    if isinstance(error, StatisticsError):
+      raise
+    raise StatisticsError(f"{path}: cannot be read ({error})") from None
