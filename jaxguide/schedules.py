@@ -275,7 +275,12 @@ def respace(schedule: Schedule, respacing: str | int) -> Schedule:
   Args:
     schedule: a variance-preserving schedule.
     respacing: see `space_timesteps`.
+
+  Raises:
+    ValueError: the schedule does not preserve the variance (a subsequence of
+      such a one is taken by `space_levels`), or is traced.
   """
+  check_preserves_variance(schedule, "respace")
   kept = space_timesteps(schedule.num_levels, respacing)
   betas = respaced_betas(schedule.alpha_bar[1:], kept)
   return from_betas(betas, schedule.time[1:][kept])
@@ -317,6 +322,21 @@ def check_concrete(schedule: Schedule) -> None:
   """Raises `ValueError` for a traced schedule: plans are made outside jit."""
   if any(isinstance(table, jax.core.Tracer) for table in schedule):
     raise ValueError("schedule is traced; make plans outside jit")
+
+
+def check_preserves_variance(schedule: Schedule, what: str) -> None:
+  """Raises `ValueError` unless alpha^2 + sigma^2 = 1 at every level.
+
+  Args:
+    schedule: any; a traced one is refused.
+    what: needs such a schedule; begins the message.
+  """
+  check_concrete(schedule)
+  power = schedule.alpha**2 + schedule.sigma**2
+  if not np.allclose(power, 1.0, atol=1e-6):
+    raise ValueError(
+        f"{what} needs a variance-preserving schedule, got alpha^2 + sigma^2 "
+        f"in [{power.min():.3g}, {power.max():.3g}]")
 
 
 def edm_sigmas(

@@ -183,6 +183,11 @@ def test_respacing_keeps_the_cumulative_products():
     np.testing.assert_array_equal(s.time[1:], kept)
 
 
+def test_respacing_is_for_schedules_that_preserve_the_variance():
+  with pytest.raises(ValueError, match="respace needs a variance-preserving"):
+    schedules.respace(schedules.edm(20), "10")
+
+
 def test_sections():
   kept = schedules.space_timesteps(1000, "10,20,30")
   assert kept.size == 60

@@ -167,7 +167,7 @@ class Steered:
       denoise = denoisers.clip_x0(denoise)
     return samplers.steered(
         denoise, noise, constraint=problem.constraint(self.variant),
-        constraint_scale=self.constraint_scale, variant=self.variant,
+        constraint_scale=self.constraint_scale,
     )
 
 

@@ -156,11 +156,7 @@ def released_tables(
   Raises:
     ValueError: if the schedule does not preserve the variance.
   """
-  power = schedule.alpha**2 + schedule.sigma**2
-  if not np.allclose(power, 1.0, atol=1e-6):
-    raise ValueError(
-        "variant='released' needs a variance-preserving schedule, got "
-        f"alpha^2 + sigma^2 in [{power.min():.3g}, {power.max():.3g}]")
+  schedules.check_preserves_variance(schedule, "variant='released'")
   exact = schedule.alpha_bar
   betas = np.float32(np.concatenate([[0.0], 1 - exact[1:] / exact[:-1]]))
   alpha_bar = np.float32(np.cumprod(np.float64(np.float32(1) - betas)))

@@ -41,6 +41,7 @@ class SteeredCoefficients(NamedTuple):
   """The numbers of one step.
 
   Attributes:
+    start_scale: of z, for the state before the step; used by the first.
     recip: 1 / alpha_t.
     recip_m1: sigma_t / alpha_t; e = (recip x - x0_feas) / recip_m1.
     x0_scale: of x0_feas in Eq. 13.
@@ -53,6 +54,7 @@ class SteeredCoefficients(NamedTuple):
     constraint_scale: k(t) of Eq. 16.
   """
 
+  start_scale: arrays.Array
   recip: arrays.Array
   recip_m1: arrays.Array
   x0_scale: arrays.Array
@@ -116,7 +118,7 @@ def steered_steps(
   grid = schedules.space_levels(schedule, num_steps)
   levels, nexts = grid[:-1], grid[1:]
   if variant == "released":
-    _check_variance_preserving(schedule)
+    schedules.check_preserves_variance(schedule, "variant='released'")
   transition = (_released_transition if variant == "released"
                 else _paper_transition)
   x0_scale, eps_scale, noise_std = transition(schedule, levels, nexts, eta)
@@ -127,6 +129,8 @@ def steered_steps(
   # variance is preserved, keeps the move of x0 independent of x_t's scale.
   norm = np.hypot(schedule.alpha[levels], schedule.sigma[levels])
   per_level = SteeredCoefficients(
+      start_scale=(schedule.alpha[levels] + schedule.sigma[levels]
+                   if variant == "released" else norm),
       recip=1 / schedule.alpha[levels],
       recip_m1=schedule.sigma[levels] / schedule.alpha[levels],
       x0_scale=x0_scale,
@@ -179,15 +183,6 @@ def _scale(name: str, rule: str, k: np.ndarray) -> np.ndarray:
   return k if rule == "time_varying" else np.ones_like(k)
 
 
-def _check_variance_preserving(schedule: schedules.Schedule) -> None:
-  power = np.asarray(schedule.alpha) ** 2 + np.asarray(schedule.sigma) ** 2
-  if not np.allclose(power, 1.0, atol=1e-6):
-    raise ValueError(
-        "variant='released' needs a variance-preserving schedule, got "
-        f"alpha^2 + sigma^2 in [{power.min():.3g}, {power.max():.3g}]"
-    )
-
-
 def steered(
     denoise: denoisers.Denoiser,
     noise: noises.Noise,
@@ -197,9 +192,8 @@ def steered(
     guidance_scale: arrays.Array | float = 1.0,
     constraint_scale: arrays.Array | float = 1.0,
     look_ahead: str = "none",
-    variant: str = "paper",
 ) -> core.Sampler:
-  """The Steered Diffusion sampler.
+  """The Steered Diffusion sampler, of the variant that its plan is of.
 
   Draws: slot "step" (the z of Eq. 13) and slot "renoise" once per iteration;
   energies draw from slots of their own.
@@ -229,21 +223,18 @@ def steered(
       sign, x0 - k grad (V1 - V2), under which two like terms nearly cancel.
       "bayes" has the sign that follows from Eq. 7, x0 - k grad (V2 - V1).
       Costs a second network evaluation, forward and backward.
-    variant: "paper" or "released"; give the plan the same one.
 
   Raises:
     ValueError: for an unknown option, or a look-ahead without terms through
       the denoiser.
   """
-  arrays.check_choice("variant", variant, core.VARIANTS)
   arrays.check_choice("look_ahead", look_ahead, LOOK_AHEADS)
   guidance = guidance or guidances.none()
   if look_ahead != "none":
     _check_look_ahead(guidance)
 
   def init(z, first):
-    x = (first.level.alpha * z + first.level.sigma * z
-         if variant == "released" else core.start(z, first)).astype(z.dtype)
+    x = (first.coefficients.start_scale * z).astype(z.dtype)
     return SteeredState(x, *(jnp.zeros_like(x) for _ in range(3)))
 
   def steer(x, step, z):

@@ -46,9 +46,8 @@ def _pull():
   return guidance.through_denoiser(energies.squared_error(observation))
 
 
-def _steered(variant="paper", **options):
-  return lambda denoise, noise: samplers.steered(
-      denoise, noise, variant=variant, **options)
+def _steered(**options):
+  return lambda denoise, noise: samplers.steered(denoise, noise, **options)
 
 
 def test_ddim_on_equivalent_schedules():

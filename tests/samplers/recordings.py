@@ -248,7 +248,7 @@ class Replayer:
       recording: its settings and noise are used.
       extra: see `steered_draw_order`.
       clip: whether to clip x0; what the recording says when left out.
-      **options: of `steered`, beside the variant.
+      **options: of `steered`.
     """
     self.steps = steps_of(recording)
     order = samplers.steered_draw_order(self.steps, extra)
@@ -259,8 +259,7 @@ class Replayer:
     @jax.jit
     def run(params, tables, steps):
       sampler = samplers.steered(
-          denoiser(params, clip), noises.recorded_noise(tables),
-          variant="released", **options,
+          denoiser(params, clip), noises.recorded_noise(tables), **options,
       )
       first = jax.tree.map(lambda leaf: leaf[0], steps)
       z = tables["start"][0, 0]

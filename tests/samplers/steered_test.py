@@ -178,10 +178,10 @@ def test_energies_draw_with_the_step_s_index():
 def test_the_start_of_both_variants():
   """The released start is larger: 1.0063326 for 100 steps."""
   z = _noise()(-1, "start", (gaussians.DIM,))
-  steps = samplers.steered_steps(S, 100)
-  first = jax.tree.map(lambda leaf: leaf[0], steps)
+  sampler = samplers.steered(_denoise(), _noise())
   for variant, factor in (("paper", 1.0), ("released", 1.0063326)):
-    sampler = samplers.steered(_denoise(), _noise(), variant=variant)
+    steps = samplers.steered_steps(S, 100, variant=variant)
+    first = jax.tree.map(lambda leaf: leaf[0], steps)
     np.testing.assert_allclose(
         sampler.init(z, first).x, factor * z, rtol=1e-6)
 
@@ -264,10 +264,9 @@ def test_look_ahead_is_for_terms_through_the_denoiser(terms):
         _denoise(), _noise(), guidance=terms, look_ahead="bayes")
 
 
-@pytest.mark.parametrize("option", ("variant", "look_ahead"))
-def test_bad_options_are_named(option):
-  with pytest.raises(ValueError, match=f"{option} must be one of"):
-    samplers.steered(_denoise(), _noise(), **{option: "other"})
+def test_a_bad_look_ahead_is_named():
+  with pytest.raises(ValueError, match="look_ahead must be one of"):
+    samplers.steered(_denoise(), _noise(), look_ahead="other")
 
 
 def test_look_ahead_takes_half_precision_and_other_estimates():
