@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
 
   inspect = commands.add_parser(
       "inspect", help="say what a checkpoint holds, executing nothing")
-  inspect.add_argument("file", help="checkpoint, or model directory")
+  inspect.add_argument(
+      "file", help="checkpoint, folder of diffusers, or model directory")
   inspect.add_argument(
       "--inert", action="append", default=[], metavar="GLOBAL")
   inspect.set_defaults(run=_inspect)
@@ -78,13 +79,18 @@ def _parser() -> argparse.ArgumentParser:
   convert = commands.add_parser(
       "convert", help="turn a PyTorch checkpoint into a model directory, or a "
       "model directory into .safetensors")
-  convert.add_argument("file", help="checkpoint, or model directory")
+  convert.add_argument(
+      "file", help="checkpoint, folder of diffusers, or model directory")
   convert.add_argument("--out", required=True, help="must not exist")
   convert.add_argument(
       "--card", help="the checkpoint's card (third_party/cards.md)")
   convert.add_argument(
-      "--weights", choices=("raw", "ema"), default="raw",
-      help="which of the two that a Lightning file may hold")
+      "--weights", choices=("raw", "ema"),
+      help="which of the two that a Lightning file may hold; of a latent "
+      "diffusion model that holds both it must be said")
+  convert.add_argument(
+      "--scale_factor", type=float,
+      help="of a latent diffusion model's latents, in place of its own")
   convert.add_argument(
       "--prefix", help="in front of the network's names; found when left out")
   convert.add_argument(
@@ -115,16 +121,17 @@ def _demo(args: argparse.Namespace) -> str:
 
 
 def _inspect(args: argparse.Namespace) -> str:
-  from jaxguide.convert import commands
-  return commands.inspect(args.file, inert=args.inert).rstrip("\n")
+  from jaxguide.convert import dispatch
+  return dispatch.inspect(args.file, inert=args.inert).rstrip("\n")
 
 
 def _convert(args: argparse.Namespace) -> str:
   from jaxguide.convert import adm
-  from jaxguide.convert import commands
+  from jaxguide.convert import dispatch
   given = {name: getattr(args, name) for name in (*_SETTINGS, "superres")}
   given = {name: value for name, value in given.items() if value is not None}
-  report = commands.convert(
-      args.file, args.card, args.out, select=args.weights, prefix=args.prefix,
-      inert=args.inert, settings=adm.Settings(**given) if given else None)
+  report = dispatch.convert(
+      args.file, args.card, args.out, weights=args.weights,
+      prefix=args.prefix, scale_factor=args.scale_factor, inert=args.inert,
+      settings=adm.Settings(**given) if given else None)
   return report.rstrip("\n")

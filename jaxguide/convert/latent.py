@@ -21,6 +21,7 @@ from jaxguide.convert import atomic
 from jaxguide.convert import commands
 from jaxguide.convert import errors
 from jaxguide.convert import families
+from jaxguide.convert import latent_facts
 from jaxguide.convert import ldm_cards
 from jaxguide.convert import model_config
 from jaxguide.convert import model_store
@@ -29,15 +30,8 @@ from jaxguide.convert import torch_reader
 from jaxguide.convert import weights as weights_lib
 
 FILE = "latent.json"
-_PREFIXES = {
-    ldm_cards.UNET: "model.diffusion_model.",
-    ldm_cards.FIRST_STAGE: "first_stage_model.",
-    ldm_cards.COND_STAGE: "cond_stage_model."}
-_AVERAGE = "model_ema."
-# Counters of the average, and what only training an autoencoder needs.
-_COUNTERS = ("decay", "num_updates")
-_FOR_TRAINING = ("loss.", _AVERAGE)
-_SCALE, _BETAS = "scale_factor", "betas"
+_PREFIXES = latent_facts.PREFIXES
+_SCALE, _BETAS = latent_facts.SCALE, latent_facts.BETAS
 
 
 class Part(NamedTuple):
@@ -66,7 +60,7 @@ def convert(
     out: str | os.PathLike[str],
     *,
     card: str | ldm_cards.LatentCard,
-    weights: str,
+    weights: str | None = None,
     scale_factor: float | None = None,
     inert: Sequence[str] = (),
 ) -> str:
@@ -78,7 +72,8 @@ def convert(
     card: the checkpoint's card or its name (`ldm_cards.CARDS`).
     weights: "raw", what the optimiser had last, or "ema", their moving
       average; a file may hold both, and programs differ in which they use
-      (CompVis' samplers: the average; VIPaint: raw).
+      (CompVis' samplers: the average; VIPaint: raw). None is enough for one
+      that holds no average.
     scale_factor: of the latents, in place of the file's or the card's.
     inert: see `torch_reader.read_checkpoint`.
 
@@ -94,6 +89,7 @@ def convert(
   model_store.check_absent(out)
   checkpoint = torch_reader.read_checkpoint(path, inert=inert)
   with errors.naming(path):
+    weights = _chosen(checkpoint.tensors, card, weights)
     source = {
         "file_name": path.name, "sha256": commands.sha256(path),
         "container": checkpoint.container, "weights": weights}
@@ -114,7 +110,7 @@ def take(
     tensors: Mapping[str, np.ndarray],
     card: ldm_cards.LatentCard,
     *,
-    weights: str,
+    weights: str | None = None,
     scale_factor: float | None = None,
     source: Mapping[str, Any] | None = None,
 ) -> Taken:
@@ -135,17 +131,14 @@ def take(
       shape; or the file's schedule is not the card's; or nobody tells the
       scale factor.
   """
-  if weights not in weights_lib.KINDS:
-    raise errors.ConversionError(
-        f"weights is {errors.quoted(weights)}; allowed are "
-        f"{', '.join(weights_lib.KINDS)}")
+  weights = _chosen(tensors, card, weights)
   _check_betas(tensors, card)
   parts, used = {}, {_SCALE, _BETAS}
   for name, config in card.configs(source or {}).items():
     if name == ldm_cards.UNET and weights == "ema":
       found = average(tensors)
     elif card.unet is None:
-      found = _alone(tensors)
+      found = latent_facts.behind(tensors, "")
     else:
       found = _behind(tensors, _PREFIXES[name])
     entries = families.table(config)
@@ -161,19 +154,30 @@ def take(
       tuple(name for name in tensors if name not in used))
 
 
-def _alone(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
-  """The names of a first stage that is a file by itself."""
-  return {n: n for n in tensors if not n.startswith(_FOR_TRAINING)}
+def _chosen(
+    tensors: Mapping[str, np.ndarray],
+    card: ldm_cards.LatentCard,
+    weights: str | None,
+) -> str:
+  """`weights`; None where there is no choice."""
+  if weights is None:
+    if card.unet is not None and latent_facts.shadows(tensors):
+      raise errors.ConversionError(
+          "the file holds raw weights and their moving average: say which, "
+          "weights is raw or ema")
+    return "raw"
+  if weights not in weights_lib.KINDS:
+    raise errors.ConversionError(
+        f"weights is {errors.quoted(weights)}; allowed are "
+        f"{', '.join(weights_lib.KINDS)}")
+  return weights
 
 
 def _behind(
     tensors: Mapping[str, np.ndarray], prefix: str,
 ) -> dict[str, str]:
   """Names behind a prefix, to the names with it."""
-  found = {
-      name.removeprefix(prefix): name for name in tensors
-      if name.startswith(prefix)
-      and not name.removeprefix(prefix).startswith(_FOR_TRAINING)}
+  found = latent_facts.behind(tensors, prefix)
   if not found:
     raise errors.ConversionError(
         f"no tensor's name begins with {errors.quoted(prefix)}")
@@ -196,14 +200,12 @@ def average(tensors: Mapping[str, np.ndarray]) -> dict[str, str]:
   Raises:
     ConversionError: the file holds no average, or one of other parameters.
   """
-  shadows = {
-      name for name in tensors if name.startswith(_AVERAGE)
-      and name.removeprefix(_AVERAGE) not in _COUNTERS}
+  shadows = latent_facts.shadows(tensors)
   if not shadows:
     raise errors.ConversionError(
         "the file holds no moving average (model_ema.*): take weights='raw'")
   raw = _behind(tensors, _PREFIXES[ldm_cards.UNET])
-  stem = _AVERAGE + _PREFIXES[ldm_cards.UNET].split(".")[1]
+  stem = latent_facts.AVERAGE + _PREFIXES[ldm_cards.UNET].split(".")[1]
   found = {name: stem + name.replace(".", "") for name in raw}
   if set(found.values()) != shadows or len(shadows) != len(found):
     odd = sorted(shadows.symmetric_difference(found.values()))
@@ -291,6 +293,11 @@ def save(
     with open(temporary / FILE, "wb") as file:
       file.write((json.dumps(entries, indent=2) + "\n").encode())
       atomic.flush(file)
+
+
+def is_directory(path: str | os.PathLike[str]) -> bool:
+  """Whether `path` is a directory that `save` wrote."""
+  return pathlib.Path(path, FILE).is_file()
 
 
 def _report(path, out, taken, card, source) -> str:

@@ -151,9 +151,7 @@ def load(path: str | os.PathLike[str]) -> LatentModel:
       One line, which starts with the path of the part.
   """
   path = pathlib.Path(path)
-  file = path / latent.FILE
-  with errors.naming(file):
-    entries = _entries(file)
+  entries = read_entries(path)
   models = {
       name: model_store.load_model(path / name)
       if (path / name).is_dir() or name == ldm_cards.FIRST_STAGE else None
@@ -161,6 +159,17 @@ def load(path: str | os.PathLike[str]) -> LatentModel:
   return LatentModel(
       **models, scale_factor=float(entries["scale_factor"]),
       null_label=entries.get("null_label"))
+
+
+def read_entries(path: str | os.PathLike[str]) -> dict[str, Any]:
+  """What `latent.json` of such a directory says, without any network.
+
+  Raises:
+    ConversionError: it is missing or malformed.
+  """
+  file = pathlib.Path(path, latent.FILE)
+  with errors.naming(file):
+    return _entries(file)
 
 
 def _entries(file: pathlib.Path) -> dict[str, Any]:

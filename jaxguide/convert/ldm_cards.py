@@ -152,6 +152,20 @@ _MODELS = (
         name="ldm_celebahq256", file_names=("model.ckpt",), **_FACES,
         note="CelebA-HQ faces"),
     LatentCard(
+        name="ldm_lsun_bedrooms256", file_names=("model.ckpt",), **_FACES,
+        note="LSUN bedrooms"),
+    LatentCard(
+        name="ldm_txt2img256", file_names=("model.ckpt",), **_COMPVIS,
+        image_size=256, first_stage=KL_F8, betas=(0.00085, 0.012),
+        scale_factor=0.18215,
+        unet=_unet(
+            320, 1, 2, 4, 4, channels=4, attention_resolutions=(4, 2, 1),
+            num_heads=8, use_spatial_transformer=True, transformer_depth=1,
+            context_dim=1280, legacy=False),
+        num_parameters={UNET: 872_300_484, FIRST_STAGE: _KL_F8_SIZE},
+        note="UNet and autoencoder; the text encoder is not converted: the "
+        "context is an argument"),
+    LatentCard(
         name="ldm_inpainting_big", file_names=("last.ckpt",), **_COMPVIS,
         image_size=256, first_stage=VQ_F4_NOATTN, betas=(0.0015, 0.0205),
         has_average=True,
