@@ -23,8 +23,7 @@ def domain_similarity(
 
   EGSDE (arXiv:2207.06635, section 3.2): f is the middle block of a classifier
   of the domains that sees noisy images, so that lowering the energy takes
-  away what tells the source's domain. Its features at the source are
-  constants to differentiation.
+  away what tells the source's domain.
 
   Draws: slot "source", see `sources.noisy_sources`.
 
@@ -54,7 +53,7 @@ def domain_similarity(
     for other in sources.noisy_sources(
         source, level, draw, at=at, num_draws=num_draws):
       theirs = features(*sources.network_input(other, seen))
-      values.append(measure(mine, sources.constant(theirs)))
+      values.append(measure(mine, theirs))
     return sources.averaged(values)
 
   return energy

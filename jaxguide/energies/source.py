@@ -8,7 +8,6 @@ itself. Each energy is told which by `at`: "state" or "estimate".
 
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 
 from jaxguide import arrays
@@ -102,8 +101,3 @@ def network_input(
 def averaged(values: Sequence[arrays.PerImage]) -> arrays.PerImage:
   """The mean over Monte-Carlo draws, `[B]`."""
   return sum(values[1:], values[0]) * (1 / len(values))
-
-
-def constant(features: arrays.Batch) -> arrays.Batch:
-  """Features of a source, as a constant to differentiation."""
-  return jax.lax.stop_gradient(features)

@@ -123,7 +123,12 @@ def ilvr(
   Draws: slot "step" and slot "reference" once per step, also where they are
   not used.
 
-  Not exact for any prior.
+  Not exact for any prior: what P does not see follows the estimate
+  E[x0 | x_t] rather than a draw from the posterior. On the 16-dimensional
+  Gaussian of the contract tests, with P the projection on the observed half,
+  100 steps of the paper's variant end with a mean 0.24 prior standard
+  deviations from the exact posterior mean (root mean square over what is not
+  observed and over observations), and with 1.19 times its variance.
 
   Args:
     denoise: of x_t `[B, ...]`; x0 is not clipped unless it clips.

@@ -5,64 +5,21 @@ an entry stands for the sampler in the structural tests. Recursions are
 written from the papers, not from the library's plans.
 """
 
-from collections.abc import Callable, Mapping
-import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import guidance
-from jaxguide import noise as noises
 from jaxguide import operators
 from jaxguide import samplers
 from jaxguide import schedules
+from tests.samplers import case
 from tests.samplers import gaussians
+from tests.samplers import source_cases
 
-Recursion = Callable[
-    [gaussians.Prior, np.ndarray, int], tuple[float, list[gaussians.Affine]]
-]
-
-
-class Setting(NamedTuple):
-  """What a sampler is given: y `[B, ...]`, mask `[1, ...]`, its scalars."""
-
-  denoise: denoisers.Denoiser
-  noise: noises.Noise
-  y: Any
-  mask: Any
-  scalars: Mapping[str, Any]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Case:
-  """A sampler with settings.
-
-  Attributes:
-    name: for test ids.
-    plan: `(schedule, num_steps, **plan_scalars) -> Steps`.
-    make: `Setting -> Sampler`.
-    recursion: `(prior, y [8], num_steps) -> (start scale, maps)`.
-    slots: of its draws.
-    scalars: traced arguments of the factory, with a value other than the
-      default for the sweep.
-    plan_scalars: likewise for the plan.
-    limit: whether it samples the prior in the limit of many steps.
-  """
-
-  name: str
-  plan: Callable[..., samplers.Steps]
-  make: Callable[[Setting], samplers.Sampler]
-  recursion: Recursion
-  slots: tuple[str, ...]
-  scalars: Mapping[str, float] = dataclasses.field(default_factory=dict)
-  plan_scalars: Mapping[str, float] = dataclasses.field(default_factory=dict)
-  limit: bool = False
-
-
-def _pairs(levels):
-  return list(zip(levels[:-1], levels[1:], strict=True))
+Case = case.Case
+Setting = case.Setting
 
 
 # DDIM.
@@ -77,7 +34,7 @@ def _ddim(eta: float) -> Case:
 
   def recursion(prior, y, num_steps):
     maps = []
-    for t, s in _pairs(gaussians.visited(prior, num_steps)):
+    for t, s in case.pairs(gaussians.visited(prior, num_steps)):
       # Song et al. 2021, Eq. 16 and 12.
       std = eta * np.sqrt((1 - s.alpha_bar) / (1 - t.alpha_bar)
                           * (1 - t.alpha_bar / s.alpha_bar))
@@ -97,32 +54,18 @@ def _ddim(eta: float) -> Case:
 
 # DDPM.
 
-FRACTION = 0.3
-
-
-def _with_fraction(denoise):
-  """A denoiser that has learned the same share of log variance everywhere."""
-
-  def learned(x_t, level):
-    prediction = denoise(x_t, level)
-    share = prediction.x0 * 0 + FRACTION
-    return prediction._replace(variance_fraction=share)
-
-  return learned
-
-
 def _ddpm(variance: str) -> Case:
-  share = {"fixed_small": 0.0, "fixed_large": 1.0, "learned": FRACTION}
+  share = {"fixed_small": 0.0, "fixed_large": 1.0, "learned": case.FRACTION}
 
   def make(s):
     denoise = s.denoise
     if variance == "learned":
-      denoise = _with_fraction(denoise)
+      denoise = case.with_fraction(denoise)
     return samplers.ddpm(denoise, s.noise, variance=variance)
 
   def recursion(prior, y, num_steps):
     maps = []
-    for t, s in _pairs(gaussians.visited(prior, num_steps)):
+    for t, s in case.pairs(gaussians.visited(prior, num_steps)):
       # Ho et al. 2020, Eq. 7; Nichol & Dhariwal 2021, Eq. 15.
       beta = 1 - t.alpha_bar / s.alpha_bar
       of_x0 = s.alpha * beta / (1 - t.alpha_bar)
@@ -168,7 +111,7 @@ def _steered(name: str, o: _Steered) -> Case:
     )
     pull = guidance.through_denoiser(energies.squared_error(observation))
     return samplers.steered(
-        s.denoise, s.noise, variant=o.variant, look_ahead=o.look_ahead,
+        s.denoise, s.noise, look_ahead=o.look_ahead,
         constraint=((lambda x0: s.mask * (s.y - x0))
                     if o.constraint else None),
         guidance=pull if o.gradient else None, **s.scalars,
@@ -192,7 +135,7 @@ def _steered_recursion(o, prior, y, num_steps):
   if o.variant == "released":
     start = levels[0].alpha + levels[0].sigma
   maps = []
-  for i, (t, s) in enumerate(_pairs(levels)):
+  for i, (t, s) in enumerate(case.pairs(levels)):
     if o.variant == "paper":
       k = t.sigma
     else:
@@ -261,7 +204,9 @@ CASES: dict[str, tuple[Case, ...]] = {
     ),
 }
 
-ALL = tuple(case for group in CASES.values() for case in group)
+CASES |= source_cases.CASES
+
+ALL = tuple(one for group in CASES.values() for one in group)
 FIRST = tuple(group[0] for group in CASES.values())
 
 

@@ -64,12 +64,14 @@ class Level(NamedTuple):
     return np.sqrt(1 - self.alpha_bar)
 
 
-def visited(p: Prior, num_steps: int) -> list[Level]:
+def visited(
+    p: Prior, num_steps: int, first_level: int = NUM_LEVELS
+) -> list[Level]:
   """The levels of the linear schedule, noisiest first, clean data last."""
   alpha_bar = np.cumprod(1 - np.linspace(1e-4, 0.02, NUM_LEVELS))
-  index = np.round(np.linspace(0, NUM_LEVELS - 1, num_steps)).astype(int)
+  index = np.round(np.linspace(0, first_level - 1, num_steps)).astype(int)
   if num_steps == 1:
-    index = np.array([NUM_LEVELS - 1])
+    index = np.array([first_level - 1])
   return [_level(p, alpha_bar[i]) for i in index[::-1]] + [_level(p, 1.0)]
 
 
@@ -81,7 +83,10 @@ def _level(p: Prior, alpha_bar: float) -> Level:
 
 
 class Affine(NamedTuple):
-  """x -> matrix x + offset + sum_i noises[i] z_i, z_i standard normal."""
+  """x -> matrix x + offset + sum_i noises[i] z_i, z_i standard normal.
+
+  Not square where a chain remembers more than x.
+  """
 
   matrix: np.ndarray
   offset: np.ndarray
@@ -96,8 +101,8 @@ def moments(
   for m in maps:
     mean = m.matrix @ mean + m.offset
     covariance = m.matrix @ covariance @ m.matrix.T
-    covariance = covariance + sum((n @ n.T for n in m.noises),
-                                  np.zeros((DIM, DIM)))
+    for n in m.noises:
+      covariance = covariance + n @ n.T
   return mean, covariance
 
 
