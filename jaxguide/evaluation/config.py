@@ -21,10 +21,12 @@ import numpy as np
 
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import scoring
+from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 from jaxguide.metrics import metric
+from jaxguide.metrics import set_metric
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Experiment:
     seed: the key of image n is `fold_in(key(seed), n)`.
     samples_per_image: pictures made of every image, each with its own key.
     published: rows of the paper, shown beside the measured ones.
+    set_metrics: how all pictures together are judged, such as FID.
+    set_reference: what `set_metrics` compare them with.
   """
 
   name: str
@@ -56,6 +60,8 @@ class Experiment:
   seed: int = 0
   samples_per_image: int = 1
   published: tuple[tables.Published, ...] = ()
+  set_metrics: tuple[set_metric.SetMetric, ...] = ()
+  set_reference: set_scores.ReferenceSet = set_scores.RunImages()
 
   def __post_init__(self):
     for name in ("batch_size", "samples_per_image"):
@@ -66,6 +72,9 @@ class Experiment:
       raise ValueError(f"seed must be in [0, 2^32), got {self.seed}")
     if self.prior is None and self.method.uses_prior:
       raise ValueError(f"prior must be given: {self.method.title} uses one")
+    names = [m.name for m in (*self.metrics, *self.set_metrics)]
+    if len(set(names)) < len(names):
+      raise ValueError(f"metrics must have names of their own, got {names}")
 
   @property
   def chosen_metrics(self) -> tuple[metric.Metric, ...]:

@@ -24,6 +24,7 @@ from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import scoring
+from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import store
 from jaxguide.evaluation import tables
 
@@ -69,6 +70,11 @@ def identity(
   resolved = config.to_json(experiment)
   for name in ("batch_size", "published"):
     resolved.pop(name)
+  if experiment.set_metrics:
+    resolved["set_reference"] |= experiment.set_reference.fingerprint()
+  else:
+    for name in ("set_metrics", "set_reference"):
+      resolved.pop(name)
   model = None if prior is None else {
       "name": prior.name, "sha256": prior.sha256}
   return {
@@ -103,9 +109,12 @@ def finish(
   total = num_images * experiment.samples_per_image
   folder.compact()
   records = tuple(folder.records[i] for i in range(total))
-  rows = measured_rows(experiment, records)
+  of_set = set_scores.measure(
+      experiment.set_metrics, experiment.set_reference, folder, dataset,
+      records)
+  rows = measured_rows(experiment, records, of_set)
   rows += [tables.published_row(p) for p in experiment.published]
-  summary = _summary(experiment, identity, records, num_images)
+  summary = _summary(experiment, identity, records, num_images, of_set)
   names = [m.name for m in experiment.chosen_metrics]
   folder.write("per_image.csv", _csv(records, names))
   folder.write("summary.json", store.dump_json(summary))
@@ -115,7 +124,9 @@ def finish(
 
 
 def measured_rows(
-    experiment: config.Experiment, records: Sequence[Mapping]
+    experiment: config.Experiment,
+    records: Sequence[Mapping],
+    of_set: Mapping[str, set_scores.SetScore],
 ) -> list[tables.Row]:
   """The rows of the degraded input and of the method.
 
@@ -124,12 +135,16 @@ def measured_rows(
   Args:
     experiment: names the method and the metrics.
     records: of the journal.
+    of_set: what the method's pictures score as a set.
   """
   names = [m.name for m in experiment.chosen_metrics]
   rows = []
   if not isinstance(experiment.method, methods.Degraded):
     rows.append(_row(methods.Degraded().title, "degraded", records, names))
-  rows.append(_row(experiment.method.title, "metrics", records, names))
+  made = _row(experiment.method.title, "metrics", records, names)
+  rows.append(made._replace(values={**made.values, **{
+      name: tables.Estimate(s.value, None, s.num_pictures)
+      for name, s in of_set.items()}}))
   return rows
 
 
@@ -161,6 +176,7 @@ def _summary(
     identity: Mapping[str, Any],
     records: Sequence[Mapping],
     num_images: int,
+    of_set: Mapping[str, set_scores.SetScore],
 ) -> dict[str, Any]:
   failures = [
       {k: r[k] for k in ("index", "sample", "name", "status", "error")}
@@ -177,8 +193,9 @@ def _summary(
                  "standard_error": _number(e.standard_error),
                  "num_images": e.num_images}
           for name, e in row.values.items()
-      } for row in measured_rows(experiment, records)
+      } for row in measured_rows(experiment, records, {})
   }
+  sets = {"set_results": set_scores.to_json(of_set, _number)} if of_set else {}
   return {
       **identity,
       "counts": counts,
@@ -186,6 +203,7 @@ def _summary(
       "inputs_sha256": _inputs_hash(records),
       "metrics": _signatures(experiment, records),
       "results": results,
+      **sets,
       "published": config.to_json(experiment.published),
   }
 
@@ -246,9 +264,12 @@ def _table(
     rows: Sequence[tables.Row],
     summary: Mapping[str, Any],
 ) -> str:
-  columns = scoring.columns(experiment.chosen_metrics)
+  columns = scoring.columns(
+      (*experiment.chosen_metrics, *experiment.set_metrics))
   notes = ["Mean ± standard error over images."]
   notes += [f"`{signature}`" for signature in summary["metrics"].values()]
+  notes += [f"`{score['signature']}`"
+            for score in summary.get("set_results", {}).values()]
   counts = summary["counts"]
   failed = counts["pictures"] - counts["ok"]
   if failed:

@@ -3,6 +3,9 @@
 from jaxguide.metrics.aggregation import from_json
 from jaxguide.metrics.aggregation import SetSummary
 from jaxguide.metrics.aggregation import summarise
+from jaxguide.metrics.features import FeatureSet
+from jaxguide.metrics.features import inception_features
+from jaxguide.metrics.features import trunk_features
 from jaxguide.metrics.frechet import frechet_distance
 from jaxguide.metrics.kernel import kernel_distance
 from jaxguide.metrics.kernel import KernelDistance
@@ -22,9 +25,16 @@ from jaxguide.metrics.pixelwise import l1
 from jaxguide.metrics.pixelwise import l2
 from jaxguide.metrics.pixelwise import mse
 from jaxguide.metrics.pixelwise import psnr
+from jaxguide.metrics.preprocessing import Preprocessing
+from jaxguide.metrics.published import egsde_metrics
+from jaxguide.metrics.published import vipaint_metrics
 from jaxguide.metrics.quantisation import quantise
 from jaxguide.metrics.samples import feature_sample
 from jaxguide.metrics.samples import FeatureSample
+from jaxguide.metrics.set_metric import frechet_metric
+from jaxguide.metrics.set_metric import kernel_metric
+from jaxguide.metrics.set_metric import SetMetric
+from jaxguide.metrics.set_metric import SetValue
 from jaxguide.metrics.statistics_files import load_gaussian
 from jaxguide.metrics.statistics_files import load_moments
 from jaxguide.metrics.statistics_files import load_sample
@@ -41,22 +51,30 @@ SSIM_SIGNATURE = ssim_metric().signature
 
 __all__ = [
     "FeatureSample",
+    "FeatureSet",
     "Gaussian",
     "KernelDistance",
     "Metric",
     "Moments",
     "PSNR_SIGNATURE",
+    "Preprocessing",
     "SSIM_SIGNATURE",
+    "SetMetric",
     "SetSummary",
+    "SetValue",
     "SsimOptions",
     "StatisticsError",
     "consistency_metric",
+    "egsde_metrics",
     "empty_moments",
     "feature_sample",
     "frechet_distance",
+    "frechet_metric",
     "from_json",
+    "inception_features",
     "installed_lpips",
     "kernel_distance",
+    "kernel_metric",
     "l1",
     "l1_metric",
     "l2",
@@ -76,4 +94,6 @@ __all__ = [
     "ssim",
     "ssim_metric",
     "summarise",
+    "trunk_features",
+    "vipaint_metrics",
 ]

@@ -6,6 +6,7 @@ Equal values give equal bytes. Nothing of a file is executed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+import io
 import os
 import pathlib
 import zipfile
@@ -35,8 +36,9 @@ def save_moments(
     path: the file; an older one is replaced at once, or stays.
     statistics: what to write.
   """
-  _write(path, "moments", statistics.signature, {
-      name: np.asarray(getattr(statistics, name)) for name in _MOMENTS})
+  _write_arrays(path, {
+      **_names("moments", statistics.signature),
+      **{name: np.asarray(getattr(statistics, name)) for name in _MOMENTS}})
 
 
 def load_moments(path: str | os.PathLike[str]) -> moments.Moments:
@@ -61,8 +63,14 @@ def save_sample(
     path: str | os.PathLike[str], sample: samples.FeatureSample
 ) -> None:
   """Writes a feature sample; see `save_moments`."""
-  _write(path, "sample", sample.signature, {
-      name: getattr(sample, name) for name in _SAMPLE})
+  _write_arrays(path, _sample_arrays(sample))
+
+
+def dump_sample(sample: samples.FeatureSample) -> bytes:
+  """The bytes that `save_sample` writes."""
+  buffer = io.BytesIO()
+  np.savez(buffer, **_sample_arrays(sample))
+  return buffer.getvalue()
 
 
 def load_sample(
@@ -109,14 +117,14 @@ def load_gaussian(path: str | os.PathLike[str]) -> moments.Gaussian:
   return moments.Gaussian(mean, covariance)
 
 
-def _write(
-    path: str | os.PathLike[str],
-    kind: str,
-    signature: str,
-    values: Mapping[str, np.ndarray],
-) -> None:
-  names = {_KIND: np.asarray(kind), _SIGNATURE: np.asarray(signature)}
-  _write_arrays(path, {**names, **values})
+def _names(kind: str, signature: str) -> dict[str, np.ndarray]:
+  return {_KIND: np.asarray(kind), _SIGNATURE: np.asarray(signature)}
+
+
+def _sample_arrays(sample: samples.FeatureSample) -> dict[str, np.ndarray]:
+  return {
+      **_names("sample", sample.signature),
+      **{name: getattr(sample, name) for name in _SAMPLE}}
 
 
 def _write_arrays(

@@ -13,13 +13,13 @@ from jaxguide.models import lpips
 UNIFORM = metrics.SsimOptions("uniform", 7, covariance="sample")
 
 
-def small_lpips(*, version="0.1", seed=0, **options):
-  """LPIPS of a narrow VGG16 with random weights."""
-  config = perceptual.lpips_config("vgg", version)
+def small_model(*, net="vgg", version="0.1", seed=0):
+  """LPIPS with a narrow trunk and random weights."""
+  config = perceptual.lpips_config(net, version)
   config = dataclasses.replace(
       config, module={**config.module, "width_divisor": 16})
-  image = np.zeros((1, 16, 16, 3), np.float32)
-  module = lpips.Lpips("vgg", version, 16)
+  image = np.zeros((1, 32, 32, 3), np.float32)
+  module = lpips.Lpips(net, version, 16)
   shapes = jax.eval_shape(module.init, jax.random.key(0), image, image)
   random = np.random.default_rng(seed)
   params = jax.tree.map(
@@ -27,7 +27,13 @@ def small_lpips(*, version="0.1", seed=0, **options):
           random.random(s.shape) if s.shape[-1] == 1 else
           random.normal(size=s.shape) / np.sqrt(np.prod(s.shape[:-1]) / 2)),
       shapes["params"])
-  return metrics.lpips_metric(convert.Model(params, config), **options)
+  return convert.Model(params, config)
+
+
+def small_lpips(*, net="vgg", version="0.1", seed=0, **options):
+  """The metric of `small_model`."""
+  return metrics.lpips_metric(
+      small_model(net=net, version=version, seed=seed), **options)
 
 
 

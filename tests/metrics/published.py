@@ -28,11 +28,17 @@ def module(name, **parts):
   if parts:
     stand_ins["torchvision"].models = models
     stand_ins["torchvision.models"] = models
-  with mock.patch.dict(sys.modules, stand_ins):
-    try:
-      return importlib.import_module(name)
-    except ImportError as error:
-      pytest.skip(f"{name}: {error}")
+  real = {key: sys.modules.pop(key, None) for key in stand_ins}
+  sys.modules.update(stand_ins)
+  try:
+    return importlib.import_module(name)
+  except ImportError as error:
+    pytest.skip(f"{name}: {error}")
+  finally:
+    for key, value in real.items():
+      del sys.modules[key]
+      if value is not None:
+        sys.modules[key] = value
 
 
 def features(net):

@@ -1,0 +1,243 @@
+"""Metrics of a run's pictures as a set, such as FID.
+
+They are computed at the end of a run from the pictures that it saved, in the
+order of their numbers. An interruption can change nothing about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+import dataclasses
+import hashlib
+import math
+import pathlib
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from jaxguide import data
+from jaxguide import metrics
+from jaxguide.data import images
+from jaxguide.evaluation import pictures
+from jaxguide.evaluation import store
+from jaxguide.metrics import statistics_files
+
+FOLDER = "features"
+
+
+class ReferenceSet(Protocol):
+  """What the pictures of a run are compared with."""
+
+  def fingerprint(self) -> Mapping[str, Any]:
+    """JSON values that say what it is, for the identity of a run.
+
+    Raises:
+      FileNotFoundError: if it is not there.
+    """
+
+  def features(
+      self, features: metrics.FeatureSet, shown: data.Dataset,
+      indices: Sequence[int],
+  ) -> metrics.FeatureSample | metrics.Gaussian:
+    """Its features.
+
+    Args:
+      features: which.
+      shown: the images of the run.
+      indices: of those of which there are pictures.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
+class RunImages:
+  """The images of the run itself: each one of which a picture was made.
+
+  Attributes:
+    repeats: how often each one counts; VIPaint's scores have as many as
+      there are samples. It makes kernel distances biased, as published.
+  """
+
+  repeats: int = 1
+
+  def fingerprint(self) -> Mapping[str, Any]:
+    """See `ReferenceSet`; the images are in the identity already."""
+    return {}
+
+  def features(
+      self, features: metrics.FeatureSet, shown: data.Dataset,
+      indices: Sequence[int],
+  ) -> metrics.FeatureSample:
+    """See `ReferenceSet`."""
+    once = features.extract(
+        (n, pictures.to_uint8(shown.load(n))) for n in indices)
+    count = len(once)
+    return metrics.feature_sample(
+        once.signature, range(count * self.repeats),
+        np.tile(once.features, (self.repeats, 1)))
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderPictures:
+  """The pictures of a folder, in their own sizes.
+
+  Attributes:
+    path: of the folder.
+    recursive: whether to look into folders inside.
+  """
+
+  path: str
+  recursive: bool = False
+
+  def fingerprint(self) -> Mapping[str, Any]:
+    """See `ReferenceSet`: a hash over names and bytes."""
+    digest = hashlib.sha256()
+    for path in self._files():
+      digest.update(path.name.encode() + b"\0")
+      digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return {"sha256": digest.hexdigest(), "pictures": len(self._files())}
+
+  def features(
+      self, features: metrics.FeatureSet, shown: data.Dataset,
+      indices: Sequence[int],
+  ) -> metrics.FeatureSample:
+    """See `ReferenceSet`."""
+    del shown, indices
+    return features.extract(
+        (n, images.read_picture(path))
+        for n, path in enumerate(self._files()))
+
+  def _files(self) -> list[pathlib.Path]:
+    folder = pathlib.Path(self.path)
+    names = (images.list_pictures(folder, self.recursive)
+             if folder.is_dir() else [])
+    if not names:
+      raise FileNotFoundError(
+          f"set_reference: {folder} is no folder with pictures; another one "
+          "is named with --set set_reference.path=FOLDER")
+    return [folder / name for name in names]
+
+
+@dataclasses.dataclass(frozen=True)
+class StatisticsFile:
+  """Published statistics, an npz with "mu" and "sigma": for Frechet only.
+
+  Such a file does not say which features it is of.
+
+  Attributes:
+    path: of the file.
+  """
+
+  path: str
+
+  def fingerprint(self) -> Mapping[str, Any]:
+    """See `ReferenceSet`."""
+    path = pathlib.Path(self.path)
+    if not path.is_file():
+      raise FileNotFoundError(
+          f"set_reference: {path} does not exist; another file is named with "
+          "--set set_reference.path=FILE")
+    return {"sha256": store.sha256(path.read_bytes())}
+
+  def features(
+      self, features: metrics.FeatureSet, shown: data.Dataset,
+      indices: Sequence[int],
+  ) -> metrics.Gaussian:
+    """See `ReferenceSet`."""
+    del features, shown, indices
+    return statistics_files.load_gaussian(self.path)
+
+
+class SetScore(NamedTuple):
+  """One metric of the whole set.
+
+  Attributes:
+    value: NaN where there are fewer than two pictures.
+    spread: see `metrics.SetValue`.
+    num_pictures: that were judged.
+    num_references: that they were compared with; None if unknown.
+    signature: of the metric, with both numbers.
+  """
+
+  value: float
+  spread: float | None
+  num_pictures: int
+  num_references: int | None
+  signature: str
+
+
+def measure(
+    chosen: Sequence[metrics.SetMetric],
+    reference: ReferenceSet,
+    folder: store.Store,
+    shown: data.Dataset,
+    records: Sequence[Mapping[str, Any]],
+) -> dict[str, SetScore]:
+  """Scores the pictures of a run as a set, and keeps their features.
+
+  The features go to features/NAME.npz, NAME that of the Frechet distance:
+  `metrics.load_sample` reads and `merge` joins those of several shards.
+
+  Args:
+    chosen: the metrics; those with equal features share them.
+    reference: what to compare with.
+    folder: of the run, every picture in place.
+    shown: the images of the run.
+    records: of the journal; what failed is left out.
+
+  Raises:
+    ValueError: if a metric cannot use the reference, or a picture of the
+      reference cannot be read.
+  """
+  done = [r for r in records if r["status"] == "ok"]
+  if not done:
+    return {m.name: SetScore(math.nan, None, 0, None, m.signature)
+            for m in chosen}
+  indices = list(dict.fromkeys(r["index"] for r in done))
+  scores, known = {}, {}
+  for metric in chosen:
+    features = metric.features
+    if features.signature not in known:
+      made = features.extract(_made(folder, done))
+      folder.write(f"{FOLDER}/{features.frechet_name}.npz",
+                   statistics_files.dump_sample(made))
+      known[features.signature] = (
+          made, reference.features(features, shown, indices))
+    scores[metric.name] = _score(metric, *known[features.signature])
+  return scores
+
+
+def _made(
+    folder: store.Store, done: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[int, np.ndarray]]:
+  for record in done:
+    yield record["item"], pictures.decode(
+        folder.directory / record["picture"])
+
+
+def _score(
+    metric: metrics.SetMetric,
+    made: metrics.FeatureSample,
+    reference: metrics.FeatureSample | metrics.Gaussian,
+) -> SetScore:
+  is_sample = isinstance(reference, metrics.FeatureSample)
+  count = len(reference) if is_sample else reference.count
+  shown = "unknown" if count is None else count
+  found = metrics.SetValue(math.nan)
+  if len(made) > 1 and (count is None or count > 1):
+    found = metric(made, reference)
+  signature = f"{metric.signature}|references={shown}|N={len(made)}"
+  return SetScore(*found, len(made), count, signature)
+
+
+def to_json(
+    scores: Mapping[str, SetScore], number: Callable[[Any], Any]
+) -> dict[str, Any]:
+  """For summary.json.
+
+  Args:
+    scores: by name.
+    number: what JSON has for a float.
+  """
+  return {
+      name: {**score._asdict(), "value": number(score.value)}
+      for name, score in scores.items()}
