@@ -1,13 +1,15 @@
 """VIPaint: a hierarchical Gaussian posterior, fitted per image, then sampled.
 
 `vipaint_plan` makes the levels, `initialise` the start, `negative_elbo` the
-loss, `fit` the posterior, `vipaint_steps` and `vipaint` the samples; `elbo`
-is the bound proper.
+loss, `fit` the posterior, `vipaint_steps` and `vipaint` the samples,
+`fitted_sampler` both in one; `elbo` is the bound proper.
 """
 
 from jaxguide.variational.bound import Bound
 from jaxguide.variational.bound import bound_loss
 from jaxguide.variational.bound import elbo
+from jaxguide.variational.fitted_sampler import fitted_sampler
+from jaxguide.variational.fitted_sampler import with_plan
 from jaxguide.variational.fitting import Fit
 from jaxguide.variational.fitting import fit
 from jaxguide.variational.fitting import gradients

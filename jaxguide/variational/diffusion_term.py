@@ -46,7 +46,7 @@ def transition(
     sigma_to: arrays.Array,
 ) -> Transition:
   """The forward transition between two noise levels, element-wise."""
-  scale = alpha_to / alpha_from
+  scale = alpha_to * (1 / alpha_from)
   return Transition(scale, sigma_to**2 - scale**2 * sigma_from**2)
 
 
@@ -69,20 +69,18 @@ def bridge(
   a, v = step
   a_star, v_star = onto
   seen = a_star if variant == "released" else a
-  variance = v * v_star / (v + seen**2 * v_star)
-  mean = variance * (a_star / v_star * z_star + a / v * z_t)
+  variance = v * v_star * (1 / (v + seen**2 * v_star))
+  mean = variance * (a_star * (1 / v_star) * z_star + a * (1 / v) * z_t)
   return Normal(mean, jnp.sqrt(variance))
 
 
 def divergence(q: Normal, p: Normal, variant: str = "paper") -> arrays.Array:
   """KL(q || p), element-wise; "released" multiplies by p's variance."""
-  squared = (q.mean - p.mean) ** 2
-  if variant == "released":
-    mean_term = 0.5 * p.std**2 * squared
-  else:
-    mean_term = squared / (2 * p.std**2)
-  return (mean_term + jnp.log(p.std / q.std)
-          + q.std**2 / (2 * p.std**2) - 0.5)
+  half_precision = 0.5 / p.std**2
+  released = variant == "released"
+  mean_weight = 0.5 * p.std**2 if released else half_precision
+  return (mean_weight * (q.mean - p.mean) ** 2 + jnp.log(p.std / q.std)
+          + half_precision * q.std**2 - 0.5)
 
 
 def stratified(offset: arrays.PerImage, num_samples: int) -> arrays.Array:
@@ -98,9 +96,13 @@ def drawn_pair(
 
   The grid above the largest tau_0 of the image is a suffix of n entries, so
   a count takes the place of a selection and shapes stay static. Its two
-  lowest entries are never t.
+  lowest entries are never t. In the paper's variant it also lies above T_e:
+  below, where a shrinking tau_0 leads the released program, zhat has no
+  variance.
   """
   limit = jnp.max(jax.lax.stop_gradient(std), axis=tuple(range(1, std.ndim)))
+  if plan.variant == "paper":
+    limit = jnp.maximum(limit, plan.rows.sigma[0])
   sigma = jnp.asarray(plan.grid.sigma)
   count = jnp.sum(sigma > limit[:, None], axis=1)
   size = sigma.shape[0]
@@ -150,5 +152,5 @@ def diffusion_loss(
 def _estimate(variant, z_t, eps, jump, sigma_t):
   """The prior's estimate of the latent at T_e."""
   noise = (jnp.sqrt(jump.variance) if variant == "released"
-           else jump.variance / sigma_t)
-  return (z_t - noise * eps) / jump.scale
+           else jump.variance * (1 / sigma_t))
+  return (z_t - noise * eps) * (1 / jump.scale)

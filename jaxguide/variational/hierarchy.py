@@ -44,12 +44,14 @@ def start_std(
 
   In the paper's variant it is kept below the third noisiest level of the
   grid, so that the diffusion loss always has levels to draw from; released
-  fits turn into NaN there.
+  fits turn into NaN there. The gradient is that without the limit: with none
+  beyond it, a parameter that steps over would never come back.
   """
-  std = jnp.exp(0.5 * posterior.logvar[:, 0])
-  if plan.variant == "released":
-    return std
-  return jnp.minimum(std, plan.grid.sigma[-4])
+  logvar = posterior.logvar[:, 0]
+  if plan.variant == "paper":
+    most = jnp.minimum(logvar, 2 * jnp.log(plan.grid.sigma[-4]))
+    logvar += jax.lax.stop_gradient(most - logvar)
+  return jnp.exp(0.5 * logvar)
 
 
 def start_scale(plan: plans.Plan, std: arrays.Batch) -> arrays.Batch:

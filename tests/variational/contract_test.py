@@ -1,0 +1,222 @@
+"""The contract of the samplers, kept by a posterior's sampler too.
+
+With a fixed posterior everything is affine in the draws, so the moments are
+exact; with a fit in front, what concerns batches, programs and dtypes holds.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxguide import noise as noises
+from jaxguide import parallel
+from jaxguide import variational
+from tests.samplers import cases
+from tests.samplers import contract_test as contract
+from tests.samplers import gaussians
+from tests.samplers import runs
+
+NOISE_STD, SCALE, GROUP, ETA = 2.0, 1.5, 5, 0.2
+
+
+def levels_of(schedule):
+  return tuple(
+      round(share * schedule.num_levels) for share in (0.551, 0.401))
+
+
+def steps_of(variant, schedule, num_steps, scale=SCALE):
+  levels = levels_of(schedule)
+  plan = variational.vipaint_plan(schedule, levels, eta=ETA, variant=variant)
+  return variational.vipaint_steps(
+      schedule, plan, min(num_steps, levels[-1] - (variant == "released")),
+      scale=scale, group_size=GROUP)
+
+
+def parameters(size):
+  """mu, tau and g, `[2, size]`, numbers without a pattern."""
+  at = np.arange(2 * size).reshape(2, size)
+  return (np.sin(1.3 * at), 0.3 + 0.2 * np.cos(0.7 * at) ** 2,
+          0.5 + 0.4 * np.sin(0.9 * at))
+
+
+def posterior_like(y):
+  mu, tau, g = parameters(int(np.prod(y.shape[1:])))
+  leaves = (mu, 2 * np.log(tau), np.log(g / (1 - g)))
+  return variational.Posterior(*(
+      jnp.float32(leaf).reshape(1, 2, *y.shape[1:]) for leaf in leaves))
+
+
+@functools.cache
+def plan_of(variant):
+  schedule = cases.schedule()
+  return variational.vipaint_plan(
+      schedule, levels_of(schedule), eta=ETA, variant=variant)
+
+
+def sampler_of(s, plan, posterior):
+  likelihood = variational.gaussian_likelihood(
+      s.y, NOISE_STD, mask=jnp.broadcast_to(s.mask, s.y.shape))
+  return variational.vipaint(
+      plan, posterior, s.denoise, s.noise, likelihood,
+      **s.scalars)
+
+
+def fixed(variant):
+  return cases.Case(
+      f"vipaint-{variant}", functools.partial(steps_of, variant),
+      lambda s: sampler_of(s, plan_of(variant), posterior_like(s.y)),
+      functools.partial(recursion, variant), ("step",),
+      scalars={"guidance_scale": 0.7}, plan_scalars={"scale": 0.4})
+
+
+def recursion(variant, prior, y, num_steps):
+  """The start, the hierarchy and DPS-type steps as affine maps."""
+  schedule, released = cases.schedule(), variant == "released"
+  mu, tau, g = parameters(gaussians.DIM)
+  top, low = levels_of(schedule)
+  steps = steps_of(variant, schedule, num_steps)
+  levels = [low, *steps.next_level.level[1:]]
+  alpha_bar = schedule.alpha**2
+  row = lambda level: gaussians._level(prior, alpha_bar[level])
+  eye = np.eye(gaussians.DIM)
+
+  def ddim(t, s, variance):
+    """Matrix and offset of alpha_s x0 + sqrt(sigma_s^2 - variance) eps."""
+    on_eps = np.sqrt(max(1 - s.alpha_bar - variance, 0)) / t.sigma
+    return (s.alpha * t.gain + on_eps * (eye - t.alpha * t.gain),
+            (s.alpha - on_eps * t.alpha) * t.offset)
+
+  def full(t, s):
+    return ((1 - s.alpha_bar) / (1 - t.alpha_bar)
+            * (1 - t.alpha_bar / s.alpha_bar))
+
+  scale = np.sqrt(1 - tau[0] ** 2) if released else 1.0
+  maps = [gaussians.Affine(np.diag(tau[0]), scale * mu[0])]
+  t, s = row(top), row(low)
+  matrix, offset = ddim(t, s, ETA * full(t, s))
+  context = (s.alpha if released else 1.0) * mu[1]
+  maps.append(gaussians.Affine(
+      g[1][:, None] * matrix, g[1] * offset + (1 - g[1]) * context,
+      (np.diag(tau[1]),)))
+  pull = prior.observed.T / NOISE_STD**2 * 0.7 * SCALE / GROUP
+  for t, s in zip(levels[:-1], levels[1:], strict=True):
+    t, s = row(t), row(s)
+    variance = (ETA**2 if released else ETA) * full(t, s)
+    matrix, offset = ddim(t, s, variance)
+    pulled = t.gain.T @ pull
+    matrix = matrix - pulled @ prior.observed @ t.gain
+    offset = offset - pulled @ (prior.observed @ t.offset - y)
+    spread = 0.0 if released else np.sqrt(variance)
+    maps.append(gaussians.Affine(matrix, offset, (spread * eye,)))
+  # What comes out is the last estimate, before that step's gradient.
+  maps[-1] = gaussians.Affine(t.gain, t.offset)
+  return 1.0, maps
+
+
+PAPER, RELEASED = fixed("paper"), fixed("released")
+
+
+@pytest.mark.parametrize("case", [PAPER, RELEASED], ids=lambda c: c.name)
+def test_moments_match_the_recursion(case):
+  contract.test_unit_responses_match_the_recursion(case)
+
+
+@pytest.mark.parametrize("test", [
+    contract.test_alone_batched_and_sharded_are_equal_to_the_bit,
+    contract.test_jit_agrees_with_eager,
+    contract.test_a_replay_of_its_own_draws,
+    contract.test_images_never_mix,
+    contract.test_one_trace_for_many_calls_and_sweeps,
+    contract.test_scalars_can_be_vmapped,
+    contract.test_a_scalar_may_differ_from_image_to_image,
+    contract.test_dtype_is_kept,
+    contract.test_the_trailing_shape_does_not_matter,
+], ids=lambda t: t.__name__)
+def test_contract(test):
+  test(PAPER)
+
+
+def test_program_and_memory_do_not_grow_with_the_steps():
+  contract.test_program_and_memory_do_not_grow_with_the_steps(PAPER)
+
+
+@pytest.mark.parametrize("num_steps", (1, 60))
+def test_smallest_and_longest_plan_are_finite(num_steps):
+  contract.test_smallest_and_longest_plan_are_finite(PAPER, num_steps)
+
+
+# With the fit in front.
+
+
+def _fitted(num_iterations):
+  def planned(schedule, num_steps):
+    plan = variational.vipaint_plan(schedule, levels_of(schedule), eta=ETA)
+    return variational.with_plan(
+        steps_of("paper", schedule, num_steps), plan)
+
+  def make(s):
+    mask = jnp.broadcast_to(s.mask, s.y.shape)
+    likelihood = variational.gaussian_likelihood(s.y, NOISE_STD, mask=mask)
+
+    def fit(plan):
+      loss = variational.negative_elbo(
+          plan, s.denoise, s.noise, likelihood, num_samples=2,
+          beta_diffusion=1.0, beta_hierarchy=1.0)
+      context = variational.encodings(s.y * mask, s.noise, 2)
+      start = variational.initialise(plan, context, s.noise)
+      return variational.fit(
+          loss, start, num_iterations=num_iterations).posterior
+
+    return variational.fitted_sampler(
+        fit, functools.partial(sampler_of, s))
+
+  return cases.Case("vipaint-fitted", planned, make, None, ("step",),
+                    scalars={"guidance_scale": 0.7})
+
+
+def test_one_trace_with_the_fit():
+  contract.test_one_trace_for_many_calls_and_sweeps(_fitted(4))
+
+
+def test_alone_batched_and_sharded_are_equal_to_the_bit_with_the_fit():
+  case, batch, want = _fitted(4), runs.batch_of(8), None
+  shared = runs.shared_of(case, case.plan(cases.schedule(), 3))
+  for count, backend, sizes in ((1, "pmap", (8, 1)), (8, "jit", (3,))):
+    mapped = parallel.map_batch(
+        lambda shared, batch: runs.run(case, shared, batch),
+        devices=jax.local_devices()[:count], backend=backend)
+    for size in sizes:
+      got = mapped(shared, jax.tree.map(lambda x: x[:size], batch))  # noqa: B023
+      want = got if want is None else want
+      np.testing.assert_array_equal(got, want[:size])
+
+
+def test_the_fit_does_not_grow_with_its_iterations():
+  batch, seen = runs.batch_of(4), set()
+  for count in (5, 500):
+    case = _fitted(count)
+    shared = runs.shared_of(case, case.plan(cases.schedule(), 4))
+    traced = jax.jit(functools.partial(runs.run, case)).trace(shared, batch)
+    memory = traced.lower().compile().memory_analysis()
+    seen.add((contract._count_equations(traced.jaxpr.jaxpr),
+              memory.temp_size_in_bytes // 2**14))
+  equations = {pair[0] for pair in seen}
+  assert len(equations) == 1, seen
+  # The history of the loss is 4 numbers per image and iteration.
+  assert max(s[1] for s in seen) - min(s[1] for s in seen) <= 4, seen
+
+
+def test_images_never_mix_in_the_fit():
+  case, batch = _fitted(3), runs.batch_of(3)
+  shared = runs.shared_of(case, case.plan(cases.schedule(), 2))
+  noise = noises.prng_noise(batch["keys"])
+
+  def of(y):
+    return runs.run(case, shared, {**batch, "y": y}, noise).sum(axis=1)
+
+  slope = np.asarray(jax.jit(jax.jacrev(of))(batch["y"]))
+  apart = ~np.eye(3, dtype=bool)
+  assert not np.any(slope[apart]) and np.any(slope[~apart])

@@ -1,0 +1,198 @@
+"""Latent and pixel priors with a network: codec, guidance, batches, memory."""
+
+import functools
+
+from flax import linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxguide import codecs
+from jaxguide import denoisers
+from jaxguide import noise as noises
+from jaxguide import parallel
+from jaxguide import samplers
+from jaxguide import schedules
+from jaxguide import variational
+from jaxguide.models import layers
+
+SIZE, CHANNELS, SAMPLES, LABELS = 8, 4, 2, 3
+MIXING = np.float32(
+    np.random.default_rng(0).normal(size=(3, CHANNELS)) / 2)
+BACK = np.linalg.pinv(MIXING)
+
+
+class Toy(nn.Module):
+  """A class-conditional network of two convolutions."""
+
+  features: int
+
+  @nn.compact
+  def __call__(self, x, time, labels):
+    known = jax.nn.one_hot(labels, LABELS)
+    h = layers.Conv3x3(16)(x)
+    e = layers.Dense(16)(layers.time_embedding(time, 16))
+    e += layers.Dense(16)(known)
+    return layers.Conv3x3(self.features)(jax.nn.silu(h + e[:, None, None]))
+
+
+def apply(params, x, time, cond):
+  return Toy(x.shape[-1]).apply({"params": params}, x, time, cond)
+
+
+@functools.cache
+def params_of(features):
+  shapes = jax.eval_shape(
+      Toy(features).init, jax.random.key(0),
+      jnp.zeros((2, SIZE, SIZE, features)), jnp.zeros(2),
+      jnp.zeros(2, jnp.int32))["params"]
+  rng = np.random.default_rng(1)
+  return jax.tree.map(
+      lambda s: np.float32(0.2 * rng.normal(size=s.shape)), shapes)
+
+
+def linear_codec():
+  """Means of 2 x 2 pixels, mixed into four channels; and back."""
+  return codecs.autoencoder(
+      lambda x: layers.average_pool(x) @ MIXING,
+      lambda z: layers.upsample_nearest(z @ BACK),
+      factor=2, channels=CHANNELS, scale_factor=0.5)
+
+
+SETTINGS = {
+    "latent-vp": (schedules.scaled_linear(), (551, 401), "eps"),
+    "latent-vp-1": (schedules.scaled_linear(), (401,), "v"),
+    "pixel-ve-4": (schedules.edm(300), None, "edm"),
+}
+
+
+def plan_of(name):
+  schedule, levels, _ = SETTINGS[name]
+  if levels is None:
+    levels = variational.levels_at_sigmas(schedule, variational.EDM_SIGMAS[4])
+  return variational.vipaint_plan(schedule, levels)
+
+
+def codec_of(name):
+  return linear_codec() if name.startswith("latent") else codecs.identity()
+
+
+def shared_of(name, num_steps=3):
+  plan = plan_of(name)
+  return {
+      "params": params_of(CHANNELS if name.startswith("latent") else 3),
+      "plan": plan,
+      "steps": variational.vipaint_steps(
+          SETTINGS[name][0], plan, num_steps, scale=0.1),
+  }
+
+
+def batch_of(name, count):
+  rng = np.random.default_rng(2)
+  side = SIZE * (2 if name.startswith("latent") else 1)
+  return {
+      "keys": noises.image_keys(0, np.arange(count)),
+      "y": np.float32(rng.uniform(-1, 1, size=(count, side, side, 3))),
+      "mask": np.float32(rng.random((count, side, side, 1)) > 0.4),
+      "labels": np.arange(count, dtype=np.int32) % LABELS,
+  }
+
+
+def paint(name, guided, shared, batch, num_iterations=3):
+  """Fit without guidance, one sample per image with it."""
+  kind, plan, codec = SETTINGS[name][2], shared["plan"], codec_of(name)
+
+  def prior(labels):
+    return denoisers.from_apply(
+        apply, shared["params"], prediction=kind, cond=labels)
+
+  noise = noises.prng_noise(batch["keys"])
+  mask = batch["mask"]
+  energy = variational.decoded(
+      variational.masked_reconstruction(batch["y"], mask), codec.decode)
+  loss = variational.negative_elbo(
+      plan, prior(variational.repeat(batch["labels"], SAMPLES)), noise,
+      energy, num_samples=SAMPLES)
+  context = variational.encodings(
+      codec.encode(mask * batch["y"]), noise, plan.num_levels,
+      num_samples=SAMPLES, std=0.1)
+  found = variational.fit(
+      loss, variational.initialise(plan, context, noise),
+      num_iterations=num_iterations)
+  denoise = prior(batch["labels"])
+  if guided:
+    none = jnp.full_like(batch["labels"], -1)  # One-hot of nothing.
+    denoise = denoisers.classifier_free(denoise, prior(none), 3.0)
+  sampler = variational.vipaint(
+      plan, found.posterior, denoise, noise, energy, decode=codec.decode)
+  z = noise(-1, "start", context.shape[2:])
+  out = samplers.sample(sampler, z, shared["steps"])
+  return {"x": out.x, "total": found.history.total.T,
+          "posterior": found.posterior, "finite": out.is_finite}
+
+
+@pytest.mark.parametrize("name", sorted(SETTINGS))
+def test_alone_batched_and_sharded_are_equal_to_the_bit(name):
+  batch, want = batch_of(name, 8), None
+  shared = shared_of(name)
+  for count, backend, sizes in (
+      (1, "pmap", (8, 2, 1)), (8, "jit", (8, 3))):
+    mapped = parallel.map_batch(
+        functools.partial(paint, name, True),
+        devices=jax.local_devices()[:count], backend=backend)
+    for size in sizes:
+      part = jax.tree.map(lambda leaf: leaf[:size], batch)  # noqa: B023
+      got = mapped(shared, part)
+      want = got if want is None else want
+      assert got["finite"].all()
+      assert got["x"].shape == part["y"].shape
+      jax.tree.map(
+          lambda a, b: np.testing.assert_array_equal(a, b[:len(a)]),
+          got, want)
+
+
+def test_guidance_and_labels_reach_the_samples():
+  name = "latent-vp"
+  shared, batch = shared_of(name), batch_of(name, 3)
+  plain, guided = (jax.jit(functools.partial(paint, name, g))
+                   for g in (False, True))
+  first, second = plain(shared, batch), guided(shared, batch)
+  # The fit is the same, the samples are not.
+  np.testing.assert_allclose(first["total"], second["total"], rtol=1e-5)
+  assert np.abs(first["x"] - second["x"]).max() > 1e-3
+  labels = np.array([0, 2, 2], np.int32)
+  other = plain(shared, {**batch, "labels": labels})
+  apart = np.abs(other["posterior"].mu - first["posterior"].mu)
+  assert apart[1].max() > 1e-4 and not np.any(apart[0]) and not np.any(
+      apart[2])
+
+
+def test_a_fit_lowers_the_loss_of_every_image():
+  name = "latent-vp"
+  out = jax.jit(functools.partial(paint, name, False, num_iterations=60))(
+      shared_of(name), batch_of(name, 3))
+  total = np.asarray(out["total"])
+  assert np.all(total[:, -10:].mean(axis=1) < total[:, :5].mean(axis=1))
+
+
+def test_recomputing_activations_changes_no_value():
+  """`remat` is for memory: loss and gradient agree to rounding."""
+  name = "pixel-ve-4"
+  shared, batch = shared_of(name), batch_of(name, 2)
+  noise = noises.prng_noise(batch["keys"])
+  energy = variational.masked_reconstruction(batch["y"], batch["mask"])
+  labels = np.repeat(batch["labels"], SAMPLES)
+  denoise = denoisers.from_apply(
+      apply, shared["params"], prediction="edm", cond=labels)
+  plan = shared["plan"]
+  start = variational.initialise(
+      plan, variational.encodings(batch["y"], noise, 4), noise)
+  found = []
+  for remat in (False, True):
+    loss = variational.negative_elbo(
+        plan, denoise, noise, energy, num_samples=SAMPLES, remat=remat)
+    found.append(jax.jit(
+        lambda p, loss=loss: variational.gradients(loss, p, 0))(start))
+  jax.tree.map(lambda a, b: np.testing.assert_allclose(
+      a, b, rtol=2e-4, atol=1e-4 * float(np.abs(a).max())), *found)
