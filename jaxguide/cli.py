@@ -89,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
       help="which of the two that a Lightning file may hold; of a latent "
       "diffusion model that holds both it must be said")
   convert.add_argument(
+      "--layout", choices=("diffusers",),
+      help="of what is made of one network's model directory: a folder that "
+      "diffusers loads instead of .safetensors")
+  convert.add_argument(
       "--scale_factor", type=float,
       help="of a latent diffusion model's latents, in place of its own")
   convert.add_argument(
@@ -132,6 +136,7 @@ def _convert(args: argparse.Namespace) -> str:
   given = {name: value for name, value in given.items() if value is not None}
   report = dispatch.convert(
       args.file, args.card, args.out, weights=args.weights,
-      prefix=args.prefix, scale_factor=args.scale_factor, inert=args.inert,
+      prefix=args.prefix, scale_factor=args.scale_factor,
+      layout=args.layout, inert=args.inert,
       settings=adm.Settings(**given) if given else None)
   return report.rstrip("\n")

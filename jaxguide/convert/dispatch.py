@@ -13,11 +13,15 @@ import pathlib
 from jaxguide.convert import adm
 from jaxguide.convert import cards
 from jaxguide.convert import commands
+from jaxguide.convert import diffusers_export
 from jaxguide.convert import diffusers_folder
 from jaxguide.convert import errors
 from jaxguide.convert import latent
 from jaxguide.convert import latent_back
 from jaxguide.convert import ldm_cards
+from jaxguide.convert import model_store
+
+LAYOUTS = ("diffusers",)
 
 
 def inspect(
@@ -52,6 +56,7 @@ def convert(
     weights: str | None = None,
     prefix: str | None = None,
     scale_factor: float | None = None,
+    layout: str | None = None,
     inert: Sequence[str] = (),
 ) -> str:
   """Converts whatever `path` is; see `commands.convert`, `latent.convert`.
@@ -69,6 +74,8 @@ def convert(
       this has to be said.
     prefix: in front of one network's names; None: found.
     scale_factor: of a latent model, in place of its own.
+    layout: "diffusers" makes a folder of diffusers out of one network's model
+      directory.
     inert: see `torch_reader.read_checkpoint`.
 
   Returns:
@@ -80,7 +87,14 @@ def convert(
   """
   given = {
       "card": card, "settings": settings, "weights": weights,
-      "prefix": prefix, "scale_factor": scale_factor}
+      "prefix": prefix, "scale_factor": scale_factor, "layout": layout}
+  if layout is not None and (pathlib.Path(path) / model_store.CONFIG).is_file():
+    _only(path, given, "layout")
+    if layout not in LAYOUTS:
+      raise errors.ConversionError(
+          f"layout is {errors.quoted(layout)}; allowed are "
+          f"{', '.join(LAYOUTS)}")
+    return diffusers_export.export(path, out)
   if diffusers_folder.is_folder(path):
     _only(path, given, "settings", "scale_factor")
     settings = settings or adm.Settings()
