@@ -22,7 +22,8 @@ def _params(seed, head_name="out", **fields):
 def test_the_trunk_is_copied_and_the_head_stays(head_name, classes):
   classifier = _params(0)
   fresh = _params(1, head_name, out_channels=classes)
-  started = extractor.from_classifier(classifier, fresh)
+  start = extractor.from_classifier(classifier, fresh)
+  started = start.params
   assert set(started) == set(fresh)
   heads = 0
   for module, entries in started.items():
@@ -36,12 +37,23 @@ def test_the_trunk_is_copied_and_the_head_stays(head_name, classes):
       np.testing.assert_array_equal(found, expected)
   # The norm and the attention pool.
   assert heads == 2
+  head = [
+      "0.bias", "0.scale", "2.c_proj.bias", "2.c_proj.kernel"]
+  for name in head:
+    assert f"{head_name}.{name}" in start.fresh
+    assert f"out.{name}" in start.dropped
+  assert not set(start.copied) & set(start.fresh)
+  assert len(start.copied) + len(start.fresh) == len(
+      jax.tree.leaves(fresh))
+  assert len(start.copied) + len(start.dropped) == len(
+      jax.tree.leaves(classifier))
 
 
 @pytest.mark.parametrize("change, message", [
     ({"model_channels": 64}, "have another shape"),
     ({"num_res_blocks": 1}, "are missing"),
     ({"attention_factors": (4,)}, "are missing"),
+    ({"attention_factors": (1, 2, 4)}, "are not of this"),
 ])
 def test_another_trunk_is_refused(change, message):
   with pytest.raises(errors.ConversionError, match=message) as caught:
