@@ -171,8 +171,8 @@ class Case(NamedTuple):
     return variational.negative_elbo(
         self.plan, self.denoiser(), self.noise(), self.reconstruction(),
         num_samples=self.num_samples,
-        beta_diffusion=float(self.arrays["beta_1"]),
-        beta_hierarchy=float(self.arrays["beta_2"]))
+        beta_diffusion=float(self.arrays.get("beta_1", 100.0)),
+        beta_hierarchy=float(self.arrays.get("beta_2", 100.0)))
 
   def posterior(self, suffix: str) -> variational.Posterior:
     """Recorded parameters: "init", or an iteration after which they hold."""
@@ -196,7 +196,7 @@ def case(path: str) -> Case:
   stored = archive(path)
   schedule = _nearest_schedule(stored["sigma_timesteps"])
   plan = variational.vipaint_plan(
-      schedule, tuple(int(t) + 1 for t in stored["levels"]),
+      schedule, tuple(int(t) + 1 for t in np.ravel(stored["levels"])),
       eta=float(stored["eta"]), variant="released")
   found = Case(stored, schedule, plan, Networks(stored), 100.0)
   return found._replace(absolute_weight=_absolute_weight(found))
