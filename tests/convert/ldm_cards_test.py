@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
+from jaxguide.convert import diffusers_names
 from jaxguide.convert import errors
 from jaxguide.convert import families
 from jaxguide.convert import ldm
@@ -92,15 +93,27 @@ def test_names_and_shapes_are_those_of_the_released_file(name, parts):
       {"scale_factor"} if card.scale_factor is None else set())
 
 
-def test_a_widened_unet_has_the_names_of_its_list():
+@pytest.mark.parametrize("name", ldm_cards.CARDS)
+def test_diffusers_has_one_name_per_tensor(name, parts):
+  for part, config in ldm_cards.CARDS[name].configs({}).items():
+    if part != "cond_stage":
+      theirs = [
+          found for ours in parts[name][part]
+          for found in diffusers_names.names(ours, config)]
+      assert len(set(theirs)) == len(theirs) >= len(parts[name][part])
+
+
+@pytest.mark.parametrize("name, card, changes", [
+    ("unet_text2img256_9ch_keys", "ldm_cin256_v2",
+     {"in_channels": 9, "context_dim": 640, "num_heads": 8}),
+    ("multitask_unet_sdv1_11ch", "sd_v1", {"in_channels": 11})])
+def test_a_widened_unet_has_the_names_of_its_list(name, card, changes):
   """A text-to-image UNet with further input channels: no card, same walk."""
   folder = _folder()
-  path = folder and folder / "unet_text2img256_9ch_keys.json.gz"
+  path = folder and folder / f"{name}.json.gz"
   if not path or not path.exists():
     pytest.skip("no such list at hand")
-  options = {
-      **ldm_cards.CARDS["ldm_cin256_v2"].unet, "in_channels": 9,
-      "context_dim": 640, "num_heads": 8}
+  options = {**ldm_cards.CARDS[card].unet, **changes}
   config = model_config.ModelConfig(
       "ldm_unet", ldm.unet_fields(options), 64)
   assert _read(path) == {
