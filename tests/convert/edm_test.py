@@ -171,16 +171,21 @@ def test_a_card_is_what_the_released_arguments_make(name, meta):
 # Files made here.
 
 
-@pytest.mark.parametrize("case", _CASES)
-def test_a_model_directory_keeps_everything(case, tmp_path):
+def _saved(case, folder):
+  """A small network in a model directory, and its config."""
   config = edm.config_from(_metadata(case), {"file_name": "a.pkl"}, "MIT")
-  assert model_config.ModelConfig.from_json(config.to_json()) == config
-  entries = families.table(config)
   tensors = _state_dict(config)
   params = rules.to_params(
-      rules.without_constants(tensors, families.constants(config)), entries)
-  convert.save_model(tmp_path / "model", params, config)
-  prior = convert.load_prior(tmp_path / "model")
+      rules.without_constants(tensors, families.constants(config)),
+      families.table(config))
+  convert.save_model(folder / "model", params, config)
+  return convert.load_prior(folder / "model", conv_impl="lax"), config
+
+
+@pytest.mark.parametrize("case", _CASES)
+def test_a_model_directory_keeps_everything(case, tmp_path):
+  prior, config = _saved(case, tmp_path)
+  assert model_config.ModelConfig.from_json(config.to_json()) == config
   assert prior.image_shape == (8, 8, 3)
   assert prior.learned_variance == (case == "iDDPM")
   assert config.licence == "MIT"
@@ -192,6 +197,58 @@ def test_a_model_directory_keeps_everything(case, tmp_path):
       lambda x: prior.denoiser()(x, prior.schedule.at_level(7)),
       jnp.zeros((2, 8, 8, 3)))
   assert shape.x0.shape == (2, 8, 8, 3)
+
+
+def _iddpm_time(sigma):
+  j = np.arange(1001)
+  alpha_bar = np.sin(0.5 * np.pi * j / 1000 / 1.008) ** 2
+  u = np.zeros(1001)
+  for i in range(1000, 0, -1):
+    ratio = max(alpha_bar[i - 1] / alpha_bar[i], 0.001)
+    u[i - 1] = np.sqrt((u[i] ** 2 + 1) / ratio - 1)
+  return 999 - np.argmin(np.abs(sigma[:, None] - u), axis=1)
+
+
+def _vp_time(sigma):
+  root = np.sqrt(0.1 ** 2 + 2 * 19.9 * np.log1p(sigma ** 2))
+  return 999 * (root - 0.1) / 19.9
+
+
+# c_skip, c_out, c_in and c_noise of Karras et al., Table 1, at sigma.
+_TABLE_1 = {
+    "EDM, DDPM++": lambda s: (
+        0.25 / (s**2 + 0.25), 0.5 * s / np.sqrt(s**2 + 0.25),
+        1 / np.sqrt(s**2 + 0.25), np.log(s) / 4),
+    "VP": lambda s: (1 + 0 * s, -s, 1 / np.sqrt(s**2 + 1), _vp_time(s)),
+    "VE": lambda s: (1 + 0 * s, s, 1 + 0 * s, np.log(s / 2)),
+    "iDDPM": lambda s: (1 + 0 * s, -s, 1 / np.sqrt(s**2 + 1), _iddpm_time(s)),
+}
+
+
+@pytest.mark.parametrize("case", _TABLE_1)
+def test_a_loaded_prior_denoises_by_table_1(case, tmp_path):
+  """The preconditioning that the file names, at alpha = 1 and below."""
+  saved, _ = _saved(case, tmp_path)
+
+  def network(params, x, noise, labels):
+    """In place of the real one, whose compilation takes a minute."""
+    del params
+    shift = jnp.reshape(noise / 100 + labels, (2, 1, 1, 1))
+    return jnp.concatenate([jnp.sin(x + shift), x], -1)[
+        ..., :6 if saved.learned_variance else 3]
+
+  prior = dataclasses.replace(saved, apply=network)
+  x = np.random.default_rng(1).normal(size=(2, 8, 8, 3))
+  sigma, alpha = np.asarray([0.3, 4.0]), np.asarray([0.6, 1.0])
+  skip, out, scale, noise = (
+      np.reshape(c, (2, 1, 1, 1)) for c in _TABLE_1[case](sigma))
+  level = schedules.NoiseLevel(*(
+      jnp.asarray(v, jnp.float32) for v in (alpha, alpha * sigma, 0 * sigma)))
+  found = prior.denoiser(cond=jnp.asarray([3, 1]))(
+      jnp.asarray(np.reshape(alpha, (2, 1, 1, 1)) * x, jnp.float32), level).x0
+  labels = np.reshape([3, 1], (2, 1, 1, 1))
+  expected = skip * x + out * np.sin(scale * x + noise / 100 + labels)
+  assert edm_recordings.relative(found, expected) < 2e-5
 
 
 @pytest.mark.parametrize("case", _CASES)
