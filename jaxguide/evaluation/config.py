@@ -85,8 +85,9 @@ class Experiment:
 def tiny(experiment: Experiment) -> Experiment:
   """The experiment on a random network: it runs anywhere, in seconds.
 
-  Task, metrics and kind of method stay, and images that come with the
-  package; other images are drawn. The network is made up, so nothing but the
+  Task, metrics per image and kind of method stay, and images that come with
+  the package; other images are drawn, and metrics of the whole set, which
+  may need files, are left out. The network is made up, so nothing but the
   way through the program is tried.
 
   Args:
@@ -99,7 +100,8 @@ def tiny(experiment: Experiment) -> Experiment:
     method = dataclasses.replace(method, num_steps=2)
   return dataclasses.replace(
       experiment, prior=sources.RandomPrior(images.size), data=images,
-      method=method, batch_size=2)
+      method=method, batch_size=2, set_metrics=(),
+      set_reference=set_scores.RunImages())
 
 
 class ConfigError(ValueError):

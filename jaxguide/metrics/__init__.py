@@ -32,6 +32,8 @@ from jaxguide.metrics.quantisation import quantise
 from jaxguide.metrics.samples import feature_sample
 from jaxguide.metrics.samples import FeatureSample
 from jaxguide.metrics.set_metric import frechet_metric
+from jaxguide.metrics.set_metric import installed_inception
+from jaxguide.metrics.set_metric import installed_trunk
 from jaxguide.metrics.set_metric import kernel_metric
 from jaxguide.metrics.set_metric import SetMetric
 from jaxguide.metrics.set_metric import SetValue
@@ -72,7 +74,9 @@ __all__ = [
     "frechet_metric",
     "from_json",
     "inception_features",
+    "installed_inception",
     "installed_lpips",
+    "installed_trunk",
     "kernel_distance",
     "kernel_metric",
     "l1",

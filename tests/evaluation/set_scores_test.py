@@ -163,3 +163,12 @@ def test_names_must_differ_and_the_reference_can_be_set():
       experiment(set_reference=set_scores.FolderPictures("a")),
       ["set_reference.path=b"])
   assert changed.set_reference.path == "b"
+
+
+def test_a_tiny_run_needs_no_files():
+  tiny = config.tiny(experiment(
+      set_reference=set_scores.FolderPictures("nowhere"),
+      method=methods.Ddim(), prior=support.GaussianPrior()))
+  assert tiny.set_metrics == ()
+  assert tiny.set_reference == set_scores.RunImages()
+  assert tiny.metrics

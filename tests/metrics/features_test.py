@@ -12,6 +12,7 @@ from jaxguide import metrics
 from jaxguide.convert import perceptual as configs
 from jaxguide.metrics import features
 from jaxguide.metrics import preprocessing
+from jaxguide.metrics import set_metric
 from tests.metrics import catalogue
 
 
@@ -134,3 +135,27 @@ def test_set_metrics():
   alien = dataclasses.replace(true, signature="features=other")
   with pytest.raises(ValueError, match="reference has features features=o"):
     frechet(made, alien)
+
+
+def test_where_files_are_missing_there_are_no_metrics(monkeypatch, tmp_path):
+  path = tmp_path / "pt_inception.pth"
+  assert metrics.installed_inception(path) == ()
+  path.touch()
+  model = convert.Model(
+      {"a": np.ones(1, np.float32)}, configs.inception_config(
+          sha256="6726825d"))
+  monkeypatch.setattr(
+      set_metric.metric_files, "read_inception", lambda path: model)
+  monkeypatch.setattr(
+      set_metric.metric_files, "load_lpips",
+      lambda net: catalogue.small_model(net=net))
+  found = metrics.installed_inception(path, preprocessing.CLEAN)
+  assert [m.name for m in found] == ["fid_clean", "kid_clean"]
+  monkeypatch.setattr(
+      set_metric.importlib.util, "find_spec", lambda name: object())
+  found = metrics.installed_trunk("alex", ("relu3",))
+  assert [m.name for m in found] == [
+      "frechet_alex_relu3", "kernel_alex_relu3"]
+  monkeypatch.setattr(
+      set_metric.importlib.util, "find_spec", lambda name: None)
+  assert metrics.installed_trunk() == ()
