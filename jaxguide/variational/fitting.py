@@ -50,13 +50,48 @@ def optimizer(
   """
 
   def adam(rate):
-    stairs = optax.exponential_decay(rate, decay_every, decay, staircase=True)
-    return optax.adam(stairs, b1=0.9, b2=0.99, eps=1e-8)
+    return _adam(optax.exponential_decay(
+        rate, decay_every, decay, staircase=True))
 
   return optax.multi_transform(
       {"mu": adam(mu), "logvar": adam(logvar), "gamma": adam(gamma)},
       posteriors.Posterior("mu", "logvar", "gamma"),
   )
+
+
+class _Moments(NamedTuple):
+  count: arrays.Array
+  first: optax.Updates
+  second: optax.Updates
+
+
+def _adam(
+    rate: optax.Schedule, b1: float = 0.9, b2: float = 0.99, eps: float = 1e-8
+) -> optax.GradientTransformation:
+  """`optax.adam`, which divides by the traced bias corrections.
+
+  Its last bits would depend on the program around it; see `denoisers`.
+  """
+
+  def init(params):
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    return _Moments(jnp.zeros((), jnp.int32), zeros, zeros)
+
+  def update(gradient, memory, params=None):
+    del params
+    count = memory.count + 1
+    first = jax.tree.map(
+        lambda g, m: b1 * m + (1 - b1) * g, gradient, memory.first)
+    second = jax.tree.map(
+        lambda g, v: b2 * v + (1 - b2) * g**2, gradient, memory.second)
+    step, whole = -rate(memory.count), 1 / (1 - b1**count)
+    power = 1 / (1 - b2**count)
+    updates = jax.tree.map(
+        lambda m, v: step * (m * whole) / (jnp.sqrt(v * power) + eps),
+        first, second)
+    return updates, _Moments(count, first, second)
+
+  return optax.GradientTransformation(init, update)
 
 
 def fit(

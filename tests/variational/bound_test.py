@@ -107,15 +107,18 @@ def fit_of(name, correlation, seed):
   return Fitted(p, y, plan, fitted(p, plan, y, seed).posterior)
 
 
-def parameters(posterior, n):
+def parameters(plan, posterior, n):
   """mu, tau and g of one image, float64."""
   mu, logvar, gamma = (np.float64(leaf[n]) for leaf in posterior)
-  return mu, np.exp(0.5 * logvar), 1 / (1 + np.exp(-gamma))
+  std = np.exp(0.5 * logvar)
+  # Its limit; see `hierarchy.start_std`.
+  std[0] = np.minimum(std[0], plan.grid.sigma[-4])
+  return mu, std, 1 / (1 + np.exp(-gamma))
 
 
 def exact_terms(p, plan, y, posterior):
   return [
-      exact.bound(p, plan.levels, ETA, y[n], *parameters(posterior, n))
+      exact.bound(p, plan.levels, ETA, y[n], *parameters(plan, posterior, n))
       for n in range(len(y))
   ]
 
@@ -174,7 +177,7 @@ def test_a_diagonal_prior_is_reached(name):
           for n, terms in enumerate(exact_terms(p, plan, y, posterior))]
   for n in range(len(y)):
     found = exact.fitted_marginal(
-        p, plan.levels, ETA, *parameters(posterior, n))
+        p, plan.levels, ETA, *parameters(plan, posterior, n))
     wanted = exact.chain_conditional(p, plan.levels, ETA, y[n])
     if plan.levels == (0,):
       wanted = exact.conditional(p, y[n])
