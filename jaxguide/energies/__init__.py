@@ -15,6 +15,9 @@ from jaxguide.energies.features import Features
 from jaxguide.energies.lowpass import lowpass_distance
 from jaxguide.energies.measurement import feature_error
 from jaxguide.energies.measurement import squared_error
+from jaxguide.energies.perceptual import lpips_distance
+from jaxguide.energies.perceptual import lpips_error
+from jaxguide.energies.perceptual import perceptual_distance
 from jaxguide.energies.source import noisy_sources
 from jaxguide.energies.source import SOURCE_SLOT
 from jaxguide.energies.translation import translation
@@ -30,8 +33,11 @@ __all__ = (
     "domain_similarity",
     "feature_error",
     "lowpass_distance",
+    "lpips_distance",
+    "lpips_error",
     "mean_per_image",
     "noisy_sources",
+    "perceptual_distance",
     "squared_error",
     "sum_per_image",
     "table",
