@@ -119,9 +119,10 @@ class FolderPictures:
 
 @dataclasses.dataclass(frozen=True)
 class StatisticsFile:
-  """Published statistics, an npz with "mu" and "sigma": for Frechet only.
+  """Statistics instead of pictures: for Frechet distances only.
 
-  Such a file does not say which features it is of.
+  A published npz with "mu" and "sigma", which does not say what features it
+  is of, or one of `metrics.stream_moments`, which does.
 
   Attributes:
     path: of the file.
@@ -143,8 +144,9 @@ class StatisticsFile:
       indices: Sequence[int],
   ) -> metrics.Gaussian:
     """See `ReferenceSet`."""
-    del features, shown, indices
-    return statistics_files.load_gaussian(self.path)
+    del shown, indices
+    return statistics_files.load_gaussian(
+        self.path, signature=features.signature)
 
 
 class SetScore(NamedTuple):

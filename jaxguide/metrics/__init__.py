@@ -44,6 +44,7 @@ from jaxguide.metrics.statistics_files import save_gaussian
 from jaxguide.metrics.statistics_files import save_moments
 from jaxguide.metrics.statistics_files import save_sample
 from jaxguide.metrics.statistics_files import StatisticsError
+from jaxguide.metrics.streaming import stream_moments
 from jaxguide.metrics.structural import ssim
 from jaxguide.metrics.structural import SsimOptions
 
@@ -97,6 +98,7 @@ __all__ = [
     "save_sample",
     "ssim",
     "ssim_metric",
+    "stream_moments",
     "summarise",
     "trunk_features",
     "vipaint_metrics",

@@ -97,17 +97,30 @@ def save_gaussian(
   _write_arrays(path, {"mu": law.mean, "sigma": law.covariance})
 
 
-def load_gaussian(path: str | os.PathLike[str]) -> moments.Gaussian:
-  """Reads published statistics: an npz with "mu" and "sigma".
+def load_gaussian(
+    path: str | os.PathLike[str], *, signature: str | None = None
+) -> moments.Gaussian:
+  """Reads published statistics, an npz with "mu" and "sigma", or moments.
 
-  Such a file does not say of which features, preprocessing or number of
+  A published file does not say of which features, preprocessing or number of
   pictures; that the user must know.
 
+  Args:
+    path: such a file, or one of `save_moments`.
+    signature: of the features wanted; checked where the file tells.
+
   Raises:
-    StatisticsError: the file is damaged or something else.
+    StatisticsError: the file is damaged, something else or, as far as it
+      tells, of other features.
     FileNotFoundError: there is none.
   """
   found = _read(path)
+  if _KIND in found:
+    own = load_moments(path)
+    if signature not in (None, own.signature):
+      raise StatisticsError(
+          f"{path}: is of {own.signature}, needed are {signature}")
+    return own.gaussian()
   _check_keys(path, found, _GAUSSIAN)
   mean, covariance = (np.asarray(found[k], np.float64) for k in _GAUSSIAN)
   if mean.ndim != 1 or covariance.shape != mean.shape * 2:

@@ -81,6 +81,7 @@ def test_damaged_and_other_files_are_named(tmp_path):
   (tmp_path / "cut.npz").write_bytes(whole[:len(whole) // 2])
   (tmp_path / "empty.npz").write_bytes(b"")
   np.save(tmp_path / "one.npy", np.ones(3))
+  np.savez(tmp_path / "other.npz", x=np.ones(3))
   np.savez(tmp_path / "odd.npz", mu=np.ones(3), sigma=np.ones((2, 2)))
   np.savez(tmp_path / "objects.npz", mu=np.array([{}]), sigma=np.ones(1))
   metrics.save_sample(
@@ -91,7 +92,8 @@ def test_damaged_and_other_files_are_named(tmp_path):
       (metrics.load_moments, "one.npy", "is no npz"),
       (metrics.load_moments, "s.npz", "lacks folded"),
       (metrics.load_sample, "m.npz", "lacks numbers"),
-      (metrics.load_gaussian, "m.npz", "lacks mu, sigma"),
+      (metrics.load_gaussian, "s.npz", "lacks folded"),
+      (metrics.load_gaussian, "other.npz", "lacks mu, sigma"),
       (metrics.load_gaussian, "odd.npz", r"sigma \[D, D\]"),
       (metrics.load_gaussian, "objects.npz", "cannot be read")):
     with pytest.raises(metrics.StatisticsError, match=message):
