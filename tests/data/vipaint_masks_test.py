@@ -30,6 +30,12 @@ def recorded(prefix):
   return found
 
 
+def share(text):
+  """A number of a key: 0.2, 0p2, 02 and 20 are all a fifth."""
+  value = float(text.replace("p", "."))
+  return value / 10 ** len(str(int(value))) if value > 1 else value
+
+
 def unpacked(bits):
   return np.unpackbits(bits).reshape(-1, 256, 256)
 
@@ -102,7 +108,7 @@ def test_bad_intervals_are_named():
 def test_recorded_random_masks():
   for key, bits, _ in recorded("random_"):
     interval = tuple(
-        float(x.replace("p", ".")) for x in re.findall(r"\d+[.p]?\d*", key))
+        share(x) for x in re.findall(r"\d+[.p]?\d*", key))
     draws = np.random.RandomState(10)
     for wanted in unpacked(bits):
       got = vipaint_masks.rectangles_and_brush(
