@@ -10,6 +10,7 @@ import pytest
 from jaxguide import cli
 from jaxguide import convert
 from jaxguide import denoisers
+from jaxguide import noise
 from jaxguide import schedules
 from jaxguide import variational
 from jaxguide.convert import errors
@@ -246,3 +247,33 @@ def test_damaged_directories(tmp_path, text, message):
   (tmp_path / latent.FILE).write_text(text)
   with pytest.raises(errors.ConversionError, match=message):
     latent_model.load(tmp_path)
+
+
+@pytest.mark.slow
+def test_vipaint_is_fitted_to_a_loaded_model(model):
+  """Class-conditional, through the decoder, a row of labels per sample."""
+  random = np.random.default_rng(4)
+  x = jnp.asarray(random.uniform(-1, 1, (2, 16, 16, 3)), jnp.float32)
+  mask = jnp.ones((2, 16, 16, 1)).at[:, 4:12, 4:12].set(0.0)
+  plan = variational.vipaint_plan(
+      model.schedule, variational.levels_at_sigmas(model.schedule, (0.9,)))
+  draws = noise.prng_noise(noise.image_keys(0, np.arange(2)))
+
+  @jax.jit
+  def run(params):
+    codec = model.codec(params, conv_impl="lax")
+    energy = variational.decoded(
+        variational.masked_reconstruction(x, mask), codec.decode)
+    loss = variational.negative_elbo(
+        plan, model.denoiser(
+            params, labels=jnp.array([3, 3, 0, 0]), conv_impl="lax"),
+        draws, energy, num_samples=2)
+    start = variational.initialise(
+        plan, variational.encodings(codec.encode(mask * x), draws, 1), draws)
+    return start, variational.fit(loss, start, num_iterations=2)
+
+  start, fitted = run(model.params)
+  assert fitted.posterior.mu.shape == (2, 1, 8, 8, 2)
+  assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(fitted))
+  moved = np.abs(fitted.posterior.mu - start.mu).reshape(2, -1).max(axis=1)
+  assert (moved > 0).all()
