@@ -11,8 +11,8 @@ from unittest import mock
 
 import pytest
 
-_PARTS = ("", ".models", ".transforms", ".utils", ".io", ".models.detection",
-          ".transforms.functional")
+_PARTS = ("", ".datasets", ".models", ".models.detection", ".transforms",
+          ".transforms.functional", ".utils", ".io")
 
 
 def module(name, **parts):
