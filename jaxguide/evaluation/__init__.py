@@ -18,6 +18,10 @@ from jaxguide.evaluation.runner import evaluate
 from jaxguide.evaluation.runner import score_outputs
 from jaxguide.evaluation.scoring import score
 from jaxguide.evaluation.scoring import Scorer
+from jaxguide.evaluation.set_scores import FolderPictures
+from jaxguide.evaluation.set_scores import RunImages
+from jaxguide.evaluation.set_scores import SourceImages
+from jaxguide.evaluation.set_scores import StatisticsFile
 from jaxguide.evaluation.store import StoreError
 from jaxguide.evaluation.tables import Estimate
 from jaxguide.evaluation.tables import estimate
@@ -37,11 +41,15 @@ __all__ = [
     "Degraded",
     "Estimate",
     "Experiment",
+    "FolderPictures",
     "Inpainting",
     "Published",
     "Report",
     "Row",
+    "RunImages",
     "Scorer",
+    "SourceImages",
+    "StatisticsFile",
     "Steered",
     "StoreError",
     "SuperResolution",

@@ -19,6 +19,7 @@ from jaxguide import data
 from jaxguide import metrics
 from jaxguide.data import images
 from jaxguide.evaluation import pictures
+from jaxguide.evaluation import sources
 from jaxguide.evaluation import store
 from jaxguide.metrics import statistics_files
 
@@ -74,6 +75,37 @@ class RunImages:
     return metrics.feature_sample(
         once.signature, range(count * self.repeats),
         np.tile(once.features, (self.repeats, 1)))
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceImages:
+  """All images of another source, such as the domain to be translated to.
+
+  Attributes:
+    source: of the images; they are rounded to 8 bits.
+  """
+
+  source: sources.DataSource
+
+  def fingerprint(self) -> Mapping[str, Any]:
+    """See `ReferenceSet`: a hash over names and pixels."""
+    digest = hashlib.sha256()
+    dataset = self.source.open()
+    for n in range(len(dataset)):
+      digest.update(dataset.name(n).encode() + b"\0")
+      digest.update(pictures.to_uint8(dataset.load(n)).tobytes())
+    return {"sha256": digest.hexdigest(), "pictures": len(dataset)}
+
+  def features(
+      self, features: metrics.FeatureSet, shown: data.Dataset,
+      indices: Sequence[int],
+  ) -> metrics.FeatureSample:
+    """See `ReferenceSet`."""
+    del shown, indices
+    dataset = self.source.open()
+    return features.extract(
+        (n, pictures.to_uint8(dataset.load(n)))
+        for n in range(len(dataset)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import set_scores
+from jaxguide.evaluation import sources
 from jaxguide.metrics import preprocessing
 from tests.evaluation import support
 
@@ -135,6 +136,16 @@ def test_folders_and_published_statistics(whole, tmp_path):
   said = json.loads((tmp_path / "a" / "run.json").read_text())
   reference = said["experiment"]["set_reference"]
   assert reference["pictures"] == 5 and len(reference["sha256"]) == 64
+
+
+def test_images_of_another_source(whole, tmp_path):
+  same = set_scores.SourceImages(sources.DrawnImages(5, 16))
+  more = set_scores.SourceImages(sources.DrawnImages(7, 16))
+  found = run(tmp_path / "a", set_reference=same).rows[-1].values
+  assert found == whole[1].rows[-1].values
+  found = run(tmp_path / "b", set_reference=more).summary["set_results"]
+  assert found["frechet_means"]["num_references"] == 7
+  assert same.fingerprint() != more.fingerprint()
 
 
 def test_repeats_count_every_image_as_often(whole):
