@@ -122,7 +122,9 @@ def repeat(
 
   def one(leaf):
     shape = leaf.shape
-    wide = jnp.broadcast_to(leaf[:, None], (shape[0], num_samples, *shape[1:]))
+    # The derivative of a stack adds slices. That of a broadcast is a sum of
+    # the compiler's, whose last bits may depend on the number of images.
+    wide = jnp.stack([leaf] * num_samples, axis=1)
     return wide.reshape(-1, *shape[1:])
 
   return jax.tree.map(one, tree)
