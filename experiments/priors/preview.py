@@ -27,14 +27,17 @@ def fill_in(
     *,
     num_steps: int = 50,
 ) -> jax.Array:
-  """DDIM, with the observed pixels replaced by noised ones at every step.
+  """DDIM with eta = 1; observed pixels are replaced by noised ones each step.
+
+  Fresh noise in every step lets a network that is still rough forget its
+  early errors, which a deterministic sampler carries to the end.
 
   Args:
     predict_eps: `(x_t, time [B])` -> eps.
     schedule: the diffusion.
     observed: `[B, H, W, C]` images.
     mask: `[B, H, W, 1]`, 1 where observed; all 0: plain samples.
-    key: of the start and of the noise on observed pixels.
+    key: of the start, of the steps and of the noise on observed pixels.
     num_steps: network evaluations.
 
   Returns:
@@ -42,7 +45,7 @@ def fill_in(
   """
   levels = np.linspace(schedule.num_levels, 0, num_steps + 1).round()
   levels = jnp.asarray(levels, jnp.int32)
-  start, renoise = jax.random.split(key)
+  start, renoise, fresh = jax.random.split(key, 3)
 
   def step(x, index):
     now = schedule.at_level(levels[index])
@@ -53,7 +56,11 @@ def fill_in(
     eps = predict_eps(x, jnp.full(x.shape[:1], now.time))
     x0 = jnp.clip((x - now.sigma * eps) / now.alpha, -1.0, 1.0)
     eps = (x - now.alpha * x0) / now.sigma
-    return after.alpha * x0 + after.sigma * eps, None
+    shrink = now.alpha * after.sigma / (after.alpha * now.sigma)
+    variance = after.sigma**2 * (1.0 - shrink**2)
+    z = jax.random.normal(jax.random.fold_in(fresh, index), x.shape)
+    kept = jnp.sqrt(after.sigma**2 - variance)
+    return after.alpha * x0 + kept * eps + jnp.sqrt(variance) * z, None
 
   x = jax.random.normal(start, observed.shape)
   x, _ = jax.lax.scan(step, x, jnp.arange(num_steps))
