@@ -1,3 +1,5 @@
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -26,7 +28,7 @@ def _spread_of_ancestral_sampling(spread, num_steps=50):
   alpha_bar = np.concatenate([[1.0], alpha_bar])
   levels = np.linspace(1000, 0, num_steps + 1).round().astype(int)
   variance = 1.0
-  for now, after in zip(alpha_bar[levels[:-1]], alpha_bar[levels[1:]]):
+  for now, after in itertools.pairwise(alpha_bar[levels]):
     # Gaussian posterior of x_s given x0 and x_t (DDPM, Eq. 7).
     beta = 1 - now / after
     fresh = (1 - after) / (1 - now) * beta
