@@ -14,6 +14,7 @@ from jaxguide import denoisers
 from jaxguide import preconditioning as preconditionings
 from jaxguide import schedules
 from jaxguide.convert import errors
+from jaxguide.convert import latent
 from jaxguide.convert import model_store
 
 EMBEDDED = pathlib.Path(__file__).parent.parent / "embedded"
@@ -88,10 +89,13 @@ def load_prior(
       remat, conv_impl, attention_impl.
 
   Raises:
-    ConversionError: there is no such directory, it holds no model, or one
-      that predicts no image.
+    ConversionError: there is no such directory, it holds no model, one that
+      predicts no image, or one that predicts latents.
   """
   folder = _find(path)
+  if latent.is_directory(folder):
+    raise errors.ConversionError(
+        f"{path}: a latent diffusion model; load it with load_latent_model")
   model = model_store.load_model(folder)
   config = model.config
   if config.prediction is None or config.schedule is None:

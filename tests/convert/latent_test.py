@@ -249,6 +249,12 @@ def test_damaged_directories(tmp_path, text, message):
     latent_model.load(tmp_path)
 
 
+def test_load_prior_says_what_loads_a_latent_model(tmp_path):
+  (tmp_path / latent.FILE).write_text('{"scale_factor": 1.0}')
+  with pytest.raises(errors.ConversionError, match="load_latent_model"):
+    convert.load_prior(tmp_path)
+
+
 @pytest.mark.slow
 def test_vipaint_is_fitted_to_a_loaded_model(model):
   """Class-conditional, through the decoder, a row of labels per sample."""
