@@ -49,21 +49,45 @@ def find(name: str) -> Similarity:
   return SIMILARITIES[name]
 
 
+@jax.custom_vjp
 def unit(u: arrays.Batch) -> arrays.Batch:
   """u / max(|u|, 1e-10) along the last axis, in float32 or wider.
 
-  The gradient is 0, rather than infinite or NaN, where |u| is under 1e-10.
+  The gradient is 0, rather than infinite or NaN, where |u| is under 1e-10. It
+  is written out, as the compiler's own has bits that depend on the batch.
 
   Args:
     u: `[B, ..., C]`.
   """
-  u = u.astype(jnp.promote_types(u.dtype, jnp.float32))
-  square = sums.sum_per_image((u * u).reshape(-1, u.shape[-1]))
-  square = square.reshape(*u.shape[:-1], 1)
+  return _unit_forward(u)[0]
+
+
+def _unit_forward(u):
+  wide = u.astype(jnp.promote_types(u.dtype, jnp.float32))
+  square = _along_last(wide * wide)
   steady = square > TINY**2
-  # The square root's slope at 0 is infinite: it never sees a 0.
   inverse = 1 / jnp.sqrt(jnp.where(steady, square, TINY**2))
-  return jnp.where(steady, u, jax.lax.stop_gradient(u)) * inverse
+  out = wide * inverse
+  slope = jnp.where(steady, inverse, 0)
+  return out, (out, slope, jnp.zeros((), u.dtype))
+
+
+def _unit_backward(saved, g):
+  out, slope, like = saved
+  # The barrier keeps the products apart, whose rounding may depend on what
+  # the compiler makes of them together.
+  g = jax.lax.optimization_barrier(g)
+  along = jax.lax.optimization_barrier(_along_last(out * g))
+  return (((g - along * out) * slope).astype(like.dtype),)
+
+
+unit.defvjp(_unit_forward, _unit_backward)
+
+
+def _along_last(x: arrays.Batch) -> arrays.Batch:
+  """The sum along the last axis, which is kept with length 1."""
+  total = sums.sum_per_image(x.reshape(-1, x.shape[-1]))
+  return total.reshape(*x.shape[:-1], 1)
 
 
 def _locations(a: arrays.Batch) -> int:
