@@ -238,13 +238,16 @@ def vipaint(
     z -= arrays.bcast(weight, z) * guided.gradient
     return VipaintState(z, x0, guided.value)
 
+  def kept(branch):
+    """The branch with the dtypes of the state: a `cond` needs equal ones."""
+    return lambda state, step: jax.tree.map(
+        lambda a, b: a.astype(b.dtype), branch(state, step), state)
+
   def step(state, step):
-    branch = refined
-    if plan.num_levels > 1:
-      branch = lambda *both: jax.lax.cond(
-          step.kind == core.DENOISE, descend, refined, *both)
-    new = branch(state, step)
-    return jax.tree.map(lambda a, b: a.astype(b.dtype), new, state)
+    if plan.num_levels == 1:
+      return kept(refined)(state, step)
+    return jax.lax.cond(
+        step.kind == core.DENOISE, kept(descend), kept(refined), state, step)
 
   def output(state):
     return state.x0 if decode is None else decode(state.x0)
