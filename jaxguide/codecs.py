@@ -70,5 +70,6 @@ def autoencoder(
 
   return Codec(
       encode=lambda x: scale_factor * encode(x),
-      decode=lambda z: decode(z / scale_factor),
+      # As in `denoisers`, no array is divided by a scalar.
+      decode=lambda z: decode((1 / scale_factor) * z),
       latent_shape=latent_shape)
