@@ -19,7 +19,7 @@ from jaxguide.data import resizing
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff",
             ".webp")
 KEYS = ("image", "images", "arr_0")
-STATUSES = ("unreadable", "wrong_size", "non_finite")
+STATUSES = ("unreadable", "wrong_size", "non_finite", "missing", "no_mask")
 
 
 class ImageError(ValueError):

@@ -32,6 +32,12 @@ from jaxguide.evaluation.tables import write_table
 from jaxguide.evaluation.tasks import Colorization
 from jaxguide.evaluation.tasks import Inpainting
 from jaxguide.evaluation.tasks import SuperResolution
+from jaxguide.evaluation.translation import Translation
+from jaxguide.evaluation.translation_methods import Egsde
+from jaxguide.evaluation.translation_methods import egsde_dagger
+from jaxguide.evaluation.translation_methods import egsde_published
+from jaxguide.evaluation.translation_methods import Ilvr
+from jaxguide.evaluation.translation_methods import SdEdit
 
 __all__ = [
     "Cell",
@@ -39,20 +45,26 @@ __all__ = [
     "ConfigError",
     "Ddim",
     "Degraded",
+    "Egsde",
     "Estimate",
     "Experiment",
     "FolderPictures",
+    "Ilvr",
     "Inpainting",
     "Published",
     "Report",
     "Row",
     "RunImages",
     "Scorer",
+    "SdEdit",
     "SourceImages",
     "StatisticsFile",
     "Steered",
     "StoreError",
     "SuperResolution",
+    "Translation",
+    "egsde_dagger",
+    "egsde_published",
     "estimate",
     "evaluate",
     "published",

@@ -15,16 +15,19 @@ import importlib.util
 import pathlib
 import types
 import typing
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from jaxguide import arrays
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import networks
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
+from jaxguide.evaluation import translation
 from jaxguide.metrics import metric
 from jaxguide.metrics import set_metric
 
@@ -48,6 +51,10 @@ class Experiment:
     published: rows of the paper, shown beside the measured ones.
     set_metrics: how all pictures together are judged, such as FID.
     set_reference: what `set_metrics` compare them with.
+    spread: what a row's ± is: "images", the standard error over images, the
+      samples of an image averaged; or "seeds", where sample s of every image
+      makes a run of its own: the standard deviation over these runs, of set
+      metrics too.
   """
 
   name: str
@@ -62,12 +69,14 @@ class Experiment:
   published: tuple[tables.Published, ...] = ()
   set_metrics: tuple[set_metric.SetMetric, ...] = ()
   set_reference: set_scores.ReferenceSet = set_scores.RunImages()
+  spread: Literal["images", "seeds"] = "images"
 
   def __post_init__(self):
     for name in ("batch_size", "samples_per_image"):
       value = getattr(self, name)
       if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
+    arrays.check_choice("spread", self.spread, ("images", "seeds"))
     if not 0 <= self.seed < 2**32:
       raise ValueError(f"seed must be in [0, 2^32), got {self.seed}")
     if self.prior is None and self.method.uses_prior:
@@ -93,15 +102,28 @@ def tiny(experiment: Experiment) -> Experiment:
   Args:
     experiment: of any size.
   """
-  images, method = experiment.data, experiment.method
+  images, task = experiment.data, experiment.task
   if not isinstance(images, sources.EmbeddedImages):
     images = sources.DrawnImages(count=3, size=16)
-  if hasattr(method, "num_steps"):
-    method = dataclasses.replace(method, num_steps=2)
+    if isinstance(task, translation.Translation) and task.counterparts:
+      task = translation.Translation(images)
   return dataclasses.replace(
       experiment, prior=sources.RandomPrior(images.size), data=images,
-      method=method, batch_size=2, set_metrics=(),
+      task=task, method=_tiny_method(experiment.method, images.size),
+      batch_size=2, set_metrics=(),
       set_reference=set_scores.RunImages())
+
+
+def _tiny_method(method: methods.Method, size: int) -> methods.Method:
+  """Two steps, and networks and filters that fit small random priors."""
+  fields = {
+      "num_steps": 2, "first_level": 2, "factor": 4,
+      # A random prior has no learned variance.
+      "variance": "fixed_small", "extractor": networks.RandomExtractor(size)}
+  return dataclasses.replace(method, **{
+      name: value for name, value in fields.items()
+      if getattr(method, name, None) is not None or (
+          name in ("num_steps", "first_level") and hasattr(method, name))})
 
 
 class ConfigError(ValueError):

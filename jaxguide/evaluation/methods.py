@@ -5,14 +5,16 @@ outside jit, and makes a sampler inside. Presets of the published settings
 are functions that return one.
 """
 
+from collections.abc import Mapping
 import dataclasses
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from jaxguide import arrays
 from jaxguide import denoisers
 from jaxguide import noise as noises
 from jaxguide import samplers
 from jaxguide import schedules
+from jaxguide.evaluation import networks as network_sources
 from jaxguide.evaluation import tasks
 from jaxguide.samplers import core
 
@@ -48,6 +50,29 @@ class Method(Protocol):
     """The sampler for one batch, made inside jit."""
 
 
+@runtime_checkable
+class NetworkMethod(Method, Protocol):
+  """A method that needs more networks than the prior.
+
+  They are loaded before any work, and `Problem.networks` holds them.
+  """
+
+  @property
+  def networks(self) -> Mapping[str, network_sources.NetworkSource]:
+    """Where they come from, by name."""
+
+
+def load_networks(method: Method) -> dict[str, network_sources.Network]:
+  """The networks of a method beside the prior; none of most.
+
+  Raises:
+    FileNotFoundError: if one is not there, saying where to get it.
+  """
+  if not isinstance(method, NetworkMethod):
+    return {}
+  return {name: source.load() for name, source in method.networks.items()}
+
+
 @dataclasses.dataclass(frozen=True)
 class Degraded:
   """No sampler: the degraded picture itself, the baseline of the tables."""
@@ -57,7 +82,7 @@ class Degraded:
   @property
   def title(self) -> str:
     """What tables call it."""
-    return "Degraded input"
+    return tasks.BASELINE
 
 
 @dataclasses.dataclass(frozen=True)

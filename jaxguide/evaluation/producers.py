@@ -7,6 +7,7 @@ written down in the same way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+import functools
 import hashlib
 import pathlib
 import time
@@ -22,6 +23,7 @@ from jaxguide import samplers
 from jaxguide.convert import pretrained
 from jaxguide.data import images
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import networks as network_sources
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import tasks
@@ -105,6 +107,7 @@ class SamplerProducer:
       method: methods.Method,
       seed: int,
       *,
+      networks: Mapping[str, network_sources.Network] | None = None,
       devices: Sequence[jax.Device] | None = None,
       backend: str = "pmap",
       on_compiled: Callable[[Compilation], None] = lambda _: None,
@@ -116,15 +119,18 @@ class SamplerProducer:
       task: what is observed.
       method: its plan is made here.
       seed: root of all keys.
+      networks: of the method, see `methods.load_networks`.
       devices: all local ones when left out.
       backend: "pmap" or "jit".
       on_compiled: told after each compilation.
     """
+    networks = networks or {}
     self._mapped = parallel.map_batch(
-        restore(prior, task, method), devices=devices, backend=backend
-    )
+        restore(prior, task, method, networks), devices=devices,
+        backend=backend)
     self._shared = self._mapped.replicate({
         "params": prior.params,
+        "networks": {k: n.params for k, n in networks.items()},
         "steps": method.steps(prior.schedule),
         "key": jax.random.key_data(jax.random.key(seed)),
     })
@@ -188,7 +194,10 @@ class SamplerProducer:
 
 
 def restore(
-    prior: pretrained.Prior, task: tasks.Task, method: methods.Method
+    prior: pretrained.Prior,
+    task: tasks.Task,
+    method: methods.Method,
+    networks: Mapping[str, network_sources.Network],
 ) -> parallel.Mapped:
   """The pure function that makes pictures: `(shared, batch) -> out`.
 
@@ -196,11 +205,12 @@ def restore(
     prior: its parameters are an argument of the function, not part of it.
     task: what is observed.
     method: how pictures are made.
+    networks: of the method; their parameters too are an argument.
 
   Returns:
-    A function of `shared` {"params", "steps", "key"} and `batch` {"image",
-    "sample": int32 `[B]`, "reference": `[B, H, W, C]`, "inputs"}. It gives
-    {"x": `[B, H, W, C]`, "is_finite": `[B]`}.
+    A function of `shared` {"params", "networks", "steps", "key"} and `batch`
+    {"image", "sample": int32 `[B]`, "reference": `[B, H, W, C]`, "inputs"}.
+    It gives {"x": `[B, H, W, C]`, "is_finite": `[B]`}.
   """
 
   def run(shared, batch):
@@ -211,6 +221,9 @@ def restore(
     problem = tasks.observe(
         task, reference, batch["inputs"], noises.prng_noise(images)
     )
+    problem = problem._replace(networks={
+        name: functools.partial(network.apply, shared["networks"][name])
+        for name, network in networks.items()})
     denoise = prior.denoiser(shared["params"])
     noise = noises.prng_noise(keys)
     sampler = method.sampler(denoise, noise, problem)

@@ -21,15 +21,13 @@ from jaxguide import data
 from jaxguide import metrics
 from jaxguide.convert import pretrained
 from jaxguide.evaluation import config
+from jaxguide.evaluation import grids
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import pictures
+from jaxguide.evaluation import networks as network_sources
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import store
 from jaxguide.evaluation import tables
-
-GRID_ROWS = 8
-GRID_SAMPLES = 4
 
 
 class Report(NamedTuple):
@@ -52,6 +50,8 @@ def identity(
     experiment: config.Experiment,
     prior: pretrained.Prior | None,
     matmul_precision: str | None,
+    *,
+    networks: Mapping[str, network_sources.Network] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
   """What decides the results of a run: a folder holds one of these.
@@ -63,6 +63,7 @@ def identity(
     experiment: its other fields.
     prior: None where it is not used.
     matmul_precision: of the run.
+    networks: of the method.
     **more: further JSON values.
   """
   experiment = dataclasses.replace(
@@ -77,6 +78,9 @@ def identity(
       resolved.pop(name)
   model = None if prior is None else {
       "name": prior.name, "sha256": prior.sha256}
+  if networks:
+    more["networks"] = {name: {"name": n.name, "digest": n.digest}
+                        for name, n in networks.items()}
   return {
       "experiment": resolved,
       "model": model,
@@ -111,7 +115,7 @@ def finish(
   records = tuple(folder.records[i] for i in range(total))
   of_set = set_scores.measure(
       experiment.set_metrics, experiment.set_reference, folder, dataset,
-      records)
+      records, num_seeds=num_seeds(experiment))
   rows = measured_rows(experiment, records, of_set)
   rows += [tables.published_row(p) for p in experiment.published]
   summary = _summary(experiment, identity, records, num_images, of_set)
@@ -119,8 +123,14 @@ def finish(
   folder.write("per_image.csv", _csv(records, names))
   folder.write("summary.json", store.dump_json(summary))
   folder.write("table.md", _table(experiment, rows, summary))
-  _write_grid(experiment, folder, dataset, scorer, records)
+  grids.write(experiment, folder, dataset, scorer, records)
   return Report(tuple(rows), records, summary, folder.directory)
+
+
+def num_seeds(experiment: config.Experiment) -> int | None:
+  """How many runs the samples stand for; None where they stand for one."""
+  many = experiment.spread == "seeds"
+  return experiment.samples_per_image if many else None
 
 
 def measured_rows(
@@ -130,7 +140,8 @@ def measured_rows(
 ) -> list[tables.Row]:
   """The rows of the degraded input and of the method.
 
-  Samples of one image are averaged first: the standard error is over images.
+  Samples of one image are averaged first, and the standard error is over
+  images; or each sample is a run of its own, see `Experiment.spread`.
 
   Args:
     experiment: names the method and the metrics.
@@ -138,14 +149,33 @@ def measured_rows(
     of_set: what the method's pictures score as a set.
   """
   names = [m.name for m in experiment.chosen_metrics]
-  rows = []
-  if not isinstance(experiment.method, methods.Degraded):
-    rows.append(_row(methods.Degraded().title, "degraded", records, names))
-  made = _row(experiment.method.title, "metrics", records, names)
+  rows, title = [], experiment.method.title
+  seeds = num_seeds(experiment)
+  if isinstance(experiment.method, methods.Degraded):
+    title = experiment.task.baseline
+  else:
+    rows.append(_row(experiment.task.baseline, "degraded", records, names))
+  make = _row if seeds is None else _row_over_seeds
+  made = make(title, "metrics", records, names)
   rows.append(made._replace(values={**made.values, **{
-      name: tables.Estimate(s.value, None, s.num_pictures)
+      name: tables.Estimate(
+          s.value, None, s.num_pictures, None if seeds is None else s.spread)
       for name, s in of_set.items()}}))
   return rows
+
+
+def _row_over_seeds(
+    method: str, part: str, records: Sequence[Mapping], names: Sequence[str]
+) -> tables.Row:
+  """The mean and standard deviation of the rows of single samples."""
+  samples = sorted({r["sample"] for r in records})
+  runs = [
+      _row(method, part, [r for r in records if r["sample"] == s], names)
+      for s in samples]
+  count = max(run.num_images for run in runs)
+  return tables.Row(method, {
+      name: tables.estimate_over_seeds([r.values[name] for r in runs], count)
+      for name in names}, count)
 
 
 def _row(
@@ -189,13 +219,12 @@ def _summary(
                  for s in statuses})
   results = {
       row.method: {
-          name: {"mean": _number(e.mean),
-                 "standard_error": _number(e.standard_error),
-                 "num_images": e.num_images}
+          name: _estimate(e, num_seeds(experiment))
           for name, e in row.values.items()
       } for row in measured_rows(experiment, records, {})
   }
   sets = {"set_results": set_scores.to_json(of_set, _number)} if of_set else {}
+  grey = list(dict.fromkeys(r["name"] for r in records if r.get("grey")))
   return {
       **identity,
       "counts": counts,
@@ -204,8 +233,19 @@ def _summary(
       "metrics": _signatures(experiment, records),
       "results": results,
       **sets,
+      **({"grey": grey} if grey else {}),
       "published": config.to_json(experiment.published),
   }
+
+
+def _estimate(found: tables.Estimate, seeds: int | None) -> dict[str, Any]:
+  said = {"mean": _number(found.mean),
+          "standard_error": _number(found.standard_error),
+          "num_images": found.num_images}
+  if seeds is not None:
+    said |= {"standard_deviation_over_seeds": _number(found.deviation),
+             "num_seeds": seeds}
+  return said
 
 
 def _signatures(
@@ -266,7 +306,10 @@ def _table(
 ) -> str:
   columns = scoring.columns(
       (*experiment.chosen_metrics, *experiment.set_metrics))
-  notes = ["Mean ± standard error over images."]
+  seeds = num_seeds(experiment)
+  notes = ["Mean ± standard error over images." if seeds is None else
+           f"{experiment.method.title}: mean ± standard deviation over "
+           f"{seeds} seeds, each a run over all images."]
   notes += [f"`{signature}`" for signature in summary["metrics"].values()]
   notes += [f"`{score['signature']}`"
             for score in summary.get("set_results", {}).values()]
@@ -277,55 +320,11 @@ def _table(
                       if k not in ("images", "pictures", "ok"))
     notes.append(f"{failed} of {counts['pictures']} pictures failed and are "
                  f"in no mean: {kinds}; see summary.json.")
+  if "grey" in summary:
+    notes.append("Grey images, the same on three channels: "
+                 f"{', '.join(summary['grey'])}.")
   return tables.format_table(
       rows, columns, title=experiment.name, notes=notes)
-
-
-def _write_grid(
-    experiment: config.Experiment,
-    folder: store.Store,
-    dataset: data.Dataset,
-    scorer: scoring.Scorer,
-    records: Sequence[Mapping],
-) -> None:
-  shown = list(dict.fromkeys(
-      r["index"] for r in records if r["status"] == "ok"))[:GRID_ROWS]
-  if not shown:
-    return
-  samples = min(experiment.samples_per_image, GRID_SAMPLES)
-  rows = []
-  for index in shown:
-    first = index * experiment.samples_per_image
-    made = [
-        pictures.Cell(r.get("picture") and pictures.decode(
-            folder.directory / r["picture"]))
-        for r in records[first:first + samples]
-    ]
-    rows.append([*_given(experiment, dataset, scorer, index), *made])
-  title = experiment.method.title
-  labels = ["input", "degraded", title.partition(" (")[0].partition(",")[0]]
-  if samples > 1:
-    labels[2:] = [f"sample {s}" for s in range(samples)]
-  pictures.write_grid(
-      folder.directory / "grid.png", rows, column_labels=labels,
-      row_labels=[dataset.name(i) for i in shown])
-
-
-def _given(
-    experiment: config.Experiment,
-    dataset: data.Dataset,
-    scorer: scoring.Scorer,
-    index: int,
-) -> list[pictures.Cell]:
-  """An image and its degraded picture; empty if it can be read no more."""
-  name = dataset.name(index)
-  try:
-    reference = dataset.load(index)
-    inputs = experiment.task.inputs(index, name, reference.shape[:2])
-  except ValueError:
-    return [pictures.Cell(None)] * 2
-  return [pictures.Cell(pictures.to_uint8(reference)),
-          pictures.Cell(scorer.degraded(reference, inputs, index))]
 
 
 def has_timing(folder: store.Store) -> bool:

@@ -20,12 +20,14 @@ import numpy as np
 from jaxguide import data
 from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import networks as network_sources
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import producers
 from jaxguide.evaluation import progress
 from jaxguide.evaluation import reports
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import store
+from jaxguide.evaluation import translation
 
 
 class _Run(NamedTuple):
@@ -77,10 +79,12 @@ def evaluate(
   Raises:
     ValueError: for settings that do not fit together.
     store.StoreError: if the folder holds another run, or the disk is full.
-    FileNotFoundError: if the prior or the images are not there.
+    FileNotFoundError: if the prior, a network or the images are not there;
+      nothing is written then.
   """
   experiment = _with(experiment, batch_size=batch_size, seed=seed)
   prior = experiment.prior.load() if experiment.method.uses_prior else None
+  networks = methods.load_networks(experiment.method)
   scorer = _scorer(experiment)
   say = _Messages(stream)
   with _precision(matmul_precision):
@@ -88,13 +92,16 @@ def evaluate(
       producer = producers.DegradedProducer(scorer)
     else:
       _check_size(experiment, prior)
+      network_sources.check(networks, prior)
       producer = producers.SamplerProducer(
           prior, experiment.task, experiment.method, experiment.seed,
+          networks=networks,
           devices=_devices(devices), backend=backend,
           on_compiled=say.compiled,
       )
       say.note = _padding_note(experiment.batch_size, producer)
-    identity = reports.identity(experiment, prior, matmul_precision)
+    identity = reports.identity(
+        experiment, prior, matmul_precision, networks=networks)
     return _run(experiment, identity, producer, scorer, out, limit, say)
 
 
@@ -140,6 +147,8 @@ def _run(experiment, identity, producer, scorer, out, limit, say):
   dataset = experiment.data.open()
   count = len(dataset) if limit is None else min(limit, len(dataset))
   _check_names([dataset.name(n) for n in range(count)])
+  if isinstance(experiment.task, translation.Translation):
+    experiment.task.check(dataset.names)
   total = count * experiment.samples_per_image
   with store.Store(out, identity) as folder:
     done = {i for i in range(total) if _is_done(folder, dataset, i)}
@@ -246,6 +255,8 @@ def _record(
   index = int(batch.images[place])
   many = run.experiment.samples_per_image > 1
   stem = producers.picture_name(name, sample, many)
+  if np.ptp(reference, axis=-1).max() == 0:
+    record["grey"] = True
   record["input_sha256"] = store.sha256(reference.tobytes())
   record["metrics"] = run.scorer(outcome, reference, inputs, index)
   if sample == 0:
@@ -288,18 +299,22 @@ class _Loaded(NamedTuple):
 
 def _load_one(run: _Run, index: int) -> _Loaded:
   name = run.dataset.name(index)
-  empty = np.zeros(run.shape, np.float32)
   try:
     reference = run.dataset.load(index)
+    return _Loaded(name, reference, _inputs(run, index, name), None)
   except data.ImageError as error:
     failure = producers.Failure(error.status, error.reason)
-    return _Loaded(name, empty, {}, failure)
+    return _Loaded(name, np.zeros(run.shape, np.float32), {}, failure)
+
+
+def _inputs(run: _Run, index: int, name: str) -> Mapping[str, np.ndarray]:
   try:
-    inputs = run.experiment.task.inputs(index, name, run.shape[:2])
+    return run.experiment.task.inputs(index, name, run.shape[:2])
+  except data.ImageError:
+    raise
   except ValueError as error:
-    failure = producers.Failure("no_mask", str(error).partition("\n")[0])
-    return _Loaded(name, empty, {}, failure)
-  return _Loaded(name, reference, inputs, None)
+    reason = str(error).partition("\n")[0]
+    raise data.ImageError(name, "no_mask", reason) from error
 
 
 def _stack(inputs: Sequence[Mapping]) -> dict[str, np.ndarray]:

@@ -16,20 +16,30 @@ from jaxguide import noise as noises
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
+from jaxguide.evaluation import translation
 
 # One object each: programs are kept by the metrics that they compute.
 _PSNR = metrics.psnr_metric()
 _SSIM = metrics.ssim_metric()
 _CONSISTENCY = metrics.consistency_metric()
 _CONSISTENCY_SEEN = metrics.consistency_metric(region="observed")
+_TRANSLATION = metrics.egsde_metrics()
+_COUNTERPART = tuple(
+    metrics.against(m, translation.COUNTERPART) for m in _TRANSLATION)
 
 
 def default_metrics(task: tasks.Task) -> tuple[metrics.Metric, ...]:
   """PSNR, SSIM, and consistency with what the task observes.
 
+  Of a translation EGSDE's three, against the source and, where there are
+  any, against the counterparts.
+
   Args:
     task: inpainting observes nothing where the mask is 0, and y is 0 there.
   """
+  if isinstance(task, translation.Translation):
+    known = task.counterparts is not None
+    return _TRANSLATION + (_COUNTERPART if known else ())
   masked = isinstance(task, tasks.Inpainting)
   return _PSNR, _SSIM, _CONSISTENCY_SEEN if masked else _CONSISTENCY
 
@@ -108,8 +118,8 @@ def _scores(task, chosen, key, x, reference, inputs, index):
   problem = _problem(task, key, reference, inputs, index)
   return {
       m.name: m.function(
-          x, reference, observation=problem.observation,
-          mask=problem.inputs.get("mask"))
+          x, problem.inputs[m.reference] if m.reference else reference,
+          observation=problem.observation, mask=problem.inputs.get("mask"))
       for m in chosen
   }
 

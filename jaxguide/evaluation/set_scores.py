@@ -21,6 +21,7 @@ from jaxguide.data import images
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import store
+from jaxguide.evaluation import tables
 from jaxguide.metrics import statistics_files
 
 FOLDER = "features"
@@ -186,7 +187,8 @@ class SetScore(NamedTuple):
 
   Attributes:
     value: NaN where there are fewer than two pictures.
-    spread: see `metrics.SetValue`.
+    spread: see `metrics.SetValue`; over seeds, the standard deviation of the
+      value.
     num_pictures: that were judged.
     num_references: that they were compared with; None if unknown.
     signature: of the metric, with both numbers.
@@ -205,6 +207,8 @@ def measure(
     folder: store.Store,
     shown: data.Dataset,
     records: Sequence[Mapping[str, Any]],
+    *,
+    num_seeds: int | None = None,
 ) -> dict[str, SetScore]:
   """Scores the pictures of a run as a set, and keeps their features.
 
@@ -217,6 +221,8 @@ def measure(
     folder: of the run, every picture in place.
     shown: the images of the run.
     records: of the journal; what failed is left out.
+    num_seeds: scores sample s of all images as a run of its own, and gives
+      the mean over these runs.
 
   Raises:
     ValueError: if a metric cannot use the reference, or a picture of the
@@ -236,7 +242,8 @@ def measure(
                    statistics_files.dump_sample(made))
       known[features.signature] = (
           made, reference.features(features, shown, indices))
-    scores[metric.name] = _score(metric, *known[features.signature])
+    scores[metric.name] = _score(
+        metric, *known[features.signature], num_seeds)
   return scores
 
 
@@ -252,7 +259,10 @@ def _score(
     metric: metrics.SetMetric,
     made: metrics.FeatureSample,
     reference: metrics.FeatureSample | metrics.Gaussian,
+    num_seeds: int | None,
 ) -> SetScore:
+  if num_seeds is not None:
+    return _score_over_seeds(metric, made, reference, num_seeds)
   is_sample = isinstance(reference, metrics.FeatureSample)
   count = len(reference) if is_sample else reference.count
   shown = "unknown" if count is None else count
@@ -261,6 +271,25 @@ def _score(
     found = metric(made, reference)
   signature = f"{metric.signature}|references={shown}|N={len(made)}"
   return SetScore(*found, len(made), count, signature)
+
+
+def _score_over_seeds(
+    metric: metrics.SetMetric,
+    made: metrics.FeatureSample,
+    reference: metrics.FeatureSample | metrics.Gaussian,
+    num_seeds: int,
+) -> SetScore:
+  """Items are numbered image by image, sample by sample."""
+  runs = []
+  for seed in range(num_seeds):
+    rows = made.numbers % num_seeds == seed
+    one = metrics.feature_sample(
+        made.signature, made.numbers[rows], made.features[rows])
+    runs.append(_score(metric, one, reference, None))
+  over = tables.estimate_over_seeds([run.value for run in runs])
+  return runs[0]._replace(
+      value=over.mean, spread=over.deviation,
+      signature=f"{runs[0].signature}|seeds={num_seeds}")
 
 
 def to_json(

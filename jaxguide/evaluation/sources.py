@@ -1,5 +1,6 @@
 """Where priors, images and masks come from, as values of a config."""
 
+from collections.abc import Mapping
 import dataclasses
 import functools
 import hashlib
@@ -149,6 +150,8 @@ class FolderImages:
     resize: a rule of `data.resizing`; "none" refuses other sizes.
     recursive: whether to look into folders inside.
     origin: what is expected there, for the message when it is missing.
+    folders: of `path`, whose pictures are taken one folder after the other,
+      as "cat/NAME"; the pictures of `path` itself when empty.
   """
 
   path: str
@@ -156,18 +159,46 @@ class FolderImages:
   resize: str = "bicubic_squash"
   recursive: bool = False
   origin: str = ""
+  folders: tuple[str, ...] = ()
 
   def open(self) -> data.Dataset:
     """See `DataSource`."""
     try:
-      return data.ImageFolder(
-          self.path, (self.size, self.size), resize=self.resize,
-          recursive=self.recursive)
+      parts = {
+          name: data.ImageFolder(
+              pathlib.Path(self.path, name), (self.size, self.size),
+              resize=self.resize, recursive=self.recursive)
+          for name in self.folders or ("",)}
+      return _Joined(parts) if self.folders else parts[""]
     except FileNotFoundError as error:
       wanted = f" (wanted: {self.origin})" if self.origin else ""
       raise FileNotFoundError(
           f"data: {error}{wanted}; another folder is named with "
           "--set data.path=FOLDER") from None
+
+
+class _Joined:
+  """The pictures of several folders, one folder after the other."""
+
+  def __init__(self, parts: Mapping[str, data.Dataset]):
+    self._places = [
+        (folder, part, n)
+        for folder, part in parts.items() for n in range(len(part))]
+    self.names = [f"{f}/{part.name(n)}" for f, part, n in self._places]
+
+  def __len__(self) -> int:
+    return len(self.names)
+
+  def name(self, index: int) -> str:
+    return self.names[index]
+
+  def load(self, index: int) -> np.ndarray:
+    folder, part, n = self._places[index]
+    try:
+      return part.load(n)
+    except data.ImageError as error:
+      raise data.ImageError(
+          f"{folder}/{error.name}", error.status, error.reason) from error
 
 
 @dataclasses.dataclass(frozen=True)

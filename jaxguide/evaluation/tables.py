@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import math
 import pathlib
+import statistics
 from typing import NamedTuple
 
 from jaxguide import metrics
@@ -18,11 +19,13 @@ class Estimate(NamedTuple):
     standard_error: of the mean; None where it is not known (a published
       number, or a single image).
     num_images: how many images, None where that is not known.
+    deviation: standard deviation of such means over seeds; None of one run.
   """
 
   mean: float
   standard_error: float | None = None
   num_images: int | None = None
+  deviation: float | None = None
 
 
 def estimate(values: Sequence[float]) -> Estimate:
@@ -40,6 +43,23 @@ def estimate(values: Sequence[float]) -> Estimate:
       summary.mean, None if math.isnan(error) else error, summary.num_images)
 
 
+def estimate_over_seeds(
+    runs: Sequence[Estimate | float], num_images: int | None = None
+) -> Estimate:
+  """Mean and standard deviation (of a sample, N - 1) over seeds.
+
+  Args:
+    runs: the mean of each run; those that are NaN are left out.
+    num_images: of one run.
+  """
+  means = [r.mean if isinstance(r, Estimate) else r for r in runs]
+  means = [m for m in means if not math.isnan(m)]
+  if len(means) < 2:
+    return Estimate(means[0] if means else math.nan, None, num_images)
+  return Estimate(
+      statistics.fmean(means), None, num_images, statistics.stdev(means))
+
+
 @dataclasses.dataclass(frozen=True)
 class Published:
   """A row of a paper's table, as printed there; see `published`.
@@ -51,6 +71,9 @@ class Published:
     num_images: how many images they are over; None where the paper does not
       say.
     note: what a reader has to know to compare.
+    deviations: printed deviations over seeds, by metric name.
+    recalled: whether the numbers were written down from memory, and are to be
+      verified before anybody quotes them.
   """
 
   method: str
@@ -58,30 +81,45 @@ class Published:
   values: Mapping[str, float]
   num_images: int | None = None
   note: str = ""
+  deviations: Mapping[str, float] = dataclasses.field(default_factory=dict)
+  recalled: bool = False
 
 
 def published(
     source: str,
     names: Sequence[str],
-    rows: Mapping[str, Sequence[float]],
+    rows: Mapping[str, Sequence[float | tuple[float, float] | None]],
     num_images: int | None = None,
+    *,
+    recalled: bool = False,
+    note: str = "",
 ) -> tuple[Published, ...]:
   """A printed table, row by row.
 
   Args:
     source: paper and table.
     names: of the metrics in its columns.
-    rows: numbers by method, as printed.
+    rows: by method, as printed: a number, (mean, deviation over seeds), or
+      None where nothing is.
     num_images: how many images they are over; None where the paper does not
       say.
+    recalled: see `Published`.
+    note: see `Published`.
 
   Raises:
     ValueError: if a row has another number of columns.
   """
-  return tuple(
-      Published(method, source, dict(zip(names, values, strict=True)),
-                num_images)
-      for method, values in rows.items())
+  found = []
+  for method, cells in rows.items():
+    cells = dict(zip(names, cells, strict=True))
+    pairs = {k: c if isinstance(c, tuple) else (c, None)
+             for k, c in cells.items() if c is not None}
+    found.append(Published(
+        method, source, {k: value for k, (value, _) in pairs.items()},
+        num_images, note,
+        {k: spread for k, (_, spread) in pairs.items() if spread is not None},
+        recalled))
+  return tuple(found)
 
 
 class Row(NamedTuple):
@@ -92,6 +130,7 @@ class Row(NamedTuple):
     values: what is known, by metric name.
     num_images: images behind the row; None where that is not known.
     published: whether the numbers were copied from a paper.
+    recalled: whether they were written down from memory.
     group: what the row belongs to (a task); the column is left out where no
       row has one.
     note: shown under the table.
@@ -103,6 +142,7 @@ class Row(NamedTuple):
   published: bool = False
   group: str = ""
   note: str = ""
+  recalled: bool = False
 
 
 class Column(NamedTuple):
@@ -129,18 +169,25 @@ COLUMNS = (
     Column("fid", "FID", False, 2),
     Column("kid", "KID", False, 4),
     Column("niqe", "NIQE", False, 2),
+    Column("l2_egsde", "L2", False, 2),
+    Column("psnr_egsde", "PSNR [dB]", True, 2),
+    Column("votes", "votes for EGSDE [%]", None, 1),
     Column("consistency", "Consistency RMSE", False, 4),
 )
 
 
 def published_row(published: Published, group: str = "") -> Row:
   """The row of a table for a published one."""
-  values = {k: Estimate(float(v), None, published.num_images)
+  values = {k: Estimate(float(v), None, published.num_images,
+                        published.deviations.get(k))
             for k, v in published.values.items()}
   note = f"{published.method}: published in {published.source}"
+  if published.recalled:
+    note += "; recalled from memory, verify before quoting"
   if published.note:
     note += f"; {published.note}"
-  return Row(published.method, values, published.num_images, True, group, note)
+  return Row(published.method, values, published.num_images, True, group, note,
+             published.recalled)
 
 
 def columns_of(
@@ -216,7 +263,9 @@ def _heading(column: Column) -> str:
 
 
 def _method(row: Row) -> str:
-  return f"{row.method} (published)" if row.published else row.method
+  if not row.published:
+    return row.method
+  return f"{row.method} (published{', recalled' if row.recalled else ''})"
 
 
 def _count(count: int | None) -> str:
@@ -229,10 +278,13 @@ def _cell(row: Row, column: Column) -> str:
     return "-"
   if row.published:
     # As printed: a paper's 0.711 must not become 0.7110.
-    return repr(found.mean)
+    spread = found.deviation
+    return repr(found.mean) + (f" ± {spread!r}" if spread is not None else "")
   text = f"{found.mean:.{column.digits}f}"
-  if found.standard_error is not None:
-    text += f" ± {found.standard_error:.{column.digits}f}"
+  spread = (found.standard_error if found.deviation is None
+            else found.deviation)
+  if spread is not None:
+    text += f" ± {spread:.{column.digits}f}"
   return text
 
 

@@ -6,8 +6,9 @@ picture that tables call the baseline, and the constraint that Steered
 Diffusion steers by.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 import dataclasses
+import types
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -22,16 +23,24 @@ from jaxguide.samplers import constraints
 
 Inputs = Mapping[str, Any]
 
+BASELINE = "Degraded input"
+
 
 class Task(Protocol):
-  """See the module's text."""
+  """See the module's text.
+
+  Attributes:
+    noise_std: of the observation.
+    baseline: what tables call the degraded picture.
+  """
 
   noise_std: float
+  baseline: str
 
   def inputs(
       self, index: int, name: str, shape: tuple[int, int]
   ) -> dict[str, np.ndarray]:
-    """What the operator needs beside the image, without a batch axis."""
+    """What belongs to the image (a mask, say), without a batch axis."""
 
   def operator(
       self, shape: tuple[int, int], inputs: Inputs
@@ -61,12 +70,15 @@ class Problem(NamedTuple):
     shape: (H, W) of the images.
     inputs: the task's inputs, leading axis B.
     observation: y, A and the noise.
+    networks: the method's own beside the prior, by name, parameters bound:
+      `(x, time) -> features`.
   """
 
   task: Task
   shape: tuple[int, int]
   inputs: Inputs
   observation: operators.Observation
+  networks: Mapping[str, Callable[..., Any]] = types.MappingProxyType({})
 
   def constraint(self, variant: str) -> samplers.Constraint:
     """The constraint of Steered Diffusion for this batch."""
@@ -114,6 +126,7 @@ class Inpainting:
 
   masks: data.MaskSource
   noise_std: float = 0.0
+  baseline = BASELINE
 
   def inputs(
       self, index: int, name: str, shape: tuple[int, int]
@@ -158,6 +171,7 @@ class Colorization:
   """
 
   noise_std: float = 0.0
+  baseline = BASELINE
 
   def inputs(
       self, index: int, name: str, shape: tuple[int, int]
@@ -212,6 +226,7 @@ class SuperResolution:
   axes: Literal["both", "width"] = "both"
   lift: Literal["bicubic", "pseudo_inverse"] = "bicubic"
   noise_std: float = 0.0
+  baseline = BASELINE
 
   def __post_init__(self):
     if self.factor < 2:

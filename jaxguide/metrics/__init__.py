@@ -9,6 +9,7 @@ from jaxguide.metrics.features import trunk_features
 from jaxguide.metrics.frechet import frechet_distance
 from jaxguide.metrics.kernel import kernel_distance
 from jaxguide.metrics.kernel import KernelDistance
+from jaxguide.metrics.metric import against
 from jaxguide.metrics.metric import consistency_metric
 from jaxguide.metrics.metric import l1_metric
 from jaxguide.metrics.metric import l2_metric
@@ -67,6 +68,7 @@ __all__ = [
     "SetValue",
     "SsimOptions",
     "StatisticsError",
+    "against",
     "consistency_metric",
     "egsde_metrics",
     "empty_moments",

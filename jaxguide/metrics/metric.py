@@ -56,6 +56,8 @@ class Metric:
     function: see `MetricFunction`.
     higher_is_better: direction.
     symmetric: whether x and reference may be exchanged.
+    reference: the input of a task that a run compares with in place of the
+      image itself, see `against`; the image when empty.
   """
 
   name: str
@@ -63,6 +65,22 @@ class Metric:
   function: MetricFunction
   higher_is_better: bool
   symmetric: bool = True
+  reference: str = ""
+
+
+def against(metric: Metric, name: str) -> Metric:
+  """The metric, in a run, of pictures and another reference.
+
+  Args:
+    metric: compares with a reference.
+    name: of a task's input, such as a translation's "counterpart".
+
+  Returns:
+    The metric called "METRIC_NAME", whose signature says so.
+  """
+  return dataclasses.replace(
+      metric, name=f"{metric.name}_{name}",
+      signature=f"{metric.signature}|reference={name}", reference=name)
 
 
 def psnr_metric(

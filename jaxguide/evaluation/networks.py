@@ -1,0 +1,179 @@
+"""Networks that a method needs beside the prior, as values of a config."""
+
+from collections.abc import Callable, Mapping
+import dataclasses
+import pathlib
+from typing import Any, Literal, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxguide import arrays
+from jaxguide import schedules
+from jaxguide.convert import errors
+from jaxguide.convert import model_store
+from jaxguide.convert import pretrained
+from jaxguide.metrics import perceptual
+from jaxguide.models import adm_classifier
+
+_TOLERANCE = 1e-6
+
+
+class Network(NamedTuple):
+  """A network on noisy images; its parameters stay an argument.
+
+  Attributes:
+    apply: `(params, x [B, H, W, 3], time [B]) -> features [B, ...]`.
+    params: its parameters.
+    schedule: of the noise that it was trained with; None if not known.
+    image_size: height and width of its images; None for any.
+    name: what it was asked for by.
+    digest: of its parameters, hexadecimal.
+  """
+
+  apply: Callable[..., Any]
+  params: arrays.PyTree
+  schedule: schedules.Schedule | None
+  image_size: int | None
+  name: str
+  digest: str
+
+
+class NetworkSource(Protocol):
+  """Loads a network; loading is put off until it is needed."""
+
+  def load(self) -> Network:
+    """The network.
+
+    Raises:
+      FileNotFoundError: if it is not there, saying where to get it.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvertedExtractor:
+  """The middle block of a classifier of noisy images (EGSDE, section 3.2).
+
+  Attributes:
+    path: a model directory of family "adm_classifier", by `jaxguide convert`
+      or by `experiments/egsde/train_extractor.py`.
+    checkpoint: the file's usual name, for the message when it is missing.
+    card: its card's name.
+    origin: where people get the file, in words.
+    dtype: of the network's arithmetic.
+  """
+
+  path: str
+  checkpoint: str = ""
+  card: str = ""
+  origin: str = ""
+  dtype: Literal["float32", "bfloat16"] = "float32"
+
+  def load(self) -> Network:
+    """See `NetworkSource`.
+
+    Raises:
+      ConversionError: the directory holds another kind of network.
+    """
+    if not pathlib.Path(self.path).is_dir():
+      raise FileNotFoundError(self._missing())
+    model = model_store.load_model(self.path)
+    config = model.config
+    if config.family != "adm_classifier":
+      raise errors.ConversionError(
+          f"extractor: {self.path} holds a network of family "
+          f"{config.family}; adm_classifier is needed")
+    module = model_store.build_module(config, dtype=jnp.dtype(self.dtype))
+    schedule = config.schedule and pretrained.schedule_of(
+        dict(config.schedule))
+    return Network(
+        apply=_features(module), params=model.params, schedule=schedule,
+        image_size=config.image_size, name=self.path,
+        digest=perceptual.weights_digest(model.params))
+
+  def _missing(self) -> str:
+    text = f"extractor: {self.path} does not exist; "
+    if self.checkpoint:
+      origin = f" ({self.origin})" if self.origin else ""
+      text += (
+          f"get {self.checkpoint}{origin} and convert it with: jaxguide "
+          f"convert {self.checkpoint} --card {self.card} --out {self.path}, "
+          "or ")
+    return text + (
+        "train one with experiments/egsde/train_extractor.py; a copy "
+        "elsewhere is named with --set method.extractor.path=FOLDER")
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomExtractor:
+  """A tiny classifier with random weights: it tries the way, and no more.
+
+  Attributes:
+    size: height and width of the images.
+    seed: of the weights.
+  """
+
+  size: int = 32
+  seed: int = 0
+
+  def load(self) -> Network:
+    """See `NetworkSource`."""
+    module = adm_classifier.AdmClassifier(
+        in_channels=3, out_channels=2, model_channels=32,
+        channel_mult=(1.0,), num_res_blocks=1, attention_factors=(),
+        num_head_channels=32, image_size=self.size, head_name="I2Iout")
+    x = np.zeros((2, self.size, self.size, 3), np.float32)
+    shapes = jax.eval_shape(
+        module.init, jax.random.key(0), x, x[:, 0, 0, 0])["params"]
+    rng = np.random.default_rng(self.seed)
+    # Initial weights are zero in places, which would hide the network.
+    params = jax.tree.map(
+        lambda s: (0.1 * rng.standard_normal(s.shape)).astype(np.float32),
+        shapes)
+    return Network(
+        apply=_features(module), params=params, schedule=None,
+        image_size=self.size, name="random",
+        digest=perceptual.weights_digest(params))
+
+
+def check(
+    networks: Mapping[str, Network], prior: pretrained.Prior
+) -> None:
+  """Refuses networks that cannot see the states of this prior.
+
+  Args:
+    networks: image size and schedule, as far as known, must be the prior's.
+    prior: of the run.
+
+  Raises:
+    ValueError: naming what differs.
+  """
+  for name, network in networks.items():
+    _check_one(name, network, prior)
+
+
+def _check_one(name: str, network: Network, prior: pretrained.Prior) -> None:
+  if network.image_size not in (None, prior.image_size):
+    raise ValueError(
+        f"{name} {network.name} sees images of size {network.image_size}, "
+        f"prior {prior.name} makes them of size {prior.image_size}")
+  theirs, ours = network.schedule, prior.schedule
+  if theirs is not None and not _alike(theirs, ours):
+    raise ValueError(
+        f"{name} {network.name} was trained with other noise levels than "
+        f"prior {prior.name}: {theirs.num_levels} and {ours.num_levels} "
+        "levels, or other values of alpha or time")
+
+
+def _alike(a: schedules.Schedule, b: schedules.Schedule) -> bool:
+  return a.num_levels == b.num_levels and all(
+      np.allclose(x[1:], y[1:], rtol=0, atol=_TOLERANCE)
+      for x, y in ((a.alpha, b.alpha), (a.sigma, b.sigma), (a.time, b.time)))
+
+
+def _features(module: Any) -> Callable[..., Any]:
+  def apply(params, x, time):
+    return module.apply({"params": params}, x, time, method="features")
+
+  return apply
