@@ -1,0 +1,235 @@
+"""Every EGSDE config: it runs, and holds the published numbers."""
+
+import io
+import pathlib
+import re
+
+import numpy as np
+from PIL import Image
+import pytest
+
+from jaxguide.convert import cards
+from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import networks
+from jaxguide.evaluation import runner
+from jaxguide.evaluation import sources
+from jaxguide.evaluation import translation
+from jaxguide.evaluation import translation_methods
+
+ROOT = pathlib.Path(__file__).parents[2]
+FOLDER = ROOT / "experiments" / "egsde" / "configs"
+TASKS = ("cat2dog", "wild2dog", "male2female", "afhq_multi")
+SUFFIXES = ("egsde", "egsde_dagger", "sdedit", "ilvr")
+ABLATIONS = ("egsde_no_domain", "egsde_no_lowpass", "egsde_m300",
+             "egsde_m400", "egsde_m600", "egsde_m700")
+NAMES = [f"{t}_{s}" for t in TASKS for s in SUFFIXES]
+NAMES += [f"cat2dog_{s}" for s in ABLATIONS]
+ROWS = {"egsde": "EGSDE", "egsde_dagger": "EGSDE-dagger", "sdedit": "SDEdit",
+        "ilvr": "ILVR"}
+GANS = ("CycleGAN", "MUNIT", "DRIT", "Distance", "SelfDistance", "GCGAN",
+        "LSeSim", "ITTR (CUT)", "StarGAN v2", "CUT")
+
+
+def _path(name):
+  return FOLDER / f"{name}.py"
+
+
+def _split(name):
+  task = next(t for t in TASKS if name.startswith(t))
+  return task, name[len(task) + 1:]
+
+
+def _shown(row, column):
+  if column not in row.values:
+    return "-"
+  spread = row.deviations.get(column)
+  return (row.values[column], spread)
+
+
+def _read(cell):
+  if cell == "-":
+    return "-"
+  value, _, spread = cell.partition("±")
+  return (float(value), float(spread) if spread else None)
+
+
+def test_every_row_has_a_config():
+  """Configs of the same folder that train extractors are another thing."""
+  found = {p.stem for p in FOLDER.glob("*.py")
+           if not p.stem.endswith("_extractor") and p.stem != "__init__"}
+  assert set(NAMES) <= found
+  assert all(n.startswith("emoji32_") for n in found - set(NAMES))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_docstring_holds_the_command_that_runs_it(name):
+  text = _path(name).read_text()
+  assert f"--config experiments/egsde/configs/{name}.py" in text
+  assert f"--out results/{name}" in text
+  experiment = config.load(_path(name))
+  assert experiment.name == name
+  assert experiment.spread == "seeds" and experiment.samples_per_image == 5
+  assert experiment.task == translation.Translation()
+  assert [m.name for m in experiment.metrics] == [
+      "l2_egsde", "psnr_egsde", "ssim"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_are_the_published_ones(name):
+  task, suffix = _split(name)
+  method = config.load(_path(name)).method
+  assert method.variant == "released"
+  if suffix == "ilvr":
+    assert (method.num_steps, method.factor, method.clip_x0) == (100, 32, True)
+    learned = "fixed_small" if task == "male2female" else "learned"
+    assert method.variance == learned
+    return
+  level = {"egsde_dagger": 600}.get(suffix, 500)
+  level = int(suffix[7:]) if re.fullmatch(r"egsde_m\d+", suffix) else level
+  assert method.first_level == level and method.num_repeats == 1
+  assert method.num_steps is None and method.variance == "fixed_small"
+  if suffix == "sdedit":
+    assert isinstance(method, translation_methods.SdEdit)
+    return
+  weights = {"egsde_dagger": (700, 0.5), "egsde_no_domain": (0, 2),
+             "egsde_no_lowpass": (500, 0)}.get(suffix, (500, 2))
+  assert (method.domain_weight, method.lowpass_weight) == weights
+  assert method.factor == 32 and method.similarity == "cosine"
+
+
+@pytest.mark.parametrize("task", TASKS[:3])
+def test_docstring_and_data_agree_on_the_published_numbers(task):
+  text = _path(f"{task}_egsde").read_text().partition('"""\n\nfrom')[0]
+  experiment = config.load(_path(f"{task}_egsde"))
+  fid = "fid_egsde_faces" if task == "male2female" else "fid"
+  columns = [fid, "l2_egsde", "psnr_egsde", "ssim"]
+  columns += ["votes"] if task == "cat2dog" else []
+  whole = [row for row in experiment.published if len(row.values) > 1]
+  assert [row.method for row in whole[-4:]] == [
+      "ILVR", "SDEdit", "EGSDE", "EGSDE-dagger"]
+  for row in whole:
+    (line,) = re.findall(rf"^  {re.escape(row.method)}  .*$", text, re.M)
+    cells = re.findall(r"(?<=\s)(?:[\d.]+(?:±[\d.]+)?|-)(?=\s|$)", line)
+    wanted = [_shown(row, c) for c in columns]
+    assert [_read(c) for c in cells[-len(columns):]] == wanted
+  for row in experiment.published:
+    if len(row.values) == 1:
+      assert f"{row.method} {row.values['fid']}" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if _split(n)[1] in ROWS
+                                  and _split(n)[0] != "afhq_multi"])
+def test_docstring_of_a_row_holds_its_own_numbers(name):
+  task, suffix = _split(name)
+  pattern = rf"^  {ROWS[suffix]}  .*$"
+  (here,) = re.findall(pattern, _path(name).read_text(), re.M)
+  table = _path(f"{task}_egsde").read_text()
+  assert [here] == re.findall(pattern, table, re.M)
+
+
+@pytest.mark.parametrize("task", TASKS[:3])
+def test_recalled_numbers_and_those_of_gans_are_marked(task):
+  experiment = config.load(_path(f"{task}_egsde"))
+  for row in experiment.published:
+    assert row.recalled == (task != "cat2dog")
+    assert ("never run here" in row.note) == (row.method in GANS)
+  text = _path(f"{task}_egsde").read_text()
+  assert ("Recalled from memory" in text) == (task != "cat2dog")
+
+
+def _arrange(folder, experiment, *, images=True, prior=True):
+  """The folders that are named, with two pictures or nothing in them."""
+  if images:
+    for name in experiment.data.folders or ("",):
+      place = folder / experiment.data.path / name
+      place.mkdir(parents=True)
+      for n in range(2):
+        pixels = np.random.default_rng(n).integers(0, 256, (9, 9, 3), np.uint8)
+        Image.fromarray(pixels).save(place / f"{n}.jpg")
+  if prior:
+    (folder / experiment.prior.path).mkdir(parents=True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  experiment = config.load(_path(name))
+  _arrange(tmp_path, experiment, prior=False)
+  with pytest.raises(FileNotFoundError) as caught:
+    runner.evaluate(experiment, tmp_path / "run", stream=io.StringIO())
+  text, prior = str(caught.value), experiment.prior
+  assert (f"jaxguide convert {prior.checkpoint} --card {prior.card} "
+          f"--out {prior.path}") in text
+  assert "\n" not in text
+  assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_extractor_says_how_to_get_it(name, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  experiment = config.load(_path(name))
+  method = experiment.method
+  if not getattr(method, "domain_weight", 0):
+    assert methods.load_networks(method) == {}
+    return
+  monkeypatch.setattr(
+      sources.ConvertedPrior, "load", sources.RandomPrior(16).load)
+  with pytest.raises(FileNotFoundError) as caught:
+    runner.evaluate(experiment, tmp_path / "run", stream=io.StringIO())
+  text, source = str(caught.value), method.extractor
+  assert (f"jaxguide convert {source.checkpoint} --card {source.card} "
+          f"--out {source.path}") in text
+  assert "\n" not in text
+  assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_missing_images_say_what_is_wanted(name, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  experiment = config.load(_path(name))
+  with pytest.raises(FileNotFoundError) as caught:
+    experiment.data.open()
+  assert experiment.data.origin in str(caught.value)
+  assert "--set data.path=" in str(caught.value)
+  with pytest.raises(FileNotFoundError, match="set_reference.path="):
+    experiment.set_reference.fingerprint()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_images_are_found_where_they_are_wanted(name, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  experiment = config.load(_path(name))
+  _arrange(tmp_path, experiment, prior=False)
+  dataset = experiment.data.open()
+  assert len(dataset) == 2 * max(len(experiment.data.folders), 1)
+  assert dataset.load(0).shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cards_exist_and_fit_each_other(name):
+  experiment = config.load(_path(name))
+  wanted = [experiment.prior]
+  wanted += getattr(experiment.method, "networks", {}).values()
+  for source in wanted:
+    card = cards.find(source.card)
+    assert source.checkpoint in card.file_names
+    assert card.image_size == experiment.data.size
+    assert card.schedule == cards.find(experiment.prior.card).schedule
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_in_its_tiny_version(name, tmp_path):
+  experiment = config.load(_path(name), smoke=True)
+  whole = config.load(_path(name))
+  assert isinstance(experiment.method, type(whole.method))
+  extractor = getattr(experiment.method, "extractor", None)
+  assert extractor in (None, networks.RandomExtractor(16))
+  report = runner.evaluate(
+      experiment, tmp_path, devices=1, limit=1, stream=io.StringIO())
+  assert report.summary["counts"] == {"images": 1, "pictures": 5, "ok": 5}
+  assert report.rows[1].values["l2_egsde"].deviation > 0
+  table = (tmp_path / "table.md").read_text()
+  for row in whole.published:
+    mark = "published, recalled" if row.recalled else "published"
+    assert f"{row.method} ({mark})" in table
