@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxguide.training import order
+
 # Pictures whose mirror image is no emoji: they hold text or are chiral.
 UNMIRRORED = ("Symbols", "Flags")
 
@@ -76,13 +78,8 @@ def batch_at(
   Returns:
     `[batch_size, H, W, 3]`.
   """
-  number = len(emoji.images)
-  positions = np.arange(step * batch_size, (step + 1) * batch_size)
-  orders = {
-      epoch: np.random.default_rng([seed, 0, epoch]).permutation(number)
-      for epoch in set((positions // number).tolist())}
-  rows = [orders[p // number][p % number] for p in positions.tolist()]
-  coins = np.random.default_rng([seed, 1, step]).random(batch_size) < 0.5
+  rows = order.epoch_rows(len(emoji.images), step, batch_size, seed)
+  coins = order.coins(step, batch_size, seed)
   images = emoji.images[rows]
   mirrored = coins & emoji.may_flip[rows]
   return np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)

@@ -81,7 +81,8 @@ def main(argv: list[str]) -> int:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
   logging.set_verbosity(logging.WARNING)
   try:
-    config = train.load_config(_CONFIG.value)
+    config = training_config.load(
+        _CONFIG.value, training_config.PriorTraining)
     step = export(
         config, pathlib.Path(_RUN.value), pathlib.Path(_DESTINATION.value))
   except ValueError as error:

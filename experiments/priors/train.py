@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import dataclasses
-import importlib.util
 import pathlib
 import sys
 
@@ -24,13 +23,13 @@ import numpy as np
 import optax
 
 from experiments.priors import emoji
-from experiments.priors import log
 from experiments.priors import preview
 from jaxguide import models
 from jaxguide import schedules
 from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
 from jaxguide.training import diffusion
+from jaxguide.training import log
 from jaxguide.training import loop
 
 _CONFIG = flags.DEFINE_string(
@@ -44,22 +43,6 @@ _DECAY_STEPS = flags.DEFINE_integer(
     "decay_steps", None, "Overrides the length of the learning rate's fall.")
 
 _PICTURE_ROWS, _PICTURE_COLUMNS = 4, 16
-
-
-def load_config(path: str) -> training_config.PriorTraining:
-  """Runs `get_config()` of a Python file.
-
-  Raises:
-    ValueError: there is no such file, or it has no such function.
-  """
-  if not pathlib.Path(path).is_file():
-    raise ValueError(f"config is {path}; there is no such file")
-  spec = importlib.util.spec_from_file_location("prior_config", path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  if not hasattr(module, "get_config"):
-    raise ValueError(f"config is {path}; it has no function get_config")
-  return module.get_config()
 
 
 def make_optimizer(
@@ -171,7 +154,8 @@ def train(
       f"train: {config.name} from step {first} to {config.num_steps}\n")
   evaluate = held_out_loss(
       apply, schedule, valid_set.images, config.batch_size)
-  table = log.TrainingLog(out / "training_log.csv", first)
+  table = log.TrainingLog(
+      out / "training_log.csv", ("train_loss", "valid_loss"), first)
 
   def write_row(state):
     row = table.append(
@@ -201,7 +185,8 @@ def main(argv: list[str]) -> int:
   # Orbax reports every file that it touches.
   logging.set_verbosity(logging.WARNING)
   try:
-    config = load_config(_CONFIG.value)
+    config = training_config.load(
+        _CONFIG.value, training_config.PriorTraining)
     changes = {"num_steps": _NUM_STEPS.value, "decay_steps": _DECAY_STEPS.value}
     config = dataclasses.replace(
         config, **{k: v for k, v in changes.items() if v is not None})

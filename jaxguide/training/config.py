@@ -1,9 +1,15 @@
-"""The configuration of a training run."""
+"""The configuration of a training run, and the files that hold one."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import os
+import pathlib
 from typing import Any
+
+from jaxguide import arrays
+from jaxguide.training import order as orders
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +58,108 @@ class PriorTraining:
   picture_every: int = 2_000
 
   def __post_init__(self):
-    for field in ("image_size", "num_levels", "batch_size", "num_steps",
-                  "log_every", "checkpoint_every", "picture_every"):
-      value = getattr(self, field)
-      if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{field} is {value!r}; it must be an integer >= 1")
-    for field in ("learning_rate", "clip_norm"):
-      if not getattr(self, field) > 0:
-        raise ValueError(f"{field} is {getattr(self, field)!r}; it must be > 0")
+    _check_counts(
+        self, "image_size", "num_levels", "batch_size", "num_steps",
+        "log_every", "checkpoint_every", "picture_every")
+    _check_positive(self, "learning_rate", "clip_norm")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierTraining:
+  """How a classifier of noisy images is trained; see `noisy_classifier`.
+
+  What is left out is the recipe of EGSDE's domain extractor for two domains
+  (arXiv:2207.06635, appendix, and the released program): levels uniform,
+  AdamW with a rate that falls linearly to zero, no clipping, averaging,
+  dropout or warm-up.
+
+  Attributes:
+    name: of the classifier, written into its `config.json`.
+    module: constructor fields of `models.AdmClassifier`.
+    image_size: height and width of the images in pixels.
+    num_levels: levels of the linear variance-preserving schedule.
+    batch_size: images per update.
+    num_steps: updates in all.
+    learning_rate: at the first update.
+    weight_decay: of AdamW, on all parameters.
+    flip: probability that an image is mirrored.
+    order: "independent": every batch is drawn without regard to the others;
+      "epochs": every image comes once before any comes again.
+    seed: of the initialisation, the data order and all noise.
+    log_every: updates between lines of the training log.
+    checkpoint_every: updates between checkpoints.
+    accuracy_every: updates between measurements of the held-out accuracy.
+    accuracy_levels: where it is measured, increasing, 0..num_levels.
+  """
+
+  name: str
+  module: dict[str, Any]
+  image_size: int
+  num_levels: int = 1000
+  batch_size: int = 32
+  num_steps: int = 5_000
+  learning_rate: float = 3e-4
+  weight_decay: float = 0.05
+  flip: float = 0.5
+  order: str = "independent"
+  seed: int = 0
+  log_every: int = 100
+  checkpoint_every: int = 500
+  accuracy_every: int = 500
+  accuracy_levels: tuple[int, ...] = (1, *range(100, 1001, 100))
+
+  def __post_init__(self):
+    _check_counts(
+        self, "image_size", "num_levels", "batch_size", "num_steps",
+        "log_every", "checkpoint_every", "accuracy_every")
+    _check_positive(self, "learning_rate")
+    arrays.check_choice("order", self.order, orders.ORDERS)
+    if not 0 <= self.flip <= 1:
+      raise ValueError(f"flip is {self.flip}; it must be in [0, 1]")
+    levels = self.accuracy_levels
+    if not levels or list(levels) != sorted(set(levels)) or not (
+        0 <= levels[0] and levels[-1] <= self.num_levels):
+      raise ValueError(
+          f"accuracy_levels is {levels}; they must increase from at least 0 "
+          f"to at most num_levels ({self.num_levels})")
+
+
+def load(path: str | os.PathLike[str], kind: type) -> Any:
+  """Runs `get_config()` of a Python file.
+
+  Args:
+    path: of the file.
+    kind: what it has to return.
+
+  Raises:
+    ValueError: there is no such file, it has no such function, or that
+      returns something else.
+  """
+  path = pathlib.Path(path)
+  if not path.is_file():
+    raise ValueError(f"config is {path}; there is no such file")
+  spec = importlib.util.spec_from_file_location("training_config", path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  if not hasattr(module, "get_config"):
+    raise ValueError(f"config is {path}; it has no function get_config")
+  found = module.get_config()
+  if not isinstance(found, kind):
+    raise ValueError(
+        f"config is {path}; get_config returns {type(found).__name__}, not "
+        f"{kind.__name__}")
+  return found
+
+
+def _check_counts(config: Any, *fields: str) -> None:
+  for field in fields:
+    value = getattr(config, field)
+    if not isinstance(value, int) or value < 1:
+      raise ValueError(f"{field} is {value!r}; it must be an integer >= 1")
+
+
+def _check_positive(config: Any, *fields: str) -> None:
+  for field in fields:
+    value = getattr(config, field)
+    if not value > 0:
+      raise ValueError(f"{field} is {value!r}; it must be > 0")

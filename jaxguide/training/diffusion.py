@@ -89,6 +89,29 @@ def spread_levels(key: jax.Array, batch: int, num_levels: int) -> jax.Array:
   return jnp.minimum(level, num_levels)
 
 
+def noised(
+    schedule: schedules.Schedule,
+    x0: jax.Array,
+    level: jax.Array,
+    eps: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+  """x_t = alpha x0 + sigma eps, and the time that a network is fed with it.
+
+  Args:
+    schedule: tables of alpha, sigma, time.
+    x0: clean images `[B, ...]`.
+    level: `[B]`, 0..N.
+    eps: standard normal, of the shape of x0.
+
+  Returns:
+    x_t, of the shape of x0; time, `[B]`.
+  """
+  point = schedule.at_level(level)
+  spread = (-1,) + (1,) * (x0.ndim - 1)
+  x_t = point.alpha.reshape(spread) * x0 + point.sigma.reshape(spread) * eps
+  return x_t, point.time
+
+
 def eps_loss(
     apply: Apply,
     schedule: schedules.Schedule,
@@ -112,10 +135,8 @@ def eps_loss(
   Returns:
     `[B]`, the loss of each image.
   """
-  point = schedule.at_level(level)
-  spread = (-1,) + (1,) * (x0.ndim - 1)
-  x_t = point.alpha.reshape(spread) * x0 + point.sigma.reshape(spread) * eps
-  error = apply(params, x_t, point.time, dropout_key) - eps
+  x_t, time = noised(schedule, x0, level, eps)
+  error = apply(params, x_t, time, dropout_key) - eps
   return jnp.mean(jnp.square(error), axis=tuple(range(1, x0.ndim)))
 
 

@@ -1,0 +1,155 @@
+"""Held-out accuracy of a classifier of noisy images, level by level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from PIL import Image
+from PIL import ImageDraw
+from PIL import ImageFont
+
+from experiments.egsde import domains
+from jaxguide import schedules
+from jaxguide.data import images
+from jaxguide.training import diffusion
+from jaxguide.training import noisy_classifier
+
+COLUMNS = ("level", "loss", "accuracy", "images")
+
+# Pixels: of the page, and of its margins.
+_SIZE = (640, 400)
+_LEFT, _TOP, _RIGHT, _BOTTOM = 56, 28, 20, 44
+_PAPER, _INK, _GRID = (255, 255, 255), (40, 40, 40), (225, 225, 225)
+_FIRST, _LAST = np.array((190, 210, 235)), np.array((20, 60, 140))
+
+
+class LevelScore(NamedTuple):
+  """How a classifier did at one level.
+
+  Attributes:
+    level: of the schedule.
+    loss: mean cross-entropy in nats.
+    accuracy: share of right answers.
+    images: how many there were.
+  """
+
+  level: int
+  loss: float
+  accuracy: float
+  images: int
+
+
+def make_measure(
+    apply: noisy_classifier.Apply,
+    schedule: schedules.Schedule,
+    data: domains.LabelledImages,
+    levels: Sequence[int],
+    batch_size: int,
+) -> Callable[[Any], list[LevelScore]]:
+  """Builds the measurement: all images at each level, with fixed noise.
+
+  The noise of image i at a level depends on these two numbers alone, so that
+  measurements differ in the parameters only.
+
+  Args:
+    apply: see `noisy_classifier.scores`.
+    schedule: the diffusion.
+    data: held-out images.
+    levels: 0 is the clean image.
+    batch_size: images per call.
+
+  Returns:
+    `measure(params)` -> one score per level.
+  """
+
+  @jax.jit
+  def batch_scores(params, x0, label, level, eps):
+    x_t, time = diffusion.noised(schedule, x0, level, eps)
+    return noisy_classifier.scores(apply, params, x_t, time, label)
+
+  number, shape = len(data.label), data.pixels.shape[1:]
+
+  def score(params, level):
+    loss, correct = [], []
+    for first in range(0, number, batch_size):
+      # The last batch is filled up, so that one program serves all.
+      rows = np.minimum(np.arange(first, first + batch_size), number - 1)
+      eps = np.stack([
+          np.random.default_rng([level, row]).standard_normal(shape, np.float32)
+          for row in rows.tolist()])
+      found = batch_scores(
+          params, images.from_uint8(data.pixels[rows]), data.label[rows],
+          np.full(batch_size, level, np.int32), eps)
+      loss.append(found.loss)
+      correct.append(found.correct)
+    loss, correct = (np.concatenate(part)[:number] for part in (loss, correct))
+    return LevelScore(
+        level, float(np.mean(loss, dtype=np.float64)),
+        float(np.mean(correct, dtype=np.float64)), number)
+
+  return lambda params: [score(params, level) for level in levels]
+
+
+def chance(label: np.ndarray) -> float:
+  """Accuracy of whoever always names the most frequent domain."""
+  return float(np.bincount(label).max() / len(label))
+
+
+def draw_curves(
+    curves: dict[int, list[tuple[int, float]]], chance_level: float,
+) -> np.ndarray:
+  """Accuracy over the level, a curve for each measured update.
+
+  Args:
+    curves: points (level, accuracy) by update; the newest is drawn darkest.
+    chance_level: a dashed line.
+
+  Returns:
+    uint8 `[H, W, 3]`.
+  """
+  page = Image.new("RGB", _SIZE, _PAPER)
+  draw = ImageDraw.Draw(page)
+  top_level = max([1, *(p[0] for points in curves.values() for p in points)])
+  _draw_axes(draw, top_level)
+  _draw_chance(draw, chance_level, top_level)
+  for position, step in enumerate(sorted(curves)):
+    share = 1.0 if len(curves) == 1 else position / (len(curves) - 1)
+    colour = tuple(int(c) for c in _FIRST + share * (_LAST - _FIRST))
+    points = [_at(x, y, top_level) for x, y in curves[step]]
+    draw.line(points, colour, 3 if share == 1.0 else 1)
+  last = f"{max(curves)} updates" if curves else "no measurement"
+  draw.text(
+      (_LEFT, 8), f"held-out accuracy after {last}", _INK,
+      ImageFont.load_default())
+  return np.asarray(page)
+
+
+def _at(level: float, accuracy: float, top_level: int) -> tuple[float, float]:
+  width = _SIZE[0] - _LEFT - _RIGHT
+  height = _SIZE[1] - _TOP - _BOTTOM
+  return (_LEFT + width * level / top_level, _TOP + height * (1.0 - accuracy))
+
+
+def _draw_axes(draw: ImageDraw.ImageDraw, top_level: int) -> None:
+  font = ImageFont.load_default()
+  for tenth in range(0, 11, 2):
+    left, y = _at(0, tenth / 10, top_level)
+    draw.line([(left, y), (_SIZE[0] - _RIGHT, y)], _GRID)
+    draw.text((left - 8, y), f"{tenth / 10:.1f}", _INK, font, "rm")
+    x, bottom = _at(top_level * tenth / 10, 0, top_level)
+    draw.line([(x, _TOP), (x, bottom)], _GRID)
+    draw.text((x, bottom + 8), f"{top_level * tenth / 10:g}", _INK, font, "mt")
+  draw.text(
+      (_at(top_level / 2, 0, top_level)[0], _SIZE[1] - 8), "noise level", _INK,
+      font, "mb")
+
+
+def _draw_chance(
+    draw: ImageDraw.ImageDraw, accuracy: float, top_level: int,
+) -> None:
+  start, y = _at(0, accuracy, top_level)
+  for x in range(int(start), _SIZE[0] - _RIGHT, 10):
+    draw.line([(x, y), (x + 5, y)], _INK)
