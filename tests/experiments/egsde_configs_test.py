@@ -4,14 +4,19 @@ import io
 import pathlib
 import re
 
+import jax
 import numpy as np
 from PIL import Image
 import pytest
 
 from jaxguide.convert import cards
+from jaxguide.convert import families
+from jaxguide.convert import model_store
+from jaxguide.convert import pretrained
 from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import networks
+from jaxguide.evaluation import producers
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import translation
@@ -233,3 +238,54 @@ def test_runs_in_its_tiny_version(name, tmp_path):
   for row in whole.published:
     mark = "published, recalled" if row.recalled else "published"
     assert f"{row.method} ({mark})" in table
+
+
+def _released(source):
+  """The network of a card: its function, the shapes of its parameters."""
+  card = cards.find(source.card).config({})
+  module = model_store.build_module(card)
+  schedule = pretrained.schedule_of(dict(card.schedule))
+  return card, module, families.abstract_params(card), schedule
+
+
+def _released_prior(source):
+  card, module, params, schedule = _released(source)
+  return pretrained.Prior(
+      apply=lambda params, x, time, cond: module.apply(
+          {"params": params}, x, time, cond),
+      params=params, schedule=schedule, prediction=card.prediction,
+      learned_variance=card.learned_variance, image_size=card.image_size,
+      channels=card.channels, name=source.card, sha256="")
+
+
+def _released_extractor(source):
+  card, module, params, schedule = _released(source)
+  return networks.Network(
+      lambda params, x, time: module.apply(
+          {"params": params}, x, time, method="features"),
+      params, schedule, card.image_size, source.card, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [
+    "cat2dog_egsde", "cat2dog_ilvr", "male2female_egsde_dagger",
+    "male2female_ilvr", "afhq_multi_egsde"])
+def test_the_released_networks_fit_the_program(name):
+  """Shapes alone, in full size: nothing is computed."""
+  experiment = config.load(_path(name))
+  prior = _released_prior(experiment.prior)
+  own = {key: _released_extractor(source) for key, source in
+         getattr(experiment.method, "networks", {}).items()}
+  networks.check(own, prior)
+  run = producers.restore(prior, experiment.task, experiment.method, own)
+  out = jax.eval_shape(run, {
+      "params": prior.params,
+      "networks": {key: network.params for key, network in own.items()},
+      "steps": experiment.method.steps(prior.schedule),
+      "key": jax.random.key_data(jax.random.key(0)),
+  }, {
+      "image": np.zeros(2, np.int32), "sample": np.zeros(2, np.int32),
+      "reference": np.zeros((2, 256, 256, 3), np.float32), "inputs": {},
+  })
+  assert out["x"].shape == (2, 256, 256, 3)
+  assert out["is_finite"].shape == (2,)
