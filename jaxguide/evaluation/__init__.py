@@ -4,6 +4,7 @@
 program made; `write_table`, `write_grid` and `Scorer` are of use alone.
 """
 
+from jaxguide.evaluation.comparison import compare
 from jaxguide.evaluation.config import ConfigError
 from jaxguide.evaluation.config import Experiment
 from jaxguide.evaluation.methods import Ddim
@@ -63,6 +64,7 @@ __all__ = [
     "StoreError",
     "SuperResolution",
     "Translation",
+    "compare",
     "egsde_dagger",
     "egsde_published",
     "estimate",

@@ -43,9 +43,9 @@ def write(
             folder.directory / r["picture"]))
         for r in records[first:first + samples]
     ]
-    rows.append([*_given(experiment, dataset, scorer, index), *made])
+    rows.append([*given(experiment, dataset, scorer, index), *made])
   title = experiment.method.title
-  labels = [*_given_labels(experiment.task),
+  labels = [*given_labels(experiment.task),
             title.partition(" (")[0].partition(",")[0]]
   if samples > 1:
     labels[-1:] = [f"sample {s}" for s in range(samples)]
@@ -54,7 +54,7 @@ def write(
       row_labels=[dataset.name(i) for i in shown])
 
 
-def _given(
+def given(
     experiment: config.Experiment,
     dataset: data.Dataset,
     scorer: scoring.Scorer,
@@ -63,13 +63,19 @@ def _given(
   """An image and its degraded picture; empty if it can be read no more.
 
   Of a translation they are the source and, if any, its counterpart.
+
+  Args:
+    experiment: its task says what there is.
+    dataset: the images.
+    scorer: makes the degraded picture.
+    index: of the image.
   """
   task = experiment.task
   try:
     reference = dataset.load(index)
     inputs = task.inputs(index, dataset.name(index), reference.shape[:2])
   except ValueError:
-    return [pictures.Cell(None)] * len(_given_labels(task))
+    return [pictures.Cell(None)] * len(given_labels(task))
   if isinstance(task, translation.Translation):
     shown = [reference, *inputs.values()]
     return [pictures.Cell(pictures.to_uint8(x)) for x in shown]
@@ -77,7 +83,8 @@ def _given(
           pictures.Cell(scorer.degraded(reference, inputs, index))]
 
 
-def _given_labels(task: tasks.Task) -> list[str]:
+def given_labels(task: tasks.Task) -> list[str]:
+  """What the columns of `given` are called."""
   if not isinstance(task, translation.Translation):
     return ["input", "degraded"]
   known = task.counterparts is not None

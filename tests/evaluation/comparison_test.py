@@ -1,0 +1,101 @@
+"""Several runs in one table and one picture."""
+
+import io
+
+import numpy as np
+import pytest
+
+from jaxguide.evaluation import comparison
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import pictures
+from jaxguide.evaluation import runner
+from jaxguide.evaluation import sources
+from jaxguide.evaluation import tables
+from jaxguide.evaluation import translation
+from jaxguide.evaluation import translation_methods
+from tests.evaluation import support
+
+METHODS = {
+    "SDEdit": translation_methods.SdEdit(num_steps=2),
+    "ILVR": translation_methods.Ilvr(num_steps=2, factor=4),
+}
+PUBLISHED = tables.published("P", ("ssim",), {"CUT": ((0.5, 0.01),)})
+
+
+def _experiment(**changes):
+  return support.experiment(**{
+      "name": "both", "published": PUBLISHED, "spread": "seeds",
+      "samples_per_image": 2,
+      "task": translation.Translation(sources.DrawnImages(5, 16)), **changes})
+
+
+def _run(experiment, out, limit=2):
+  return runner.evaluate(
+      experiment, out, devices=1, limit=limit, stream=io.StringIO())
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+  """A folder per method, and the reports."""
+  folder = tmp_path_factory.mktemp("runs")
+  reports = {label: _run(_experiment(method=method), folder / label)
+             for label, method in METHODS.items()}
+  return {label: folder / label for label in METHODS}, reports
+
+
+def test_rows_are_those_of_the_runs(runs, tmp_path):
+  folders, reports = runs
+  rows = comparison.compare(_experiment(), folders, tmp_path / "out")
+  assert [row.method for row in rows] == ["SDEdit", "ILVR", "CUT"]
+  for row in rows[:2]:
+    wanted = reports[row.method].rows[1].values
+    assert row.values == wanted
+    assert row.values["ssim"].deviation > 0
+  text = (tmp_path / "out" / "table.md").read_text()
+  assert "CUT (published)" in text and "0.5 ± 0.01" in text
+  assert "|reference=counterpart|N=2" in text
+
+
+def test_grid_has_the_pictures_of_every_run_in_order(runs, tmp_path):
+  folders, _ = runs
+  comparison.compare(
+      _experiment(), folders, tmp_path, names=["drawn001.png"])
+  dataset = sources.DrawnImages(5, 16).open()
+  source = pictures.to_uint8(dataset.load(1))
+  made = [pictures.decode(folders[label] / "images" / "drawn001_s0.png")
+          for label in METHODS]
+  wanted = pictures.draw_grid(
+      [[pictures.Cell(p) for p in (source, *made, source)]],
+      column_labels=["source", *METHODS, "counterpart"],
+      row_labels=["drawn001.png"])
+  np.testing.assert_array_equal(pictures.decode(tmp_path / "grid.png"), wanted)
+
+
+def test_other_tasks_show_what_was_observed(tmp_path):
+  experiment = support.experiment(prior=None, method=methods.Degraded())
+  _run(experiment, tmp_path / "run", limit=1)
+  rows = comparison.compare(
+      experiment, {"grey": tmp_path / "run"}, tmp_path / "out")
+  assert [row.method for row in rows] == ["grey"]
+  assert (tmp_path / "out" / "grid.png").is_file()
+
+
+def test_runs_over_other_images_are_refused(runs, tmp_path):
+  folders, _ = runs
+  _run(_experiment(method=METHODS["SDEdit"]), tmp_path / "one", limit=1)
+  with pytest.raises(ValueError, match="SDEdit and one differ in images"):
+    comparison.compare(
+        _experiment(), {**folders, "one": tmp_path / "one"},
+        tmp_path / "out")
+  assert not (tmp_path / "out").exists()
+
+
+def test_what_is_missing_is_named(runs, tmp_path):
+  folders, _ = runs
+  with pytest.raises(FileNotFoundError, match="holds no finished run"):
+    comparison.compare(_experiment(), {"a": tmp_path}, tmp_path / "out")
+  with pytest.raises(ValueError, match="at least one"):
+    comparison.compare(_experiment(), {}, tmp_path / "out")
+  with pytest.raises(ValueError, match="'drawn004.png' has no picture"):
+    comparison.compare(
+        _experiment(), folders, tmp_path / "out", names=["drawn004.png"])
