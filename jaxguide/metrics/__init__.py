@@ -3,6 +3,7 @@
 from jaxguide.metrics.aggregation import from_json
 from jaxguide.metrics.aggregation import SetSummary
 from jaxguide.metrics.aggregation import summarise
+from jaxguide.metrics.domain import domain_metric
 from jaxguide.metrics.features import FeatureSet
 from jaxguide.metrics.features import inception_features
 from jaxguide.metrics.features import trunk_features
@@ -70,6 +71,7 @@ __all__ = [
     "StatisticsError",
     "against",
     "consistency_metric",
+    "domain_metric",
     "egsde_metrics",
     "empty_moments",
     "feature_sample",
