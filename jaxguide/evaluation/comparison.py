@@ -60,7 +60,8 @@ def compare(
   tables.write_table(
       out / "table.md", rows,
       scoring.columns((*experiment.chosen_metrics, *experiment.set_metrics)),
-      title=experiment.name, notes=[f"`{s}`" for s in signatures])
+      title=experiment.name,
+      notes=[_spread(found), *(f"`{s}`" for s in signatures)])
   _write_grid(experiment, found, out / "grid.png", names)
   return tuple(rows)
 
@@ -97,6 +98,18 @@ def _signatures(run: _Finished) -> dict[str, str]:
   return {**run.summary["metrics"], **{
       name: score["signature"]
       for name, score in run.summary.get("set_results", {}).items()}}
+
+
+def _spread(found: Mapping[str, _Finished]) -> str:
+  """What the ± of each row is."""
+  seeds = [
+      f"{label} {run.summary['experiment']['samples_per_image']}"
+      for label, run in found.items()
+      if run.summary["experiment"]["spread"] == "seeds"]
+  if not seeds:
+    return "Mean ± standard error over images."
+  return (f"± is the standard deviation over seeds ({', '.join(seeds)}), the "
+          "standard error over images in other rows.")
 
 
 def _row(label: str, run: _Finished) -> tables.Row:

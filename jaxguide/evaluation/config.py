@@ -105,8 +105,8 @@ def tiny(experiment: Experiment) -> Experiment:
   images, task = experiment.data, experiment.task
   if not isinstance(images, sources.EmbeddedImages):
     images = sources.DrawnImages(count=3, size=16)
-    if isinstance(task, translation.Translation) and task.counterparts:
-      task = translation.Translation(images)
+  if isinstance(task, translation.Translation) and task.counterparts:
+    task = translation.Translation(images)
   return dataclasses.replace(
       experiment, prior=sources.RandomPrior(images.size), data=images,
       task=task, method=_tiny_method(experiment.method, images.size),

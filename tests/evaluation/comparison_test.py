@@ -52,6 +52,7 @@ def test_rows_are_those_of_the_runs(runs, tmp_path):
     assert row.values == wanted
     assert row.values["ssim"].deviation > 0
   text = (tmp_path / "out" / "table.md").read_text()
+  assert "over seeds (SDEdit 2, ILVR 2)" in text
   assert "CUT (published)" in text and "0.5 ± 0.01" in text
   assert "|reference=counterpart|N=2" in text
 

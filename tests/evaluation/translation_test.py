@@ -258,6 +258,36 @@ class TestExtractor:
     assert not (tmp_path / "run").exists()
 
 
+def test_tiny_experiments_need_no_file():
+  whole = _experiment(
+      data=sources.EmbeddedImages(),
+      task=translation.Translation(sources.NpzImages("none.npz", 32)),
+      method=_egsde(variant="released", num_steps=None, first_level=500,
+                    factor=32))
+  small = config.tiny(whole)
+  assert small.task == translation.Translation(small.data)
+  assert small.method.extractor == networks.RandomExtractor(32)
+  assert small.method.factor == 4 and small.method.variant == "released"
+  assert small.method.steps(schedules.linear(1000)).index.size == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch_size, devices, backend", [
+    (3, 1, "jit"), (8, 8, "pmap")])
+def test_networks_give_the_same_bits(
+    tmp_path, batch_size, devices, backend):
+  """Batch size, devices and back end decide nothing, extractor included."""
+  experiment = _experiment(
+      prior=sources.RandomPrior(16), samples_per_image=2,
+      method=_egsde(extractor=networks.RandomExtractor(16), num_steps=2))
+  _run(experiment, tmp_path / "plain", limit=3)
+  runner.evaluate(
+      experiment, tmp_path / "other", limit=3, batch_size=batch_size,
+      devices=devices, backend=backend, stream=io.StringIO())
+  assert support.files(tmp_path / "plain") == support.files(
+      tmp_path / "other")
+
+
 class TestCounterparts:
 
   def test_are_a_second_reference(self, tmp_path):
