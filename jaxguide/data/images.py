@@ -213,6 +213,10 @@ class ArrayImages:
     self._shape = shape or images.shape[1:3]
     self._resize = resize
 
+  def select(self, indices: Sequence[int]) -> np.ndarray:
+    """The stored arrays of some images, as they were given."""
+    return self._images[np.asarray(indices, np.int64)]
+
   def __len__(self) -> int:
     return len(self.names)
 

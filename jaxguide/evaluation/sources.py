@@ -4,6 +4,7 @@ from collections.abc import Mapping
 import dataclasses
 import functools
 import hashlib
+import json
 import pathlib
 from typing import Literal, Protocol
 
@@ -219,6 +220,66 @@ class NpzImages:
     """See `DataSource`."""
     return data.open_npz(
         self.path, shape=(self.size, self.size), resize=self.resize)
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitImages:
+  """One split of the images of an npz file, by an index beside it.
+
+  Two files with the same index are pairs: the emoji of two vendors.
+
+  Attributes:
+    path: of the npz file; see `data.open_npz`.
+    index: a JSON file with a list of objects, one per image in the same
+      order: "file" is its name, "split" its split.
+    size: height and width that they are brought to.
+    split: which one.
+    resize: a rule of `data.resizing`.
+    origin: what is expected there, for the message when it is missing.
+  """
+
+  path: str
+  index: str
+  size: int
+  split: str = "test"
+  resize: str = "center_crop_area"
+  origin: str = ""
+
+  def open(self) -> data.Dataset:
+    """See `DataSource`.
+
+    Raises:
+      ValueError: if the two files do not belong together, or the split is
+        empty.
+    """
+    for name in (self.path, self.index):
+      if not pathlib.Path(name).is_file():
+        wanted = f" (wanted: {self.origin})" if self.origin else ""
+        raise FileNotFoundError(
+            f"data: {name} does not exist{wanted}; other files are named "
+            "with --set data.path=FILE --set data.index=FILE")
+    whole = data.open_npz(self.path)
+    entries = self._entries(len(whole))
+    chosen = [n for n, e in enumerate(entries) if e["split"] == self.split]
+    if not chosen:
+      raise ValueError(
+          f"split {self.split!r} of {self.index} is empty; it has "
+          f"{', '.join(sorted({e['split'] for e in entries}))}")
+    return data.ArrayImages(
+        whole.select(chosen), [entries[n]["file"] for n in chosen],
+        shape=(self.size, self.size), resize=self.resize)
+
+  def _entries(self, count: int) -> list[dict[str, str]]:
+    try:
+      entries = json.loads(pathlib.Path(self.index).read_text("utf-8"))
+      complete = all({"file", "split"} <= set(e) for e in entries)
+    except (TypeError, ValueError) as error:
+      raise ValueError(f"index {self.index} is no list: {error}") from error
+    if not complete or len(entries) != count:
+      raise ValueError(
+          f"index {self.index} must name file and split of the {count} images "
+          f"of {self.path}, got {len(entries)} entries")
+    return entries
 
 
 @dataclasses.dataclass(frozen=True)

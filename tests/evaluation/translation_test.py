@@ -474,6 +474,60 @@ class TestFolders:
     assert not (tmp_path / "run").exists()
 
 
+class TestPairs:
+  """Two vendors' pictures of the same things."""
+
+  def _write(self, folder, count=4):
+    rng = np.random.default_rng(3)
+    images = rng.integers(0, 256, (2, count, 32, 32, 3), np.uint8)
+    for name, part in zip(("ours", "theirs"), images, strict=True):
+      np.savez(folder / f"{name}.npz", image=part)
+    index = [{"file": f"{n}.png", "split": "test" if n % 2 else "train"}
+             for n in range(4)]
+    (folder / "index.json").write_text(json.dumps(index))
+    return images
+
+  def _source(self, folder, name, **changes):
+    return sources.SplitImages(**{
+        "path": str(folder / f"{name}.npz"),
+        "index": str(folder / "index.json"), "size": 16, **changes})
+
+  def test_a_split_by_its_index(self, tmp_path):
+    images = self._write(tmp_path)
+    dataset = self._source(tmp_path, "ours").open()
+    assert dataset.names == ["1.png", "3.png"]
+    means = images[0, 3].reshape(16, 2, 16, 2, 3).mean((1, 3))
+    np.testing.assert_allclose(
+        (dataset.load(1) + 1) * 127.5, means, atol=1.01)
+
+  def test_counterparts_are_of_the_same_number(self, tmp_path):
+    self._write(tmp_path)
+    theirs = self._source(tmp_path, "theirs")
+    report = _run(_experiment(
+        data=self._source(tmp_path, "ours"),
+        task=translation.Translation(theirs)), tmp_path / "run")
+    x = pictures.decode(tmp_path / "run" / "images" / "3.png")
+    other = pictures.to_uint8(theirs.open().load(1))
+    found = report.records[1]["metrics"]["l2_egsde_counterpart"]
+    assert found == pytest.approx(
+        np.linalg.norm((x.astype(float) - other) / 255), rel=1e-5)
+
+  @pytest.mark.parametrize("changes, message", [
+      ({"split": "valid"}, "'valid' of .* is empty; it has test, train"),
+      ({"index": "none.json"}, "none.json does not exist"),
+      ({"path": "none.npz"}, "none.npz does not exist"),
+  ])
+  def test_what_is_missing_is_named(self, tmp_path, changes, message):
+    self._write(tmp_path)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+      self._source(tmp_path, "ours", **changes).open()
+
+  def test_files_that_do_not_belong_together(self, tmp_path):
+    self._write(tmp_path, count=3)
+    with pytest.raises(ValueError, match="of the 3 images .* got 4 entries"):
+      self._source(tmp_path, "ours").open()
+
+
 def test_steering_a_translation_is_refused(tmp_path):
   with pytest.raises(ValueError, match="has no linear constraint"):
     _run(_experiment(method=methods.Steered(num_steps=2)), tmp_path)
