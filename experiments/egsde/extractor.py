@@ -160,7 +160,8 @@ def export(
   store = checkpoints.Checkpoints(run / "checkpoints")
   if store.latest_step() is None:
     raise ValueError(f"{run}: holds no checkpoint")
-  state = store.restore(init_state(recipe))
+  # Shapes say enough: nothing has to be initialised.
+  state = store.restore(jax.eval_shape(lambda: init_state(recipe)))
   store.close()
   step = int(state.step)
   config = convert.ModelConfig(
