@@ -1,6 +1,7 @@
 """Images and masks: folders, npz files, the embedded set, drawn masks."""
 
 from jaxguide.data import masks
+from jaxguide.data import vipaint_masks
 from jaxguide.data.embedded import embedded_dataset
 from jaxguide.data.embedded import embedded_images
 from jaxguide.data.embedded import EmbeddedMasks
@@ -28,4 +29,5 @@ __all__ = [
     "items",
     "masks",
     "open_npz",
+    "vipaint_masks",
 ]

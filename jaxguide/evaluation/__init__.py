@@ -7,6 +7,7 @@ program made; `write_table`, `write_grid` and `Scorer` are of use alone.
 from jaxguide.evaluation.comparison import compare
 from jaxguide.evaluation.config import ConfigError
 from jaxguide.evaluation.config import Experiment
+from jaxguide.evaluation.deblurring import GaussianDeblurring
 from jaxguide.evaluation.methods import Ddim
 from jaxguide.evaluation.methods import Degraded
 from jaxguide.evaluation.methods import Steered
@@ -39,6 +40,7 @@ from jaxguide.evaluation.translation_methods import egsde_dagger
 from jaxguide.evaluation.translation_methods import egsde_published
 from jaxguide.evaluation.translation_methods import Ilvr
 from jaxguide.evaluation.translation_methods import SdEdit
+from jaxguide.evaluation.vipaint_method import Vipaint
 
 __all__ = [
     "Cell",
@@ -50,6 +52,7 @@ __all__ = [
     "Estimate",
     "Experiment",
     "FolderPictures",
+    "GaussianDeblurring",
     "Ilvr",
     "Inpainting",
     "Published",
@@ -64,6 +67,7 @@ __all__ = [
     "StoreError",
     "SuperResolution",
     "Translation",
+    "Vipaint",
     "compare",
     "egsde_dagger",
     "egsde_published",
