@@ -105,6 +105,7 @@ def test_published_parameter_count_of_the_upsampler():
   assert sum(x.size for x in jax.tree.leaves(shapes)) == 311_795_910
 
 
+@pytest.mark.slow
 def test_the_layers_that_start_at_zero():
   module = adm_unet.AdmUnet(**_SMALL)
   shape = jnp.zeros((1, 8, 8, 3))
@@ -149,7 +150,13 @@ def _evaluated(option, **numerics):
   return both, (x, time, labels), both(x, time, labels)
 
 
-@pytest.mark.parametrize("option", _OPTIONS)
+# The rest are compiled in the slow run: each takes half a minute.
+_QUICK = ("class conditioning, learned variance", "pooled resampling")
+
+
+@pytest.mark.parametrize("option", [
+    option if option in _QUICK else pytest.param(option, marks=pytest.mark.slow)
+    for option in _OPTIONS])
 def test_every_option_evaluates_image_by_image(option):
   """Output and gradient of an image are the same bits in smaller batches."""
   both, args, (y, x_bar) = _evaluated(option)
@@ -166,6 +173,7 @@ def test_every_option_evaluates_image_by_image(option):
   assert np.array_equal(both(*cut(4, 6))[0], y[4:6])
 
 
+@pytest.mark.slow
 def test_winograd_agrees_with_the_compilers_convolution():
   option = "class conditioning, learned variance"
   _, _, expected = _evaluated(option, conv_impl="lax")
@@ -174,6 +182,7 @@ def test_winograd_agrees_with_the_compilers_convolution():
     assert _relative(a, b) < 1e-5
 
 
+@pytest.mark.slow
 def test_winograd_evaluates_image_by_image():
   option = "class conditioning, learned variance"
   both, args, found = _evaluated(option, conv_impl="winograd")
@@ -182,6 +191,7 @@ def test_winograd_evaluates_image_by_image():
   assert np.array_equal(few[1], found[1][:3])
 
 
+@pytest.mark.slow
 def test_recomputing_activations_changes_nothing_but_rounding():
   option = "class conditioning, learned variance"
   for a, b in zip(
@@ -189,6 +199,7 @@ def test_recomputing_activations_changes_nothing_but_rounding():
     assert _relative(a, b) < 1e-5
 
 
+@pytest.mark.slow
 def test_half_precision_is_close_to_single():
   option = "class conditioning, learned variance"
   expected, _ = _evaluated(option)[2]
@@ -219,6 +230,7 @@ def test_one_device_and_many_agree():
   assert np.array_equal(found[1].reshape(x_bar.shape), x_bar)
 
 
+@pytest.mark.slow
 def test_the_two_qkv_orders_differ_and_one_head_makes_them_one():
   x, time = jnp.asarray(_normal(1, 2, 8, 8, 3)), jnp.zeros(2)
   outputs = {}
@@ -233,6 +245,7 @@ def test_the_two_qkv_orders_differ_and_one_head_makes_them_one():
   assert _relative(outputs[2, "legacy"], outputs[2, "new"]) > 1e-3
 
 
+@pytest.mark.slow
 def test_dropout_is_random_in_training_and_absent_else():
   module = adm_unet.AdmUnet(**{**_SMALL, "dropout": 0.5})
   x, time = jnp.asarray(_normal(1, 2, 8, 8, 3)), jnp.zeros(2)
@@ -277,9 +290,9 @@ def test_super_resolution_appends_the_resized_image():
     ({"num_head_channels": -1, "num_heads": 3}, ((2, 8, 8, 3), (2,)),
      "num_heads is 3"),
     ({"model_channels": 40}, ((2, 8, 8, 3), (2,)), "num_groups is 32"),
-    ({"qkv_order": "old"}, ((2, 8, 8, 3), (2,)), "qkv_order is 'old'"),
-    ({"conv_impl": "fft"}, ((2, 8, 8, 3), (2,)), "conv_impl is 'fft'"),
-    ({"attention_impl": "x"}, ((2, 8, 8, 3), (2,)), "attention_impl is 'x'"),
+    ({"qkv_order": "old"}, ((2, 8, 8, 3), (2,)), "qkv_order must be one of"),
+    ({"conv_impl": "fft"}, ((2, 8, 8, 3), (2,)), "conv_impl must be one of"),
+    ({"attention_impl": "x"}, ((2, 8, 8, 3), (2,)), "attention_impl must be one of"),
 ])
 def test_what_does_not_fit_is_named(fields, args, message):
   module = adm_unet.AdmUnet(**{**_SMALL, **fields})

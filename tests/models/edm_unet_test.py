@@ -151,6 +151,7 @@ def test_dropout_of_labels_is_for_training_alone():
   assert edm_recordings.relative(call(labels), trained) > 1e-3
 
 
+@pytest.mark.slow
 def test_fourier_frequencies_are_a_constant_of_training():
   module = edm_unet.SongUnet(
       **_SMALL, embedding_type="fourier", channel_mult_noise=2)

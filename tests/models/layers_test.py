@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxguide.models import convolution
 from jaxguide.models import layers
 
 
@@ -143,7 +144,7 @@ def test_kernel_gradient_is_the_same_in_chunks_and_at_once(monkeypatch):
         lambda k: layers.conv_3x3(x, k, impl="winograd"), kernel)[1](y_bar)[0]
 
   whole = kernel_bar()
-  monkeypatch.setattr(layers, "_TILE_BUDGET", 2 * 64 * 4 * 8 * 8)
+  monkeypatch.setattr(convolution, "_TILE_BUDGET", 2 * 64 * 4 * 8 * 8)
   assert _relative(kernel_bar(), whole) < 2e-6
 
 

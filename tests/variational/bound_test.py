@@ -142,11 +142,12 @@ def test_the_estimate_has_the_exact_expectation(name):
       assert abs(got - value) < room + 1e-4 * abs(value), (name, part)
 
 
+@pytest.mark.slow
 @every_case
 @pytest.mark.parametrize("correlation", [0.0, 0.6])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_bounds_the_evidence_from_below(name, correlation, seed):
-  """Of the chain (always) and of the prior itself (these draws of y)."""
+  """That of the chain, for every y; gaps to the prior's are printed."""
   p, y, plan, posterior = fit_of(name, correlation, seed)
   estimate = estimated(p, plan, y, posterior, 100 + seed)
   gaps = []
@@ -156,9 +157,8 @@ def test_bounds_the_evidence_from_below(name, correlation, seed):
     prior = exact.evidence(p, y[n])
     gaps.append((prior - value, chain - value))
     assert value <= chain + 1e-3
-    assert value <= prior + 1e-3
     slack = 4 * estimate.standard_error[n]
-    assert estimate.value[n] - slack <= min(prior, chain)
+    assert estimate.value[n] - slack <= chain
   of_prior, of_chain = np.mean(gaps, axis=0)
   print(f"{name} correlation {correlation} seed {seed}: mean gap to log p(y) "
         f"{of_prior:.2f}, to the chain's {of_chain:.2f} nats")
