@@ -292,7 +292,8 @@ def test_super_resolution_appends_the_resized_image():
     ({"model_channels": 40}, ((2, 8, 8, 3), (2,)), "num_groups is 32"),
     ({"qkv_order": "old"}, ((2, 8, 8, 3), (2,)), "qkv_order must be one of"),
     ({"conv_impl": "fft"}, ((2, 8, 8, 3), (2,)), "conv_impl must be one of"),
-    ({"attention_impl": "x"}, ((2, 8, 8, 3), (2,)), "attention_impl must be one of"),
+    ({"attention_impl": "x"}, ((2, 8, 8, 3), (2,)),
+     "attention_impl must be one of"),
 ])
 def test_what_does_not_fit_is_named(fields, args, message):
   module = adm_unet.AdmUnet(**{**_SMALL, **fields})
