@@ -55,8 +55,8 @@ class Batch(NamedTuple):
     names: of the images.
     references: float32 `[B, H, W, C]` in [-1, 1].
     inputs: of the task.
-    failures: what could not be loaded, by place in the batch; its arrays
-      hold zeros there.
+    failures: what could not be loaded, by place in the batch; the arrays
+      hold another image there.
   """
 
   items: Sequence[int]

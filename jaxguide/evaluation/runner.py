@@ -7,7 +7,7 @@ one compilation serves the whole run, and a run that goes on after a kill
 puts every image in the same place of the same batch.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 import contextlib
 import dataclasses
 import pathlib
@@ -19,6 +19,7 @@ import numpy as np
 
 from jaxguide import data
 from jaxguide.evaluation import config
+from jaxguide.evaluation import loading
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import networks as network_sources
 from jaxguide.evaluation import pictures
@@ -220,7 +221,10 @@ def _batches(total: int, batch_size: int) -> Iterator[range]:
 def _one_batch(
     run: _Run, items: range, batch_size: int, done: set[int]
 ) -> None:
-  batch = _load(run, items, batch_size)
+  batch = loading.load_batch(
+      run.dataset, run.experiment.task, run.shape, items,
+      batch_size=batch_size,
+      samples_per_image=run.experiment.samples_per_image)
   outcomes: list[producers.Outcome] = []
   if len(batch.failures) < len(items):
     outcomes = run.producer(batch)
@@ -264,61 +268,6 @@ def _record(
     record["degraded"] = run.scorer(degraded, reference, inputs, index)
   record["picture"] = run.folder.relative_picture(stem)
   return record, pictures.encode_png(outcome)
-
-
-def _load(run: _Run, items: range, batch_size: int) -> producers.Batch:
-  """Loads a batch of fixed shape; what cannot be loaded is left as zeros."""
-  per_image = run.experiment.samples_per_image
-  places = list(items) + [items[-1]] * (batch_size - len(items))
-  images = np.asarray(places, np.int32) // per_image
-  loaded = {n: _load_one(run, n) for n in dict.fromkeys(images.tolist())}
-  failures, references, inputs, names = {}, [], [], []
-  spare = next((v for v in loaded.values() if v.failure is None), None)
-  for place, n in enumerate(images.tolist()):
-    entry = loaded[n]
-    names.append(entry.name)
-    if entry.failure is not None:
-      failures[place] = entry.failure
-      entry = spare or entry
-    references.append(entry.reference)
-    inputs.append(entry.inputs)
-  return producers.Batch(
-      items=items, images=images,
-      samples=np.asarray(places, np.int32) % per_image, names=names,
-      references=np.stack(references), inputs=_stack(inputs),
-      failures={p: f for p, f in failures.items() if p < len(items)},
-  )
-
-
-class _Loaded(NamedTuple):
-  name: str
-  reference: np.ndarray
-  inputs: Mapping[str, np.ndarray]
-  failure: producers.Failure | None
-
-
-def _load_one(run: _Run, index: int) -> _Loaded:
-  name = run.dataset.name(index)
-  try:
-    reference = run.dataset.load(index)
-    return _Loaded(name, reference, _inputs(run, index, name), None)
-  except data.ImageError as error:
-    failure = producers.Failure(error.status, error.reason)
-    return _Loaded(name, np.zeros(run.shape, np.float32), {}, failure)
-
-
-def _inputs(run: _Run, index: int, name: str) -> Mapping[str, np.ndarray]:
-  try:
-    return run.experiment.task.inputs(index, name, run.shape[:2])
-  except data.ImageError:
-    raise
-  except ValueError as error:
-    reason = str(error).partition("\n")[0]
-    raise data.ImageError(name, "no_mask", reason) from error
-
-
-def _stack(inputs: Sequence[Mapping]) -> dict[str, np.ndarray]:
-  return {k: np.stack([i[k] for i in inputs]) for k in inputs[0]}
 
 
 def _with(experiment: config.Experiment, **changes: Any) -> config.Experiment:

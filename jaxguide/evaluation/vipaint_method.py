@@ -107,7 +107,7 @@ class Vipaint:
       denoise = denoisers.clip_x0(denoise)
     energy = self._reconstruction(problem)
 
-    def fit(plan):
+    def fit(plan: variational.Plan) -> variational.Posterior:
       loss = variational.negative_elbo(
           plan, denoise, noise, energy, num_samples=self.num_samples,
           beta_diffusion=self.beta, beta_hierarchy=self.beta)

@@ -126,6 +126,8 @@ def _unit_features(
     normalize: bool,
 ) -> list[jax.Array]:
   arrays.check_choice("version", version, VERSIONS)
+  # Before grey images are broadcast against three channels' constants.
+  arrays.check_shape("x", x, (None, None, None, 3))
   if normalize:
     x = 2.0 * x - 1.0
   if version == "0.1":
