@@ -156,18 +156,23 @@ def _arrange(folder, experiment, *, images=True, prior=True):
     (folder / experiment.prior.path).mkdir(parents=True)
 
 
+def _check_refused(experiment, missing, out):
+  """A line says how to get the missing network, and nothing is begun."""
+  with pytest.raises(FileNotFoundError) as caught:
+    runner.evaluate(experiment, out, stream=io.StringIO())
+  text = str(caught.value)
+  assert (f"jaxguide convert {missing.checkpoint} --card {missing.card} "
+          f"--out {missing.path}") in text
+  assert "\n" not in text
+  assert not out.exists()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   experiment = config.load(_path(name))
   _arrange(tmp_path, experiment, prior=False)
-  with pytest.raises(FileNotFoundError) as caught:
-    runner.evaluate(experiment, tmp_path / "run", stream=io.StringIO())
-  text, prior = str(caught.value), experiment.prior
-  assert (f"jaxguide convert {prior.checkpoint} --card {prior.card} "
-          f"--out {prior.path}") in text
-  assert "\n" not in text
-  assert not (tmp_path / "run").exists()
+  _check_refused(experiment, experiment.prior, tmp_path / "run")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -180,13 +185,7 @@ def test_a_missing_extractor_says_how_to_get_it(name, tmp_path, monkeypatch):
     return
   monkeypatch.setattr(
       sources.ConvertedPrior, "load", sources.RandomPrior(16).load)
-  with pytest.raises(FileNotFoundError) as caught:
-    runner.evaluate(experiment, tmp_path / "run", stream=io.StringIO())
-  text, source = str(caught.value), method.extractor
-  assert (f"jaxguide convert {source.checkpoint} --card {source.card} "
-          f"--out {source.path}") in text
-  assert "\n" not in text
-  assert not (tmp_path / "run").exists()
+  _check_refused(experiment, method.extractor, tmp_path / "run")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,18 +8,14 @@ Weights 700 and 0.5 and M = 600 of 1000 levels, for realism at the cost of
 likeness; that they are the same in this task as in cat to dog is recalled.
 """
 
-import dataclasses
-import pathlib
-
 from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
 from jaxguide.evaluation import translation_methods
 
 
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  base = config.load(pathlib.Path(__file__).with_name("afhq_multi_egsde.py"))
-  experiment = dataclasses.replace(
-      base, name="afhq_multi_egsde_dagger",
-      method=translation_methods.egsde_dagger(
-          base.method.extractor, variant="released"))
-  return config.tiny(experiment) if smoke else experiment
+  return rows.row_like(
+      __file__, "afhq_multi_egsde.py", smoke,
+      method=lambda egsde: translation_methods.egsde_dagger(
+          egsde.extractor, variant="released"))

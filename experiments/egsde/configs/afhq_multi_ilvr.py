@@ -9,18 +9,14 @@ ILVR; with which settings EGSDE's authors ran it is not known beyond the
 factor.
 """
 
-import dataclasses
-import pathlib
-
 from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
 from jaxguide.evaluation import translation_methods
 
 
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  base = config.load(pathlib.Path(__file__).with_name("afhq_multi_egsde.py"))
-  experiment = dataclasses.replace(
-      base, name="afhq_multi_ilvr",
+  return rows.row_like(
+      __file__, "afhq_multi_egsde.py", smoke,
       method=translation_methods.Ilvr(
           num_steps=100, variance="learned", variant="released"))
-  return config.tiny(experiment) if smoke else experiment

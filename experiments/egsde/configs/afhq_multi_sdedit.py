@@ -7,18 +7,13 @@ Prior, images, metrics and the whole table are those of `afhq_multi_egsde.py`.
 M = 500 of 1000 levels: EGSDE with both weights 0, to the bit.
 """
 
-import dataclasses
-import pathlib
-
 from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
 from jaxguide.evaluation import translation_methods
 
 
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  base = config.load(pathlib.Path(__file__).with_name("afhq_multi_egsde.py"))
-  experiment = dataclasses.replace(
-      base, name="afhq_multi_sdedit",
-      method=translation_methods.SdEdit(
-          first_level=500, variant="released"))
-  return config.tiny(experiment) if smoke else experiment
+  return rows.row_like(
+      __file__, "afhq_multi_egsde.py", smoke,
+      method=translation_methods.SdEdit(first_level=500, variant="released"))

@@ -12,18 +12,14 @@ Published (FID, L2, PSNR, SSIM, votes for EGSDE):
   EGSDE-dagger   51.04±0.37  62.06±0.10  17.17±0.02 0.361±0.001           -
 """
 
-import dataclasses
-import pathlib
-
 from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
 from jaxguide.evaluation import translation_methods
 
 
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  base = config.load(pathlib.Path(__file__).with_name("cat2dog_egsde.py"))
-  experiment = dataclasses.replace(
-      base, name="cat2dog_egsde_dagger",
-      method=translation_methods.egsde_dagger(
-          base.method.extractor, variant="released"))
-  return config.tiny(experiment) if smoke else experiment
+  return rows.row_like(
+      __file__, "cat2dog_egsde.py", smoke,
+      method=lambda egsde: translation_methods.egsde_dagger(
+          egsde.extractor, variant="released"))

@@ -10,15 +10,13 @@ not known here.
 """
 
 import dataclasses
-import pathlib
 
 from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
 
 
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  base = config.load(pathlib.Path(__file__).with_name("cat2dog_egsde.py"))
-  experiment = dataclasses.replace(
-      base, name="cat2dog_egsde_m700",
-      method=dataclasses.replace(base.method, first_level=700))
-  return config.tiny(experiment) if smoke else experiment
+  return rows.row_like(
+      __file__, "cat2dog_egsde.py", smoke,
+      method=lambda egsde: dataclasses.replace(egsde, first_level=700))

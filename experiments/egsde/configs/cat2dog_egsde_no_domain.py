@@ -9,15 +9,13 @@ numbers are not known here.
 """
 
 import dataclasses
-import pathlib
 
 from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
 
 
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  base = config.load(pathlib.Path(__file__).with_name("cat2dog_egsde.py"))
-  experiment = dataclasses.replace(
-      base, name="cat2dog_egsde_no_domain",
-      method=dataclasses.replace(base.method, domain_weight=0.0))
-  return config.tiny(experiment) if smoke else experiment
+  return rows.row_like(
+      __file__, "cat2dog_egsde.py", smoke,
+      method=lambda egsde: dataclasses.replace(egsde, domain_weight=0.0))

@@ -24,20 +24,17 @@ The row of the GAN is quoted and never run.
 FID is `fid_egsde_faces`: before it, the released program normalises the
 pictures twice in this task.
 
-Weights 500 and 2, M = 500 of 1000 levels, every level visited. The variant is
-"released", as the tables were most likely made so: the source's noise is
-drawn once. The algorithm as the paper prints it, with a fresh one in every
-step, is --set method.variant=paper. A row is the mean and deviation over 5
-seeds.
+Weights, levels, variant and seeds are those of `cat2dog_egsde.py`, and
+so is all else that is not said here.
 """
 
 from jaxguide import metrics
 from jaxguide.evaluation import config
 from jaxguide.evaluation import networks
+from jaxguide.evaluation import rows
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
-from jaxguide.evaluation import translation
 from jaxguide.evaluation import translation_methods
 from jaxguide.metrics import preprocessing
 
@@ -64,8 +61,8 @@ def get_config(smoke: bool = False) -> config.Experiment:
   extractor = networks.ConvertedExtractor(
       path="models/male2female_dse", checkpoint="male2female_dse.pt",
       card="egsde_dse", origin="released with EGSDE")
-  experiment = config.Experiment(
-      name="male2female_egsde",
+  return rows.row_like(
+      __file__, "cat2dog_egsde.py", smoke,
       prior=sources.ConvertedPrior(
           path="models/celebahq_female_ddpm",
           checkpoint="celebahq_female_ddpm.pth", card="celebahq_female_ddpm",
@@ -74,17 +71,9 @@ def get_config(smoke: bool = False) -> config.Experiment:
           path="data/celeba_hq/val/male", size=256,
           resize="center_crop_bicubic",
           origin="the 1000 men of val/male in StarGAN v2's split"),
-      task=translation.Translation(),
       method=translation_methods.egsde_published(
           extractor, variant="released"),
-      metrics=metrics.egsde_metrics(),
-      batch_size=8,
-      seed=1234,
-      samples_per_image=5,
-      spread="seeds",
       published=PUBLISHED,
       set_metrics=metrics.installed_inception(
           INCEPTION, preprocessing.EGSDE_FACES),
-      set_reference=set_scores.FolderPictures("data/celeba_hq/train/female"),
-  )
-  return config.tiny(experiment) if smoke else experiment
+      set_reference=set_scores.FolderPictures("data/celeba_hq/train/female"))

@@ -13,18 +13,14 @@ Recalled, to be verified (FID, L2, PSNR, SSIM):
   ILVR           46.12±0.33  52.17±0.10  18.59±0.02 0.510±0.001
 """
 
-import dataclasses
-import pathlib
-
 from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
 from jaxguide.evaluation import translation_methods
 
 
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  base = config.load(pathlib.Path(__file__).with_name("male2female_egsde.py"))
-  experiment = dataclasses.replace(
-      base, name="male2female_ilvr",
+  return rows.row_like(
+      __file__, "male2female_egsde.py", smoke,
       method=translation_methods.Ilvr(
           num_steps=100, variance="fixed_small", variant="released"))
-  return config.tiny(experiment) if smoke else experiment

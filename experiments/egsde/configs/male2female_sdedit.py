@@ -12,18 +12,13 @@ Recalled, to be verified (FID, L2, PSNR, SSIM):
   SDEdit         49.43±0.47  43.70±0.03  20.03±0.01 0.572±0.000
 """
 
-import dataclasses
-import pathlib
-
 from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
 from jaxguide.evaluation import translation_methods
 
 
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  base = config.load(pathlib.Path(__file__).with_name("male2female_egsde.py"))
-  experiment = dataclasses.replace(
-      base, name="male2female_sdedit",
-      method=translation_methods.SdEdit(
-          first_level=500, variant="released"))
-  return config.tiny(experiment) if smoke else experiment
+  return rows.row_like(
+      __file__, "male2female_egsde.py", smoke,
+      method=translation_methods.SdEdit(first_level=500, variant="released"))

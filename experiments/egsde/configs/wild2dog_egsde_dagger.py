@@ -12,18 +12,14 @@ Recalled, to be verified (FID, L2, PSNR, SSIM):
   EGSDE-dagger   50.43±0.52  66.52±0.09  16.40±0.01 0.300±0.001
 """
 
-import dataclasses
-import pathlib
-
 from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
 from jaxguide.evaluation import translation_methods
 
 
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  base = config.load(pathlib.Path(__file__).with_name("wild2dog_egsde.py"))
-  experiment = dataclasses.replace(
-      base, name="wild2dog_egsde_dagger",
-      method=translation_methods.egsde_dagger(
-          base.method.extractor, variant="released"))
-  return config.tiny(experiment) if smoke else experiment
+  return rows.row_like(
+      __file__, "wild2dog_egsde.py", smoke,
+      method=lambda egsde: translation_methods.egsde_dagger(
+          egsde.extractor, variant="released"))
