@@ -106,7 +106,7 @@ def _run_task(
   """Every method on one task."""
   options = {"limit": count, "stream": stream}
 
-  def experiment(method):
+  def experiment(method: methods.Method) -> evaluation.Experiment:
     return evaluation.Experiment(
         name=f"{one.name}: {method.title}", prior=sources.EmbeddedPrior(),
         data=sources.EmbeddedImages(), task=one.task, method=method,

@@ -116,7 +116,7 @@ def from_apply(
     raise ValueError(
         f"preconditioning must be None for prediction={prediction!r}")
 
-  def denoise(x_t, level):
+  def denoise(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
     alpha, sigma = (_like(v, x_t) for v in level[:2])
     inverse = 1 / jnp.sqrt(alpha**2 + sigma**2)
     x_in = x_t * inverse
@@ -141,7 +141,7 @@ def _edm(
 ) -> Denoiser:
   """Karras et al. 2022, Eq. 7, with the preconditioning of Table 1."""
 
-  def denoise(x_t, level):
+  def denoise(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
     alpha, sigma = (jnp.asarray(v, _wide(x_t)) for v in level[:2])
     inverse = 1 / alpha
     c = preconditioning.coefficients(sigma * inverse)
@@ -159,7 +159,7 @@ def clip_x0(
 ) -> Denoiser:
   """Clips x0 to [low, high] and makes eps agree with it."""
 
-  def clipped(x_t, level):
+  def clipped(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
     raw = denoise(x_t, level)
     x0 = jnp.clip(raw.x0, low, high)
     return from_x0(x0, x_t, level, raw.variance_fraction)
@@ -183,7 +183,7 @@ def classifier_free(
     scale: 0 is unconditional, 1 conditional; scalar or `[B]`, may be traced.
   """
 
-  def guided(x_t, level):
+  def guided(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
     c, u = conditional(x_t, level), unconditional(x_t, level)
     w = _like(scale, x_t)
     return Prediction(
@@ -210,7 +210,7 @@ def gaussian(mean: arrays.Array, covariance: arrays.Array) -> Denoiser:
   mean = jnp.asarray(mean)
   variance, basis = jnp.linalg.eigh(jnp.asarray(covariance))
 
-  def denoise(x_t, level):
+  def denoise(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
     alpha, sigma = (_like(v, x_t) for v in level[:2])
     gain = alpha * variance / (alpha**2 * variance + sigma**2)
     x0 = mean + ((x_t - alpha * mean) @ basis * gain) @ basis.T
@@ -251,7 +251,7 @@ def _split_variance(
 def stop_gradient(denoise: Denoiser) -> Denoiser:
   """A denoiser whose output is a constant to differentiation."""
 
-  def frozen(x_t, level):
+  def frozen(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
     return jax.tree.map(jax.lax.stop_gradient, denoise(x_t, level))
 
   return frozen

@@ -68,11 +68,17 @@ def prng_noise(keys: arrays.Array) -> Noise:
   """
   arrays.check_rank("keys", keys, 1)
 
-  def noise(index, slot, shape, law="normal", inner=0):
+  def noise(
+      index: arrays.Array | int,
+      slot: str,
+      shape: Sequence[int],
+      law: str = "normal",
+      inner: arrays.Array | int = 0,
+  ) -> arrays.Batch:
     arrays.check_choice("law", law, LAWS)
     sample = {"normal": jax.random.normal, "uniform": jax.random.uniform}[law]
 
-    def one(key):
+    def one(key: arrays.Array) -> arrays.Array:
       key = jax.random.fold_in(key, np.uint32(zlib.crc32(slot.encode())))
       # The start has index -1, and fold_in takes unsigned numbers.
       key = jax.random.fold_in(key, jnp.asarray(index, jnp.int32) + 1)
@@ -96,7 +102,13 @@ def recorded_noise(tables: Mapping[str, arrays.Array]) -> Noise:
     ValueError: when a slot is drawn that has no table, or a shape differs.
   """
 
-  def noise(index, slot, shape, law="normal", inner=0):
+  def noise(
+      index: arrays.Array | int,
+      slot: str,
+      shape: Sequence[int],
+      law: str = "normal",
+      inner: arrays.Array | int = 0,
+  ) -> arrays.Batch:
     del law  # What was recorded has its law already.
     if slot not in tables:
       raise ValueError(f"no recorded draws for slot {slot!r}, have: "

@@ -60,7 +60,7 @@ def edm(
     sigma_max: largest sigma supported.
   """
 
-  def coefficients(sigma):
+  def coefficients(sigma: arrays.Array) -> Coefficients:
     total = sigma**2 + sigma_data**2
     scale = 1 / jnp.sqrt(total)
     return Coefficients(
@@ -88,7 +88,7 @@ def vp(
     epsilon_t: the smallest t.
   """
 
-  def coefficients(sigma):
+  def coefficients(sigma: arrays.Array) -> Coefficients:
     variance = jnp.log(1 + sigma**2)
     time = jnp.sqrt(beta_min**2 + 2 * beta_d * variance) - beta_min
     return Coefficients(
@@ -109,7 +109,7 @@ def ve(sigma_min: float = 0.02, sigma_max: float = 100.0) -> Preconditioning:
     sigma_max: largest sigma of the SDE.
   """
 
-  def coefficients(sigma):
+  def coefficients(sigma: arrays.Array) -> Coefficients:
     one = jnp.ones_like(sigma)
     return Coefficients(one, sigma, one, jnp.log(0.5 * sigma))
 
@@ -131,17 +131,17 @@ def iddpm(
   """
   table = iddpm_sigmas(c_1, c_2, num_steps)
 
-  def nearest(sigma):
+  def nearest(sigma: arrays.Array) -> arrays.Array:
     rows = jnp.asarray(table, sigma.dtype)
     return jnp.argmin(jnp.abs(sigma[..., None] - rows), axis=-1)
 
-  def coefficients(sigma):
+  def coefficients(sigma: arrays.Array) -> Coefficients:
     noise = num_steps - 1 - nearest(sigma)
     return Coefficients(
         jnp.ones_like(sigma), -sigma, 1 / jnp.sqrt(sigma**2 + 1),
         noise.astype(sigma.dtype))
 
-  def round_sigma(sigma):
+  def round_sigma(sigma: arrays.Array) -> arrays.Array:
     return jnp.asarray(table, sigma.dtype)[nearest(sigma)]
 
   return Preconditioning(
@@ -163,7 +163,7 @@ def iddpm_sigmas(
     raise ValueError(
         f"c_1, c_2 and num_steps are {c_1}, {c_2} and {num_steps}; expected "
         f"two positive numbers and 1 to {_MOST_STEPS:,}")
-  def alpha_bar(j):
+  def alpha_bar(j: int) -> float:
     return math.sin(0.5 * math.pi * j / num_steps / (c_2 + 1)) ** 2
 
   table = np.zeros(num_steps + 1)
@@ -216,7 +216,7 @@ def precondition(
     `(x [B, ...], sigma scalar or [B]) -> x0 [B, ...]`, differentiable.
   """
 
-  def denoise(x, sigma):
+  def denoise(x: arrays.Batch, sigma: arrays.Array) -> arrays.Batch:
     c = preconditioning.coefficients(jnp.asarray(sigma, x.dtype))
     noise = jnp.broadcast_to(c.noise, x.shape[:1])
     out = network(arrays.bcast(c.input, x) * x, noise)

@@ -206,7 +206,7 @@ def check_agrees(
 
   VP, VE, iDDPM and EDM files of the same network have the same tensors.
   """
-  def essence(of):
+  def essence(of: model_config.ModelConfig) -> dict[str, Any]:
     module = {n: v for n, v in of.module.items() if n not in _TRAINING}
     return {"family": of.family, **module,
             "preconditioning": dict(of.preconditioning or {})}

@@ -83,7 +83,12 @@ class LatentModel(NamedTuple):
     embedder = self.cond_stage and model_store.build_module(
         self.cond_stage.config)
 
-    def run(params, z, time, cond=None):
+    def run(
+        params: arrays.PyTree,
+        z: jax.Array,
+        time: jax.Array,
+        cond: Condition | None = None,
+    ) -> jax.Array:
       cond = cond or Condition()
       context, labels = cond.context, cond.labels
       if embedder is not None and labels is not None:

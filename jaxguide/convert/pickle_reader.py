@@ -122,7 +122,7 @@ class _Machine:
     else:
       raise errors.CheckpointError(f"pickle uses opcode {name}, not accepted")
 
-  def mark(self, _) -> None:
+  def mark(self, _: None) -> None:
     self._below.append(self._stack)
     self._stack = []
 
@@ -130,29 +130,29 @@ class _Machine:
     items, self._stack = self._stack, self._below.pop()
     return items
 
-  def pop(self, _) -> None:
+  def pop(self, _: None) -> None:
     if self._stack:
       self._stack.pop()
     else:
       self._pop_mark()
 
-  def pop_mark(self, _) -> None:
+  def pop_mark(self, _: None) -> None:
     self._pop_mark()
 
-  def dup(self, _) -> None:
+  def dup(self, _: None) -> None:
     self._stack.append(self._stack[-1])
 
   def protocol(self, version: int) -> None:
     if version > 5:
       raise errors.CheckpointError(f"pickle is of protocol {version}, above 5")
 
-  def ignore(self, _) -> None:
+  def ignore(self, _: int | None) -> None:
     """FRAME only announces a length; reads are bounded anyway."""
 
   def put(self, index: int) -> None:
     self._memo[index] = self._stack[-1]
 
-  def memoize(self, _) -> None:
+  def memoize(self, _: None) -> None:
     self._memo[len(self._memo)] = self._stack[-1]
 
   def get(self, index: int) -> None:
@@ -165,27 +165,27 @@ class _Machine:
     del self._stack[-count:]
     self._stack.append(items)
 
-  def tuple_mark(self, _) -> None:
+  def tuple_mark(self, _: None) -> None:
     items = self._pop_mark()
     self._stack.append(tuple(items))
 
-  def list_mark(self, _) -> None:
+  def list_mark(self, _: None) -> None:
     items = self._pop_mark()
     self._stack.append(items)
 
-  def dict_mark(self, _) -> None:
+  def dict_mark(self, _: None) -> None:
     items = self._pop_mark()
     self._stack.append({})
     self._set_items(items)
 
-  def frozenset_mark(self, _) -> None:
+  def frozenset_mark(self, _: None) -> None:
     items = self._pop_mark()
     self._stack.append(frozenset(hashable(item) for item in items))
 
-  def append(self, _) -> None:
+  def append(self, _: None) -> None:
     self._append([self._stack.pop()])
 
-  def appends(self, _) -> None:
+  def appends(self, _: None) -> None:
     self._append(self._pop_mark())
 
   def _append(self, items: list[Any]) -> None:
@@ -196,11 +196,11 @@ class _Machine:
       raise TypeError(f"append to a {type(target).__name__}")
     target.extend(items)
 
-  def set_item(self, _) -> None:
+  def set_item(self, _: None) -> None:
     value, key = self._stack.pop(), self._stack.pop()
     self._set_items([key, value])
 
-  def set_items(self, _) -> None:
+  def set_items(self, _: None) -> None:
     self._set_items(self._pop_mark())
 
   def _set_items(self, items: list[Any]) -> None:
@@ -212,19 +212,19 @@ class _Machine:
     for key, value in zip(items[::2], items[1::2], strict=True):
       target[hashable(key)] = value
 
-  def add_items(self, _) -> None:
+  def add_items(self, _: None) -> None:
     items = self._pop_mark()
     if not isinstance(self._stack[-1], set):
       raise TypeError(f"items added to a {type(self._stack[-1]).__name__}")
     self._stack[-1].update(hashable(item) for item in items)
 
-  def persistent(self, _) -> None:
+  def persistent(self, _: None) -> None:
     self._stack.append(self._hooks.persistent(self._stack.pop()))
 
   def global_(self, value: str) -> None:
     self._push_global(*value.split(" ", 1))
 
-  def stack_global(self, _) -> None:
+  def stack_global(self, _: None) -> None:
     name, module = self._stack.pop(), self._stack.pop()
     self._push_global(module, name)
 
@@ -239,15 +239,15 @@ class _Machine:
     self.global_(value)
     self._call(self._stack.pop(), tuple(args))
 
-  def obj(self, _) -> None:
+  def obj(self, _: None) -> None:
     target, *args = self._pop_mark()
     self._call(target, tuple(args))
 
-  def reduce(self, _) -> None:
+  def reduce(self, _: None) -> None:
     args, target = self._stack.pop(), self._stack.pop()
     self._call(target, args)
 
-  def new_object_ex(self, _) -> None:
+  def new_object_ex(self, _: None) -> None:
     kwargs, args = self._stack.pop(), self._stack.pop()
     if kwargs:
       raise TypeError("a class is called with keywords")
@@ -259,7 +259,7 @@ class _Machine:
           f"pickle calls a {type(target).__name__}, which is no name")
     self._stack.append(self._hooks.call(target, args))
 
-  def build(self, _) -> None:
+  def build(self, _: None) -> None:
     state = self._stack.pop()
     self._hooks.build(self._stack[-1], state)
 

@@ -105,7 +105,12 @@ def load_prior(
   scaling = config.preconditioning and preconditionings.from_config(
       config.preconditioning)
 
-  def apply(params, x, time, cond):
+  def apply(
+      params: arrays.PyTree,
+      x: arrays.Batch,
+      time: arrays.PerImage,
+      cond: Any,
+  ) -> arrays.Batch:
     return module.apply({"params": params}, x, time, cond)
 
   return Prior(

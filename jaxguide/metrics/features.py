@@ -178,7 +178,7 @@ def trunk_features(
   trunk = perceptual_trunks.PerceptualTrunk(net, module.width_divisor)
   params = model.params["net"]
 
-  def network(x):
+  def network(x: arrays.Images) -> arrays.Batch:
     x = perceptual_trunks.standardise(x)
     found = dict(zip(known, trunk.apply({"params": params}, x), strict=True))
     return jnp.concatenate(

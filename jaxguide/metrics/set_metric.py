@@ -81,7 +81,9 @@ def frechet_metric(features: feature_sets.FeatureSet) -> SetMetric:
     features: they also decide on the name: "fid" for FID's.
   """
 
-  def function(made, reference):
+  def function(
+      made: samples.FeatureSample, reference: Reference
+  ) -> SetValue:
     law = reference
     if isinstance(reference, samples.FeatureSample):
       law = reference.moments().gaussian()
@@ -110,7 +112,9 @@ def kernel_metric(
   """
   name = features.kernel_name
 
-  def function(made, reference):
+  def function(
+      made: samples.FeatureSample, reference: Reference
+  ) -> SetValue:
     if not isinstance(reference, samples.FeatureSample):
       raise ValueError(
           f"{name} needs the pictures of the reference, statistics do not do")

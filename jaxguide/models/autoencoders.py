@@ -196,7 +196,9 @@ class Codebook(nn.Module):
   def setup(self):
     bound = 1.0 / self.num_codes
 
-    def init(key, shape, dtype=jnp.float32):
+    def init(
+        key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32
+    ) -> jax.Array:
       return jax.random.uniform(key, shape, dtype, -bound, bound)
 
     self.embedding = nn.Embed(

@@ -44,7 +44,7 @@ def convolve(
     return layers.conv_3x3(x, kernel)
   rows, columns = padding
 
-  def compute(images):
+  def compute(images: jax.Array) -> jax.Array:
     return jax.lax.conv_general_dilated(
         images, kernel, (stride, stride), ((rows, rows), (columns, columns)),
         dimension_numbers=("NHWC", "HWIO", "NHWC"))
