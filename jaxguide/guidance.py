@@ -121,7 +121,9 @@ class Guidance:
       zero = jnp.zeros(x_t.shape[0], x_t.dtype)
       return denoise(x_t, level), zero, jnp.zeros_like(x_t)
 
-    def energy_of(x):
+    def energy_of(
+        x: arrays.Batch,
+    ) -> tuple[arrays.PerImage, denoisers.Prediction]:
       prediction = denoise(x, level)
       return self.through_value(prediction, level, draw), prediction
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxguide import arrays
+from jaxguide import schedules
 from jaxguide.energies import core
 from jaxguide.energies import source as sources
 from jaxguide.operators import sums
@@ -39,7 +40,9 @@ def class_log_prob(
   arrays.check_choice("at", at, sources.AT)
   arrays.check_rank("labels", labels, 1)
 
-  def energy(x, level, draw):
+  def energy(
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: core.Draw
+  ) -> arrays.PerImage:
     del draw
     arrays.check_shape("labels", labels, (x.shape[0],))
     seen = sources.seen_level(level, at)

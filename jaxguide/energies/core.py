@@ -57,7 +57,9 @@ def weighted_sum(terms: Sequence[Term | tuple | Energy]) -> Energy:
   whole = [t if isinstance(t, Term) else
            Term(*t) if isinstance(t, tuple) else Term(t) for t in terms]
 
-  def energy(x, level, draw):
+  def energy(
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: Draw
+  ) -> arrays.PerImage:
     total = jnp.zeros(x.shape[0], x.dtype)
     for i, term in enumerate(whole):
       own = _prefixed(draw, term.name or str(i))
@@ -80,7 +82,7 @@ def table(values: np.ndarray | arrays.Array) -> Weight:
   values = jnp.asarray(values, jnp.float32)
   arrays.check_rank("values", values, 1)
 
-  def weigh(level):
+  def weigh(level: schedules.NoiseLevel) -> arrays.Array:
     row = jnp.asarray(level.level)
     found = values.at[row].get(mode="fill", fill_value=jnp.nan)
     # A negative index would count from the table's end.
@@ -100,7 +102,7 @@ def window(first: int, last: int, weight: float = 1.0) -> Weight:
   if first > last:
     raise ValueError(f"window needs first <= last, got {first} > {last}")
 
-  def weigh(level):
+  def weigh(level: schedules.NoiseLevel) -> arrays.Array:
     row = jnp.asarray(level.level)
     return jnp.where((row >= first) & (row <= last), weight, 0.0)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from jaxguide import arrays
+from jaxguide import schedules
 from jaxguide.energies import core
 from jaxguide.energies import similarity as similarities
 from jaxguide.energies import source as sources
@@ -46,7 +47,9 @@ def domain_similarity(
   measure = similarities.find(similarity)
   arrays.check_choice("at", at, sources.AT)
 
-  def energy(x, level, draw):
+  def energy(
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: core.Draw
+  ) -> arrays.PerImage:
     seen = sources.seen_level(level, at)
     mine = features(*sources.network_input(x, seen))
     values = []

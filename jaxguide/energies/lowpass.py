@@ -4,6 +4,7 @@ import jax
 
 from jaxguide import arrays
 from jaxguide import operators
+from jaxguide import schedules
 from jaxguide.energies import core
 from jaxguide.energies import similarity as similarities
 from jaxguide.energies import source as sources
@@ -50,7 +51,9 @@ def lowpass_distance(
   measure = (_squared_distance(operator) if distance == "squared"
              else _minus_cosine(operator))
 
-  def energy(x, level, draw):
+  def energy(
+      x: arrays.Images, level: schedules.NoiseLevel, draw: core.Draw
+  ) -> arrays.PerImage:
     return sources.averaged([
         measure(x, other) for other in sources.noisy_sources(
             source, level, draw, at=at, num_draws=num_draws)
@@ -68,13 +71,15 @@ def _squared_distance(operator):
   # The gradient does not read A r: where only the gradient is wanted, the
   # value is dead code.
   @jax.custom_vjp
-  def of_residual(r):
+  def of_residual(r: arrays.Images) -> arrays.PerImage:
     return sums.squared_norm(operator.apply(r))
 
-  def forward(r):
+  def forward(r: arrays.Images) -> tuple[arrays.PerImage, arrays.Images]:
     return of_residual(r), r
 
-  def backward(r, slope):
+  def backward(
+      r: arrays.Images, slope: arrays.PerImage
+  ) -> tuple[arrays.Images]:
     twice = operator.apply(operator.apply(r))
     return ((arrays.bcast(2 * slope, r) * twice).astype(r.dtype),)
 

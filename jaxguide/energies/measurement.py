@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from jaxguide import arrays
 from jaxguide import operators
+from jaxguide import schedules
 from jaxguide.energies import core
 
 REDUCTIONS = {"sum": core.sum_per_image, "mean": core.mean_per_image}
@@ -21,7 +22,9 @@ def squared_error(
   arrays.check_choice("reduction", reduction, tuple(REDUCTIONS))
   reduce = REDUCTIONS[reduction]
 
-  def energy(x, level, draw):
+  def energy(
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: core.Draw
+  ) -> arrays.PerImage:
     del level, draw
     return reduce((observation.operator.apply(x) - observation.y) ** 2)
 
@@ -43,7 +46,9 @@ def feature_error(
   arrays.check_choice("reduction", reduction, tuple(REDUCTIONS))
   reduce = REDUCTIONS[reduction]
 
-  def energy(x, level, draw):
+  def energy(
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: core.Draw
+  ) -> arrays.PerImage:
     del level, draw
     return reduce((features(x) - target) ** 2)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 
 from jaxguide import arrays
+from jaxguide import schedules
 from jaxguide.energies import core
 from jaxguide.models import lpips
 
@@ -57,7 +58,9 @@ def perceptual_distance(
   target = _seen(reference, mask)
   measure = jax.checkpoint(distance) if remat else distance
 
-  def energy(x, level, draw):
+  def energy(
+      x: arrays.Images, level: schedules.NoiseLevel, draw: core.Draw
+  ) -> arrays.PerImage:
     del level, draw
     return measure(_seen(x, mask), target)
 
@@ -93,7 +96,9 @@ def lpips_error(
   features = lambda x: module.apply({"params": params}, x)
   target = features(_seen(reference, mask))
 
-  def measure(x, target):
+  def measure(
+      x: arrays.Images, target: Sequence[arrays.Images]
+  ) -> arrays.PerImage:
     squares = (
         core.sum_per_image((f - g) ** 2)
         for f, g in zip(features(x), target, strict=True))
@@ -102,7 +107,9 @@ def lpips_error(
   if remat:
     measure = jax.checkpoint(measure)
 
-  def energy(x, level, draw):
+  def energy(
+      x: arrays.Images, level: schedules.NoiseLevel, draw: core.Draw
+  ) -> arrays.PerImage:
     del level, draw
     arrays.check_shape("x", x, reference.shape)
     return measure(_seen(x, mask), target)

@@ -120,7 +120,7 @@ def sample(
   )
   keep = record or sampler.output
 
-  def group(state, some):
+  def group(state: State, some: Steps) -> tuple[State, Any]:
     state = _run(sampler, state, some)
     return state, keep(state)
 

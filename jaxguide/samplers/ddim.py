@@ -73,7 +73,7 @@ def ddim(denoise: denoisers.Denoiser, noise: noises.Noise) -> core.Sampler:
     noise: random draws.
   """
 
-  def step(state, step):
+  def step(state: DdimState, step: core.Step) -> DdimState:
     prediction = denoise(state.x, step.level)
     c = step.coefficients
     z = noise(step.index, "step", state.x.shape[1:])

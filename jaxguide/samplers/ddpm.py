@@ -100,7 +100,9 @@ def ddpm(
   """
   arrays.check_choice("variance", variance, VARIANCES)
 
-  def log_variance(prediction, c):
+  def log_variance(
+      prediction: denoisers.Prediction, c: DdpmCoefficients
+  ) -> arrays.Array:
     if variance == "fixed_small":
       return c.log_small
     if variance == "fixed_large":
@@ -111,7 +113,7 @@ def ddpm(
                        "variance, this one has none")
     return fraction * c.log_large + (1 - fraction) * c.log_small
 
-  def step(state, step):
+  def step(state: DdpmState, step: core.Step) -> DdpmState:
     prediction = denoise(state.x, step.level)
     c = step.coefficients
     z = noise(step.index, "step", state.x.shape[1:])

@@ -147,7 +147,7 @@ def ilvr(
   arrays.check_choice("start", start, STARTS)
   inner = ddpm.ddpm(denoise, noise, variance=variance)
 
-  def filtered(x):
+  def filtered(x: arrays.Batch) -> arrays.Batch:
     low = operator.apply(x)
     low = low if lift is None else lift(low)
     if low.shape != x.shape:
@@ -156,14 +156,14 @@ def ilvr(
           "operator's pseudo_inverse is one")
     return low
 
-  def init(z, first):
+  def init(z: arrays.Batch, first: core.Step) -> IlvrState:
     x = core.start(z, first)
     if start == "reference":
       level = first.level
       x = (level.alpha * reference + level.sigma * z).astype(z.dtype)
     return IlvrState(x, x)
 
-  def step(state, step):
+  def step(state: IlvrState, step: core.Step) -> IlvrState:
     c, dtype = step.coefficients, state.x.dtype
     proposal = inner.step(
         ddpm.DdpmState(state.x), step._replace(coefficients=c.ancestral)).x

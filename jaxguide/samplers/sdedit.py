@@ -91,7 +91,7 @@ def from_source(
     source: clean, `[B, ...]`.
   """
 
-  def init(z, first):
+  def init(z: arrays.Batch, first: core.Step) -> core.State:
     level = first.level
     x = level.alpha * source + level.sigma * z
     # The sampler multiplies by hypot(alpha, sigma).

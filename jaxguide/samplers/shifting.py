@@ -17,6 +17,7 @@ from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import guidance as guidances
 from jaxguide import noise as noises
+from jaxguide import schedules
 
 # Linear, `[B, ...] -> [B, ...]`.
 Projection = Callable[[arrays.Batch], arrays.Batch]
@@ -51,7 +52,9 @@ def score_shift(
     project: linear, of the gradient and of the source's noise.
   """
 
-  def shifted(x_t, level):
+  def shifted(
+      x_t: arrays.Batch, level: schedules.NoiseLevel
+  ) -> denoisers.Prediction:
     draw = source_draws(noise, level.level, x_t.shape[1:],
                         shared=source_noise, project=project)
     guided = guidance(denoise, x_t, level, draw)
@@ -91,7 +94,7 @@ def source_draws(
   """
   project = project or (lambda e: e)
 
-  def source(wanted, law):
+  def source(wanted: tuple[int, ...], law: str) -> arrays.Batch:
     if shared is not None:
       if wanted != tuple(shape):
         raise ValueError(
@@ -102,7 +105,9 @@ def source_draws(
     several = len(wanted) > len(shape)
     return jax.vmap(project, 1, 1)(e) if several else project(e)
 
-  def draw(slot, wanted, law="normal"):
+  def draw(
+      slot: str, wanted: Sequence[int], law: str = "normal"
+  ) -> arrays.Batch:
     if slot.rsplit("/", 1)[-1] == energies.SOURCE_SLOT:
       return source(tuple(wanted), law)
     return noise(index, slot, wanted, law)

@@ -233,11 +233,13 @@ def steered(
   if look_ahead != "none":
     _check_look_ahead(guidance)
 
-  def init(z, first):
+  def init(z: arrays.Batch, first: core.Step) -> SteeredState:
     x = (first.coefficients.start_scale * z).astype(z.dtype)
     return SteeredState(x, *(jnp.zeros_like(x) for _ in range(3)))
 
-  def steer(x, step, z):
+  def steer(
+      x: arrays.Batch, step: core.Step, z: arrays.Batch
+  ) -> tuple[arrays.Batch, arrays.Batch]:
     draw = _bind(noise, step.index)
     if look_ahead == "none":
       guided = guidance(denoise, x, step.level, draw)
@@ -253,7 +255,7 @@ def steered(
           constraint(moved))
     return x0, moved
 
-  def step(state, step):
+  def step(state: SteeredState, step: core.Step) -> SteeredState:
     c, shape = step.coefficients, state.x.shape[1:]
     z = noise(step.index, "step", shape)
     x0, moved = steer(state.x, step, z)
@@ -291,7 +293,9 @@ def _check_look_ahead(guidance: guidances.Guidance) -> None:
 def _look_ahead(guidance, denoise, x, step, draw, z, sign):
   """Gradient of sign (V1 - V2), V2 the energy one step further (Eq. 10)."""
 
-  def difference(x_t):
+  def difference(
+      x_t: arrays.Batch,
+  ) -> tuple[arrays.PerImage, denoisers.Prediction]:
     now = denoise(x_t, step.level)
     x_s = _transition(step.coefficients, x_t, now.x0, z).astype(x_t.dtype)
     # The network is never asked about clean data: there x0 is x_s itself.
