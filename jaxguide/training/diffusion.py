@@ -175,14 +175,16 @@ def make_update(
   if weight_limit < 1.0:
     raise ValueError(f"weight_limit is {weight_limit}; it must be at least 1")
 
-  def update(state, x0, key):
+  def update(
+      state: TrainState, x0: jax.Array, key: jax.Array
+  ) -> TrainState:
     keys = jax.random.split(jax.random.fold_in(key, state.step), 3)
     level = spread_levels(keys[0], x0.shape[0], schedule.num_levels)
     eps = jax.random.normal(keys[1], x0.shape)
 
     weight = jnp.minimum(schedule.at_level(level).alpha**-2, weight_limit)
 
-    def mean_loss(params):
+    def mean_loss(params: Any) -> jax.Array:
       return jnp.mean(
           weight * eps_loss(apply, schedule, params, x0, level, eps, keys[2]))
 

@@ -121,7 +121,7 @@ def descend(
   The loss is the mean cross-entropy of the batch.
   """
 
-  def mean_loss(params):
+  def mean_loss(params: Any) -> tuple[jax.Array, jax.Array]:
     found = scores(apply, params, x_t, time, label)
     return jnp.mean(found.loss), jnp.mean(found.correct)
 
@@ -156,7 +156,9 @@ def make_update(
     `update(state, Labelled, key) -> state`.
   """
 
-  def update(state, batch, key):
+  def update(
+      state: ClassifierState, batch: Labelled, key: jax.Array
+  ) -> ClassifierState:
     keys = jax.random.split(jax.random.fold_in(key, state.step))
     level = jax.random.randint(
         keys[0], batch.label.shape, 1, schedule.num_levels + 1)

@@ -75,18 +75,18 @@ def fitted_sampler(
       `lambda plan, q: vipaint(plan, q, denoise, noise, reconstruction)`.
   """
 
-  def init(z, first):
+  def init(z: arrays.Batch, first: core.Step) -> FittedState:
     # The state goes through a loop, which takes arrays of one type.
     plan = jax.tree.map(jnp.asarray, first.coefficients.plan)
     posterior = fit_posterior(plan)
     sampler = sampler_of(plan, posterior)
     return FittedState(plan, posterior, sampler.init(z, _own(first)))
 
-  def step(state, step):
+  def step(state: FittedState, step: core.Step) -> FittedState:
     sampler = sampler_of(state.plan, state.posterior)
     return state._replace(inner=sampler.step(state.inner, _own(step)))
 
-  def output(state) -> arrays.Batch:
+  def output(state: FittedState) -> arrays.Batch:
     return sampler_of(state.plan, state.posterior).output(state.inner)
 
   return core.Sampler(init=init, step=step, output=output)

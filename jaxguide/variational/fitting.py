@@ -12,6 +12,8 @@ from jaxguide.samplers import core
 from jaxguide.variational import objective
 from jaxguide.variational import posterior as posteriors
 
+_Carry = tuple[posteriors.Posterior, optax.OptState]
+
 
 class Fit(NamedTuple):
   """What a fit returns.
@@ -49,7 +51,7 @@ def optimizer(
     decay_every: length of a stair.
   """
 
-  def adam(rate):
+  def adam(rate: float) -> optax.GradientTransformation:
     return _adam(optax.exponential_decay(
         rate, decay_every, decay, staircase=True))
 
@@ -73,11 +75,15 @@ def _adam(
   Its last bits would depend on the program around it; see `denoisers`.
   """
 
-  def init(params):
+  def init(params: optax.Params) -> _Moments:
     zeros = jax.tree.map(jnp.zeros_like, params)
     return _Moments(jnp.zeros((), jnp.int32), zeros, zeros)
 
-  def update(gradient, memory, params=None):
+  def update(
+      gradient: optax.Updates,
+      memory: _Moments,
+      params: optax.Params | None = None,
+  ) -> tuple[optax.Updates, _Moments]:
     del params
     count = memory.count + 1
     first = jax.tree.map(
@@ -133,7 +139,9 @@ def fit(
   rule = optimizer() if transformation is None else transformation
   step = _step(loss, rule, variant)
 
-  def group(carry, indices):
+  def group(
+      carry: _Carry, indices: arrays.Array
+  ) -> tuple[_Carry, tuple[objective.Terms, posteriors.Posterior]]:
     carry, history = jax.lax.scan(step, carry, indices)
     return carry, (history, carry[0])
 
@@ -158,7 +166,9 @@ def fit(
 def _step(
     loss: objective.Loss, rule: optax.GradientTransformation, variant: str
 ) -> Any:
-  def step(carry, index):
+  def step(
+      carry: _Carry, index: arrays.Array
+  ) -> tuple[_Carry, objective.Terms]:
     posterior, memory = carry
     gradient, terms = gradients(loss, posterior, index)
     if variant == "released":
@@ -178,7 +188,9 @@ def gradients(
 ) -> tuple[posteriors.Posterior, objective.Terms]:
   """Each image's gradient of its own total, and the terms."""
 
-  def total(at):
+  def total(
+      at: posteriors.Posterior,
+  ) -> tuple[arrays.PerImage, objective.Terms]:
     terms = loss(at, index)
     return terms.total, terms
 

@@ -79,7 +79,9 @@ def negative_elbo(
   if remat:
     denoise = jax.checkpoint(denoise)
 
-  def loss(posterior, index):
+  def loss(
+      posterior: posteriors.Posterior, index: arrays.Array
+  ) -> Terms:
     draws = Draws(noise, index, num_samples, posterior.mu.shape[2:])
     rows = posteriors.repeat(posterior, num_samples)
     links = hierarchy.descend(plan, rows, denoise, draws.level)

@@ -120,7 +120,7 @@ def repeat(
   The samples of one image follow each other, here as everywhere.
   """
 
-  def one(leaf):
+  def one(leaf: arrays.Batch) -> arrays.Batch:
     shape = leaf.shape
     # The derivative of a stack adds slices. That of a broadcast is a sum of
     # the compiler's, whose last bits may depend on the number of images.

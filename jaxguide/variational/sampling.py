@@ -68,6 +68,9 @@ class VipaintState(NamedTuple):
   energy: arrays.PerImage
 
 
+_Branch = Callable[[VipaintState, core.Step], VipaintState]
+
+
 def vipaint_steps(
     schedule: schedules.Schedule,
     plan: plans.Plan,
@@ -209,13 +212,13 @@ def vipaint(
   """
   refine = guidances.through_denoiser(reconstruction)
 
-  def init(z, first):
+  def init(z: arrays.Batch, first: core.Step) -> VipaintState:
     del first
     rows = posteriors.repeat_to(posterior, z.shape[0])
     z = hierarchy.start(plan, rows, z)[0].astype(z.dtype)
     return VipaintState(z, jnp.zeros_like(z), jnp.zeros(z.shape[0], z.dtype))
 
-  def descend(state, step):
+  def descend(state: VipaintState, step: core.Step) -> VipaintState:
     c, n = step.coefficients, noise(step.index, "step", state.z.shape[1:])
     rows = posteriors.repeat_to(posterior, state.z.shape[0])
     found = denoise(state.z, step.level)
@@ -225,7 +228,7 @@ def vipaint(
     z = mean + hierarchy.level_std(rows, c.position) * n
     return VipaintState(z, found.x0, jnp.zeros_like(state.energy))
 
-  def refined(state, step):
+  def refined(state: VipaintState, step: core.Step) -> VipaintState:
     c = step.coefficients
     draw = lambda slot, shape, law="normal": noise(
         step.index, slot, shape, law)
@@ -238,18 +241,18 @@ def vipaint(
     z -= arrays.bcast(weight, z) * guided.gradient
     return VipaintState(z, x0, guided.value)
 
-  def kept(branch):
+  def kept(branch: _Branch) -> _Branch:
     """The branch with the dtypes of the state: a `cond` needs equal ones."""
     return lambda state, step: jax.tree.map(
         lambda a, b: a.astype(b.dtype), branch(state, step), state)
 
-  def step(state, step):
+  def step(state: VipaintState, step: core.Step) -> VipaintState:
     if plan.num_levels == 1:
       return kept(refined)(state, step)
     return jax.lax.cond(
         step.kind == core.DENOISE, kept(descend), kept(refined), state, step)
 
-  def output(state):
+  def output(state: VipaintState) -> arrays.Batch:
     return state.x0 if decode is None else decode(state.x0)
 
   return core.Sampler(init=init, step=step, output=output)
