@@ -16,6 +16,7 @@ from jaxguide.variational.fitting import gradients
 from jaxguide.variational.fitting import optimizer
 from jaxguide.variational.hierarchy import descend
 from jaxguide.variational.hierarchy import Link
+from jaxguide.variational.moments import Moments
 from jaxguide.variational.objective import fit_draw_order
 from jaxguide.variational.objective import Loss
 from jaxguide.variational.objective import negative_elbo

@@ -11,10 +11,20 @@ with q continued above T_e by the forward chain, in unit steps. One t is
 drawn per sample with probability p_t and its term weighed by 1 / p_t, T - T_e
 - 1 on average; the drawing is stratified over the samples.
 
-p is the chain that VIPaint samples from: the DDPM chain down to T_e, DDIM
-transitions with variance fraction eta between the levels, and the likelihood
-of y given the estimate x0(z_{K-1}). The denser the levels and the lower T_s,
-the nearer it is to the prior's own p(y).
+p is a chain of Gaussian steps, and which one is the caller's choice:
+
+* the chain that VIPaint samples from: the DDPM chain down to T_e, DDIM
+  transitions with variance fraction eta between the levels, every mean at
+  the estimate x0. It is narrower than the prior.
+* with `moments` the prior's own: every step also has the variance of x given
+  z_t (`moments.Moments` has the derivation), p(z_T) the prior's mean and
+  variance. With a Gaussian prior and `gaussian_likelihood(variance=...)` the
+  chain's p(y) is then the prior's, and no single bound exceeds log p(y),
+  whatever the posterior, K, the levels and eta.
+
+Other priors have no Gaussian p(x | z_t). What is bounded is log p(y) of the
+chain, a density of its own: for a single y it may exceed the prior's, but
+not in the mean over y that the prior generates.
 """
 
 import math
@@ -28,6 +38,7 @@ from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import noise as noises
 from jaxguide.variational import hierarchy
+from jaxguide.variational import moments as priors
 from jaxguide.variational import objective
 from jaxguide.variational import plan as plans
 from jaxguide.variational import posterior as posteriors
@@ -54,6 +65,7 @@ def elbo(
     likelihood: energies.Energy,
     posterior: posteriors.Posterior,
     *,
+    moments: priors.Moments | None = None,
     num_samples: int = 16,
     num_draws: int = 16,
 ) -> Bound:
@@ -63,17 +75,19 @@ def elbo(
     plan: levels, `variant="paper"`.
     denoise: the prior, of rows `[N num_samples, ...]`.
     noise: one row per image; indices 0 .. num_draws - 1.
-    likelihood: -log p(y | x), such as `gaussian_likelihood`.
+    likelihood: -log p(y | z) by x0(z), such as `gaussian_likelihood`.
     posterior: leaves `[N, K, ...]`.
+    moments: as in `bound_loss`.
     num_samples: samples per draw, over which levels are stratified.
     num_draws: at least 2; each is one iteration of a loop.
   """
   if num_draws < 2:
     raise ValueError(f"num_draws must be at least 2, got {num_draws}")
   loss = bound_loss(
-      plan, denoise, noise, likelihood, num_samples=num_samples)
+      plan, denoise, noise, likelihood, moments=moments,
+      num_samples=num_samples)
 
-  def draw(index):
+  def draw(index: arrays.Array) -> objective.Terms:
     found = loss(posterior, index)
     parts = (energies.mean_per_image(part) for part in found[1:])
     return objective.Terms(found.total, *parts)
@@ -90,12 +104,13 @@ def bound_loss(
     noise: noises.Noise,
     likelihood: energies.Energy,
     *,
+    moments: priors.Moments | None = None,
     num_samples: int = 5,
     remat: bool = True,
 ) -> objective.Loss:
   """Minus the bound as a loss to fit: K + 2 network evaluations.
 
-  Its terms are -log p(y | x0), the divergences between the levels, and all
+  Its terms are -log p(y | z), the divergences between the levels, and all
   that concerns T_e and above. Draws: as `objective.negative_elbo`, and slot
   "first" `[S, ...]`, the noise of z at T_e + 1.
 
@@ -103,7 +118,11 @@ def bound_loss(
     plan: levels, `variant="paper"`.
     denoise: the prior, of rows `[N S, ...]`.
     noise: one row per image.
-    likelihood: -log p(y | x), summed and with its constant.
+    likelihood: -log p(y | z_{K-1}) by x0(z_{K-1}), summed and with its
+      constant: `gaussian_likelihood`, with `variance=moments.given` where
+      there are moments.
+    moments: mean and variance of x under the prior, of rows `[N S, ...]`;
+      the bound is that of the sampling chain when left out.
     num_samples: S.
     remat: as in `objective.negative_elbo`.
 
@@ -115,14 +134,16 @@ def bound_loss(
   if remat:
     denoise = jax.checkpoint(denoise)
 
-  def loss(posterior, index):
+  def loss(
+      posterior: posteriors.Posterior, index: arrays.Array
+  ) -> objective.Terms:
     draws = objective.Draws(noise, index, num_samples, posterior.mu.shape[2:])
     rows = posteriors.repeat(posterior, num_samples)
     links = hierarchy.descend(plan, rows, denoise, draws.level)
     parts = (
         likelihood(links[-1].x0, plan.row(-1), draws.of_energy),
-        objective.hierarchy_loss(plan, links, sums=True),
-        _above(plan, denoise, links[0], draws),
+        _between(plan, links, moments),
+        _above(plan, denoise, links[0], draws, moments),
     )
     parts = [p.reshape(-1, num_samples) for p in parts]
     total = energies.mean_per_image(parts[0] + parts[1] + parts[2])
@@ -131,31 +152,79 @@ def bound_loss(
   return loss
 
 
-def _above(plan, denoise, first, draws):
+def _between(plan, links, moments):
+  """The divergences between the levels, `[R]`."""
+  if moments is None:
+    return objective.hierarchy_loss(plan, links, sums=True)
+  total = jnp.zeros(links[0].z.shape[0], links[0].z.dtype)
+  for k, link in enumerate(links[1:], start=1):
+    above = plan.row(k - 1)
+    share = (plan.rows.alpha[k]
+             - plan.eps_scale[k] * above.alpha / above.sigma)
+    variance = plan.prior_std[k] ** 2 + share**2 * moments.given(above)
+    own = link.std**2
+    if moments.basis is not None:
+      # In expectation the variance of q along the directions of the basis.
+      own = moments.turned(link.z - link.mean) ** 2
+    gap = moments.turned(link.mean - link.prior_mean)
+    total += 0.5 * energies.sum_per_image(
+        (gap * gap + own) / variance - 1 + jnp.log(variance)
+        - 2 * jnp.log(link.std))
+  return total
+
+
+def _above(plan, denoise, first, draws, moments):
   """log q(z_0) + all terms of the chain above T_e, `[R]`."""
   tables = plan.bound
   z = first.z
   entropy = energies.sum_per_image(
       jnp.log(first.std) + 0.5 * (1 + math.log(2 * math.pi)))
-  a2, v = tables.terminal
-  terminal = 0.5 * energies.sum_per_image(a2 * z * z + (v - 1 - jnp.log(v)))
   lowest = jnp.zeros(z.shape[0], jnp.int32)
   u = draws.times()
   drawn = 1 + jnp.searchsorted(
       jnp.asarray(tables.cumulative), u, side="right").astype(jnp.int32)
   drawn = jnp.minimum(drawn, tables.scale.shape[0] - 1)
-  onto = _step(tables, denoise, z, lowest, draws.normal("first"))
-  other = _step(tables, denoise, z, drawn, draws.normal("forward"))
+  step = lambda row, slot: _step(
+      tables, denoise, z, row, draws.normal(slot), moments)
+  onto, other = step(lowest, "first"), step(drawn, "forward")
   chance = jnp.asarray(tables.inverse_probability)[drawn]
   constant = tables.constant * math.prod(z.shape[1:])
-  return onto + chance * other + constant + terminal - entropy
+  return (onto + chance * other + constant + _terminal(tables, z, moments)
+          - entropy)
 
 
-def _step(tables, denoise, z, row, n):
-  """lambda_t |rho eps(z_t) - n|^2 for the rows of the tables, `[R]`."""
+def _terminal(tables, z, moments):
+  """KL(q(z_T | z_0) || p(z_T)), `[R]`."""
+  a2, v = tables.terminal
+  square = a2 * z * z
+  if moments is not None:
+    top = jax.tree.map(lambda table: table[-1], tables.rows)
+    spread = moments.spread(top)
+    v = tables.std[-1] ** 2 / spread
+    shift = moments.turned(tables.scale[-1] * z - top.alpha * moments.mean)
+    square = shift * shift / spread
+  return 0.5 * energies.sum_per_image(square + (v - 1 - jnp.log(v)))
+
+
+def _step(tables, denoise, z, row, n, moments):
+  """lambda_t |rho eps(z_t) - n|^2 for the rows of the tables, `[R]`.
+
+  Less a share of |n|^2 - d, whose mean is 0: near T_e nothing else varies.
+  """
   take = lambda table: arrays.bcast(jnp.asarray(table)[row], z)
   level = jax.tree.map(lambda table: jnp.asarray(table)[row], tables.rows)
   z_t = take(tables.scale) * z + take(tables.std) * n
-  miss = take(tables.eps_ratio) * denoise(z_t, level).eps - n
-  weight = jnp.asarray(tables.weight)[row]
-  return weight * energies.sum_per_image(miss * miss)
+  rho, weight = take(tables.eps_ratio), take(tables.weight)
+  miss = rho * denoise(z_t, level).eps - n
+  # For data of no variance eps(z_t) has the share rho of n.
+  control = (1 - rho * rho) ** 2
+  if moments is None:
+    return energies.sum_per_image(
+        weight * (miss * miss - control * (n * n - 1)))
+  left = moments.given(jax.tree.map(take, tables.rows))
+  more = take(tables.share) + take(tables.slope) * left
+  miss, n = moments.turned(miss), moments.turned(n)
+  square = miss * miss - control * (n * n - 1)
+  return energies.sum_per_image(
+      weight * square / (1 + more)
+      + 0.5 * (jnp.log1p(more) - take(tables.fraction) * more / (1 + more)))

@@ -6,6 +6,11 @@ x0(z_t)], posterior variance), from N(0, alpha_T^2 + sigma_T^2) at the top.
 With a and v of the transition from T_e to t, z_t = a z_e + sqrt(v) n, every
 mean difference is a multiple of rho eps(z_t) - n, rho = sqrt(v) / sigma_t,
 so a step costs lambda_t |rho eps(z_t) - n|^2 and a constant.
+
+Where the prior's own variance takes the place of the chain's
+(`moments.Moments`), it is a multiple 1 + r of it, r = share + slope V, V =
+Var[x | z_t]. That divides |rho eps - n|^2 and adds, per element,
+(log(1 + r) - f r / (1 + r)) / 2, f the variance of q over the chain's.
 """
 
 from typing import NamedTuple
@@ -35,6 +40,10 @@ class BoundTables(NamedTuple):
     cumulative: sums of p_t over the drawn levels, `[M - 1]`.
     constant: the sum of all constants, per element.
     terminal: (a^2 / s^2, v / s^2) at N, s^2 the variance of p(z_T), `[2]`.
+    share: 0; -1 in the step onto clean data, which has no variance of its
+      own.
+    slope: c^2 over the chain's variance, c the share of x in the mean.
+    fraction: f; 0 in the first row.
   """
 
   rows: schedules.NoiseLevel
@@ -46,6 +55,9 @@ class BoundTables(NamedTuple):
   cumulative: arrays.Array
   constant: arrays.Array
   terminal: arrays.Array
+  share: arrays.Array
+  slope: arrays.Array
+  fraction: arrays.Array
 
 
 def tables(schedule: schedules.Schedule, level: int) -> BoundTables:
@@ -60,7 +72,7 @@ def tables(schedule: schedules.Schedule, level: int) -> BoundTables:
   alpha, sigma = schedule.alpha[t], schedule.sigma[t]
   a = alpha / alpha_e
   v = sigma**2 - (a * sigma_e) ** 2
-  weight, constant = _steps(schedule, t, a, v)
+  weight, constant, share, slope, fraction = _steps(schedule, t, a, v)
   probability = weight[1:] / weight[1:].sum()
   probability = (1 - _UNIFORM) * probability + _UNIFORM / probability.size
   top = alpha[-1] ** 2 + sigma[-1] ** 2
@@ -75,16 +87,21 @@ def tables(schedule: schedules.Schedule, level: int) -> BoundTables:
       cumulative=np.float32(np.cumsum(probability)),
       constant=np.float32(constant.sum()),
       terminal=np.float32([a[-1] ** 2 / top, v[-1] / top]),
+      share=np.float32(share),
+      slope=np.float32(slope),
+      fraction=np.float32(fraction),
   )
 
 
 def _steps(schedule, t, a, v):
-  """lambda and the constant of every step from t to s = t - 1."""
+  """lambda, constant, share, slope and f of every step to s = t - 1."""
   s = t - 1
   ratio = schedule.alpha[t] / schedule.alpha[s]
   step = schedule.sigma[t] ** 2 - (ratio * schedule.sigma[s]) ** 2
   prior = step * (schedule.sigma[s] / schedule.sigma[t]) ** 2
+  share = np.zeros_like(v)
   if schedule.sigma[s[0]] == 0:
+    share[0] = -1
     # z_1 determines clean data up to this variance, whatever the prior.
     prior[0] = (schedule.sigma[t[0]] / schedule.alpha[t[0]]) ** 2
   v_s = np.concatenate([[0.0], v[:-1]])
@@ -96,6 +113,7 @@ def _steps(schedule, t, a, v):
   weight = move**2 / (2 * prior)
   constant = np.empty_like(v)
   constant[0] = 0.5 * np.log(2 * np.pi * prior[0])
-  fraction = posterior[1:] / prior[1:]
-  constant[1:] = 0.5 * (fraction - 1 - np.log(fraction))
-  return weight, constant
+  fraction = posterior / prior
+  constant[1:] = 0.5 * (fraction[1:] - 1 - np.log(fraction[1:]))
+  slope = (schedule.alpha[s] * step / schedule.sigma[t] ** 2) ** 2 / prior
+  return weight, constant, share, slope, fraction

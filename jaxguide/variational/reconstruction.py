@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxguide import arrays
 from jaxguide import energies
 from jaxguide import operators
+from jaxguide import schedules
 from jaxguide.variational import posterior as posteriors
 
 # What the released loss divides its absolute error by with a VQ autoencoder,
@@ -24,6 +25,8 @@ VQ_WEIGHT = 1 / (2 * 0.566**2)
 # Two batches of images to one number per row.
 Distance = Callable[[arrays.Images, arrays.Images], arrays.PerImage]
 Decode = Callable[[arrays.Batch], arrays.Images]
+# The noise level of z to Var[A x | z].
+Variance = Callable[[schedules.NoiseLevel], arrays.Array | float]
 
 
 def masked_reconstruction(
@@ -90,8 +93,18 @@ def gaussian_likelihood(
     *,
     mask: arrays.Batch | None = None,
     operator: operators.Operator | None = None,
+    variance: Variance | None = None,
 ) -> energies.Energy:
-  """-log N(y; A x, noise_std^2 I), summed, with its constant.
+  """-log N(y; A x, noise_std^2 + variance), summed, with its constant.
+
+  Without `variance` y is compared with A x as if the estimate x = E[x | z]
+  were the clean signal. It is not: given z, y = A x + noise with x of mean
+  E[x | z] and covariance V = Var[x | z], so that p(y | z) has the mean
+  A E[x | z] and the covariance A V A^T + noise_std^2. With the diagonal of
+  A V A^T as `variance` this is p(y | z) exactly where x given z is Gaussian
+  and A V A^T diagonal: under a mask, V element-wise (a prior of independent
+  Gaussian elements). The bound proper needs it to bound the prior's own
+  log p(y).
 
   Args:
     y: the measurement, `[N, ...]`.
@@ -99,19 +112,26 @@ def gaussian_likelihood(
     mask: 1 = observed, broadcasting against y; what is missing counts
       neither in the sum nor in the constant.
     operator: A; the identity when left out. It sees rows of samples.
+    variance: of A x given z, from the noise level of z, whose fields
+      broadcast against the rows, to a number or an array that broadcasts
+      against A x. `Moments(mean, s2).given` for elements of variance s2
+      under the prior: s2 sigma^2 / (s2 alpha^2 + sigma^2);
+      `lambda level: v` for a known one. None for 0.
   """
   seen = jnp.ones_like(y) if mask is None else jnp.broadcast_to(mask, y.shape)
   std = jnp.broadcast_to(jnp.asarray(noise_std, y.dtype), y.shape[:1])
-  count = energies.sum_per_image(seen)
-  constant = count * (jnp.log(std) + 0.5 * math.log(2 * math.pi))
-  precision = 0.5 / std**2
 
   def energy(x, level, draw):
-    del level, draw
-    target, m, c, p = posteriors.repeat_to(
-        (y, seen, constant, precision), x.shape[0])
+    del draw
+    target, m, s = posteriors.repeat_to((y, seen, std), x.shape[0])
     x = x if operator is None else operator.apply(x)
-    return p * energies.sum_per_image(m * (target - x) ** 2) + c
+    total = arrays.bcast(s * s, x)
+    if variance is not None:
+      against = lambda field: arrays.bcast(jnp.asarray(field), x)
+      total += variance(jax.tree.map(against, level))
+    miss = target - x
+    return 0.5 * energies.sum_per_image(
+        m * (miss * miss * (1 / total) + jnp.log(2 * math.pi * total)))
 
   return energy
 

@@ -3,6 +3,10 @@
 Plain numpy in float64, independent of the library: with an exact denoiser
 every network call is affine, so the bound is a sum of Gaussian expectations
 and the chain's own evidence a Gaussian density.
+
+`proper` chains have, in every step, the variance that x has left given z:
+their means are the same, and their evidence is the prior's. The others are
+those that VIPaint samples from.
 """
 
 from typing import NamedTuple
@@ -96,39 +100,117 @@ def final_estimate(p: Problem, level: int):
   return p.prior.estimate(p.alpha[level], p.sigma[level])
 
 
-def chain(p: Problem, levels, eta: float):
-  """Mean and covariance of z_{K-1} in the chain that VIPaint samples from."""
-  top = len(p.alpha) - 1
-  mean = np.zeros(DIM)
-  cov = (p.alpha[top] ** 2 + p.sigma[top] ** 2) * np.eye(DIM)
-  maps = [reverse_step(p, t) for t in range(top, levels[0], -1)]
-  maps += [transition(p, *pair, eta)
-           for pair in zip(levels[:-1], levels[1:], strict=True)]
-  for matrix, offset, variance in maps:
+def remainder(p: Problem, level: int):
+  """Covariance of x given z; 0 on clean data."""
+  gain, _ = final_estimate(p, level)
+  if level == 0:
+    return np.zeros((DIM, DIM))
+  return p.prior.covariance - p.alpha[level] * gain @ p.prior.covariance
+
+
+def _of_x(p: Problem, above: int, below: int, variance: float):
+  """What x adds to the covariance of a step of the given own variance.
+
+  x itself takes the place of its estimate in alpha x + sqrt(sigma^2 -
+  variance) eps with eps = (z - alpha x) / sigma of the level above.
+  """
+  a, b = p.alpha[[above, below]], p.sigma[[above, below]]
+  share = a[1] - np.sqrt(b[1] ** 2 - variance) * a[0] / b[0]
+  return share**2 * remainder(p, above)
+
+
+def reverse_kernel(p: Problem, t: int, proper: bool):
+  """`reverse_step` with a covariance matrix."""
+  matrix, offset, variance = reverse_step(p, t)
+  if not proper:
+    return matrix, offset, variance * np.eye(DIM)
+  own = variance if p.sigma[t - 1] > 0 else 0.0
+  return matrix, offset, own * np.eye(DIM) + _of_x(p, t, t - 1, own)
+
+
+def kernel(p: Problem, above: int, below: int, eta: float, proper: bool):
+  """`transition` with a covariance matrix."""
+  matrix, offset, variance = transition(p, above, below, eta)
+  covariance = variance * np.eye(DIM)
+  if proper:
+    covariance += _of_x(p, above, below, variance)
+  return matrix, offset, covariance
+
+
+def top(p: Problem, proper: bool):
+  """Mean and covariance of p(z_T)."""
+  a, b, eye = p.alpha[-1], p.sigma[-1], np.eye(DIM)
+  if proper:
+    return a * p.prior.mean, a**2 * p.prior.covariance + b**2 * eye
+  return np.zeros(DIM), (a**2 + b**2) * eye
+
+
+def chain(p: Problem, levels, eta: float, proper: bool = False):
+  """Mean and covariance of z_{K-1} in the chain."""
+  mean, cov = top(p, proper)
+  kernels = [reverse_kernel(p, t, proper)
+             for t in range(len(p.alpha) - 1, levels[0], -1)]
+  kernels += [kernel(p, *pair, eta, proper)
+              for pair in zip(levels[:-1], levels[1:], strict=True)]
+  for matrix, offset, own in kernels:
     mean = matrix @ mean + offset
-    cov = matrix @ cov @ matrix.T + variance * np.eye(DIM)
+    cov = matrix @ cov @ matrix.T + own
   return mean, cov
 
 
-def seen(p: Problem, levels, eta: float, y: np.ndarray):
+def noise_of_y(p: Problem, level: int, proper: bool):
+  """Covariance of the observed part of y given z at the last level."""
+  a = np.eye(DIM)[p.mask > 0]
+  noise = p.noise_std**2 * np.eye(len(a))
+  return noise + a @ remainder(p, level) @ a.T if proper else noise
+
+
+def seen(p: Problem, levels, eta: float, y: np.ndarray, proper: bool):
   """y given z_{K-1}: matrix, what is left of y, and its noise; the chain."""
   gain, offset = final_estimate(p, levels[-1])
   a = np.eye(DIM)[p.mask > 0]
-  return (a @ gain, a @ (y - offset), p.noise_std**2 * np.eye(len(a)),
-          *chain(p, levels, eta))
+  return (a @ gain, a @ (y - offset), noise_of_y(p, levels[-1], proper),
+          *chain(p, levels, eta, proper))
 
 
-def chain_evidence(p: Problem, levels, eta: float, y: np.ndarray) -> float:
+def chain_evidence(p, levels, eta, y, proper: bool = False) -> float:
   """log p(y) of that chain, Gaussian throughout."""
-  a, left, noise, mean, cov = seen(p, levels, eta, y)
+  a, left, noise, mean, cov = seen(p, levels, eta, y, proper)
   return log_density(left, a @ mean, a @ cov @ a.T + noise)
 
 
-def chain_conditional(p: Problem, levels, eta: float, y: np.ndarray):
+def chain_conditional(p, levels, eta, y, proper: bool = False):
   """Mean and covariance of z_{K-1} given y in that chain."""
-  a, left, noise, mean, cov = seen(p, levels, eta, y)
+  a, left, noise, mean, cov = seen(p, levels, eta, y, proper)
   gain = cov @ a.T @ np.linalg.inv(a @ cov @ a.T + noise)
   return mean + gain @ (left - a @ mean), cov - gain @ a @ cov
+
+
+def optimum(p: Problem, levels, eta: float, y: np.ndarray):
+  """mu, tau and g `[K, 16]` of z given y in the proper chain.
+
+  For a diagonal prior, whose elements do not mix. What y says of z_k, a
+  Gaussian of precision `sure` and mean `pull` / `sure`, is passed upwards.
+  """
+  gain, offset = final_estimate(p, levels[-1])
+  gain, own = np.diag(gain), np.diag(remainder(p, levels[-1]))
+  weight = p.mask * gain / (p.noise_std**2 + own)
+  sure, pull = weight * gain, weight * (y - offset)
+  rows = []
+  for pair in zip(levels[-2::-1], levels[:0:-1], strict=True):
+    matrix, offset, own = kernel(p, *pair, eta, proper=True)
+    matrix, own = np.diag(matrix), np.diag(own)
+    mixing = 1 / (1 + own * sure)
+    rows.append((pull / np.where(sure > 0, sure, 1), np.sqrt(own * mixing),
+                 mixing))
+    pull = matrix * (pull - sure * offset) * mixing
+    sure = matrix**2 * sure * mixing
+  a, b = p.alpha[levels[0]], p.sigma[levels[0]]
+  own = a**2 * np.diag(p.prior.covariance) + b**2
+  variance = 1 / (1 / own + sure)
+  start = variance * (a * p.prior.mean / own + pull)
+  rows.append((start, np.sqrt(variance), np.ones(DIM)))
+  return tuple(np.stack(leaf) for leaf in zip(*rows[::-1], strict=True))
 
 
 def fitted_marginal(p: Problem, levels, eta: float, mu, std, g):
@@ -143,44 +225,49 @@ def fitted_marginal(p: Problem, levels, eta: float, mu, std, g):
   return mean, cov
 
 
-def squared(mean, cov):
-  """E |u|^2, element by element."""
-  return mean**2 + np.diag(cov)
-
-
-def bound(p: Problem, levels, eta, y, mu, std, g) -> dict[str, float]:
+def bound(
+    p: Problem, levels, eta, y, mu, std, g, proper: bool = False
+) -> dict[str, float]:
   """The three terms of minus the bound for parameters `[K, 16]`, exactly."""
   cov = np.diag(std[0] ** 2)
-  above = _above(p, levels[0], mu[0], cov)
+  above = _above(p, levels[0], mu[0], cov, proper)
   above -= 0.5 * np.sum(np.log(2 * np.pi * np.e * std[0] ** 2))
   between, mean = 0.0, mu[0]
   pairs = zip(levels[:-1], levels[1:], strict=True)
   for k, pair in enumerate(pairs, start=1):
-    matrix, offset, variance = transition(p, *pair, eta)
+    matrix, offset, own = kernel(p, *pair, eta, proper)
     m = matrix @ mean + offset
     m_cov = matrix @ cov @ matrix.T
     scaled = (1 - g[k])[:, None] * m_cov * (1 - g[k])
-    gap = squared((1 - g[k]) * (mu[k] - m), scaled)
-    ratio = std[k] ** 2 / variance
-    between += 0.5 * np.sum(gap / variance + ratio - 1 - np.log(ratio))
+    between += divergence(
+        (1 - g[k]) * (mu[k] - m), scaled, np.diag(std[k] ** 2), own)
     mean = g[k] * m + (1 - g[k]) * mu[k]
     cov = g[k][:, None] * m_cov * g[k] + np.diag(std[k] ** 2)
   gain, offset = final_estimate(p, levels[-1])
-  miss = squared(y - gain @ mean - offset, gain @ cov @ gain.T)
-  noise = p.noise_std**2
-  nll = 0.5 * np.sum(p.mask * (miss / noise + np.log(2 * np.pi * noise)))
+  a, noise = np.eye(DIM)[p.mask > 0], noise_of_y(p, levels[-1], proper)
+  miss, gain = a @ (y - gain @ mean - offset), a @ gain
+  nll = -log_density(miss, 0, noise) + 0.5 * np.trace(
+      np.linalg.solve(noise, gain @ cov @ gain.T))
   return {"reconstruction": nll, "hierarchy": between, "diffusion": above}
 
 
-def _above(p, e, mean, cov):
+def divergence(gap, gap_cov, own, other) -> float:
+  """E KL(N(u, own) || N(0, other)) over u ~ N(gap, gap_cov)."""
+  share = np.linalg.solve(other, own)
+  return 0.5 * (
+      gap @ np.linalg.solve(other, gap)
+      + np.trace(np.linalg.solve(other, gap_cov))
+      + np.trace(share) - DIM - np.linalg.slogdet(share)[1])
+
+
+def _above(p, e, mean, cov, proper):
   """Everything above T_e except the entropy of z_0."""
-  top, eye, total = len(p.alpha) - 1, np.eye(DIM), 0.0
-  for t in range(e + 1, top + 1):
+  last, eye, total = len(p.alpha) - 1, np.eye(DIM), 0.0
+  for t in range(e + 1, last + 1):
     a, v = _jump(p, e, t)
-    matrix, offset, variance = reverse_step(p, t)
+    matrix, offset, covariance = reverse_kernel(p, t, proper)
     if t == e + 1:
-      on_start, on_t, own = eye, 0 * eye, 0.0
-      total += 0.5 * DIM * np.log(2 * np.pi * variance)
+      on_start, on_t = eye, 0 * eye
     else:
       a_s, v_s = _jump(p, e, t - 1)
       ratio = p.alpha[t] / p.alpha[t - 1]
@@ -188,17 +275,18 @@ def _above(p, e, mean, cov):
       pull = ratio * v_s / v
       on_start, on_t = (a_s - pull * a) * eye, pull * eye
       own = v_s - pull * ratio * v_s
-      total += 0.5 * DIM * (
-          own / variance - 1 - np.log(own / variance))
     on_start = on_start + (on_t - matrix) * a
-    gap = squared(
-        on_start @ mean - offset,
-        on_start @ cov @ on_start.T + v * (on_t - matrix) @ (on_t - matrix).T)
-    total += np.sum(gap) / (2 * variance)
-  a, v = _jump(p, e, top)
-  scale = p.alpha[top] ** 2 + p.sigma[top] ** 2
-  last = squared(a * mean, a * a * cov) + v
-  return total + 0.5 * np.sum(last / scale - 1 - np.log(v / scale))
+    gap = on_start @ mean - offset
+    gap_cov = (on_start @ cov @ on_start.T
+               + v * (on_t - matrix) @ (on_t - matrix).T)
+    if t == e + 1:
+      total -= log_density(gap, 0, covariance)
+      total += 0.5 * np.trace(np.linalg.solve(covariance, gap_cov))
+    else:
+      total += divergence(gap, gap_cov, own * eye, covariance)
+  a, v = _jump(p, e, last)
+  start, spread = top(p, proper)
+  return total + divergence(a * mean - start, a * a * cov, v * eye, spread)
 
 
 def _jump(p, e, t):
