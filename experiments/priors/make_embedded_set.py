@@ -1,13 +1,15 @@
 """Makes jaxguide/embedded/noto32_test.npz from the emoji artwork.
 
   python -m experiments.priors.make_embedded_set --artwork FOLDER
-      [--file FILE] [--preview grid.png]
+      [--vendor twemoji] [--file FILE] [--preview grid.png]
 
-FOLDER holds `noto64.npz` and `emoji_index.json`. 64 concepts of the test
-split are taken in turn from every category, and within a category in turn
-from every sub-category, so that any first few of them are of many kinds; of
-a concept with skin tones one is drawn. Pictures with little in them (a minus
-sign, fog) are left out. The same folder and seed give the same file.
+FOLDER holds `noto64.npz`, `emoji_index.json` and, for the other vendor,
+`twemoji64.npz`. 64 concepts of the test split are taken in turn from every
+category, and within a category in turn from every sub-category, so that any
+first few of them are of many kinds; of a concept with skin tones one is drawn.
+Pictures with little in them (a minus sign, fog) are left out. Noto's artwork
+decides, whichever vendor's is written: both files hold the same emoji. The
+same folder and seed give the same file.
 """
 
 from collections.abc import Sequence
@@ -32,9 +34,11 @@ LEAST_COVER = 0.25
 LEAST_SPREAD = 35.0
 
 _DATA = flags.DEFINE_string("artwork", None, "Folder of the artwork.")
+_VENDOR = flags.DEFINE_enum(
+    "vendor", "noto", ("noto", "twemoji"), "Whose artwork is written.")
 _OUT = flags.DEFINE_string(
-    "file", "jaxguide/embedded/noto32_test.npz", "File to write."
-)
+    "file", None,
+    "File to write; jaxguide/embedded/VENDOR32_test.npz if left out.")
 _PREVIEW = flags.DEFINE_string("preview", None, "Also write a picture.")
 
 
@@ -42,17 +46,21 @@ def main(argv: Sequence[str]) -> None:
   """Writes the file, and the preview if asked for."""
   if len(argv) > 1 or not _DATA.value:
     raise app.UsageError("--artwork FOLDER is needed, and nothing else")
-  arrays = make(pathlib.Path(_DATA.value))
-  pathlib.Path(_OUT.value).write_bytes(to_npz(arrays))
+  arrays = make(pathlib.Path(_DATA.value), _VENDOR.value)
+  file = _OUT.value or f"jaxguide/embedded/{_VENDOR.value}32_test.npz"
+  pathlib.Path(file).write_bytes(to_npz(arrays))
   if _PREVIEW.value:
     Image.fromarray(preview(arrays)).save(_PREVIEW.value)
 
 
-def make(folder: pathlib.Path) -> dict[str, np.ndarray]:
+def make(
+    folder: pathlib.Path, vendor: str = "noto"
+) -> dict[str, np.ndarray]:
   """The arrays of the file.
 
   Args:
     folder: holds the artwork.
+    vendor: "noto" or "twemoji".
   """
   index = json.loads((folder / "emoji_index.json").read_text("utf-8"))
   with np.load(folder / "noto64.npz") as file:
@@ -63,6 +71,9 @@ def make(folder: pathlib.Path) -> dict[str, np.ndarray]:
       if entry["split"] == "test" and is_rich(small[n], alpha[n])
   ]
   chosen = choose(index, usable, np.random.default_rng(SEED))
+  if vendor != "noto":
+    with np.load(folder / f"{vendor}64.npz") as file:
+      small = reduce(file["image"])
   shape = (SIZE, SIZE)
   box = masks.stack(masks.Box(SEED), range(COUNT), shape)
   free = masks.stack(masks.FreeForm(SEED), range(COUNT), shape)

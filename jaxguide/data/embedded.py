@@ -1,8 +1,11 @@
-"""The images that come with the package: 64 held-out Noto emoji, 32x32.
+"""The images that come with the package: 64 held-out emoji, 32x32, twice.
 
-They were never trained on by the embedded prior, and carry one box and one
-free-form mask each, so that a demo needs no download. Artwork: Noto Emoji by
-Google, Apache-2.0 (third_party/noto-emoji.md).
+"noto32" and "twemoji32" are the same emoji, in the same order and with the
+same names, in the artwork of two vendors: translations have true counterparts.
+No embedded network was trained on them. Each carries one box and one free-form
+mask, so that a demo needs no download. Artwork: Noto Emoji by Google,
+Apache-2.0 (third_party/noto-emoji.md); Twemoji by Twitter, CC-BY 4.0
+(third_party/twemoji.md).
 """
 
 import dataclasses
@@ -16,7 +19,7 @@ import numpy as np
 from jaxguide import arrays
 from jaxguide.data import images
 
-NAMES = ("noto32",)
+NAMES = ("noto32", "twemoji32")
 MASKS = ("box", "free_form")
 
 
@@ -43,7 +46,7 @@ def read(name: str = "noto32") -> EmbeddedSet:
   """Reads the set; once per process.
 
   Args:
-    name: "noto32".
+    name: "noto32" or "twemoji32".
 
   Raises:
     ValueError: if there is no such set.
@@ -68,7 +71,7 @@ def embedded_images(name: str = "noto32") -> np.ndarray:
   """All images at once, float32 `[64, 32, 32, 3]` in [-1, 1].
 
   Args:
-    name: "noto32".
+    name: "noto32" or "twemoji32".
 
   Raises:
     ValueError: if there is no such set.
@@ -80,7 +83,7 @@ def embedded_dataset(name: str = "noto32") -> images.ArrayImages:
   """The images as a data set.
 
   Args:
-    name: "noto32".
+    name: "noto32" or "twemoji32".
 
   Raises:
     ValueError: if there is no such set.
@@ -95,7 +98,7 @@ class EmbeddedMasks:
 
   Attributes:
     kind: "box" or "free_form".
-    name: of the set.
+    name: "noto32" or "twemoji32".
   """
 
   kind: Literal["box", "free_form"] = "box"

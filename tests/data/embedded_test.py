@@ -69,9 +69,22 @@ def test_masks_of_other_images_are_refused():
     data.embedded_images("celeba")
 
 
-def test_file_holds_no_objects_and_is_small():
+def test_vendors_have_the_same_emoji_in_their_own_artwork():
+  noto, twemoji = (embedded.read(name) for name in embedded.NAMES)
+  for a, b in zip(noto[1:], twemoji[1:], strict=True):
+    np.testing.assert_array_equal(a, b)
+  flat = [s.images.reshape(64, -1) - 255.0 for s in (noto, twemoji)]
+  assert not np.any(np.all(flat[0] == flat[1], axis=1))
+  # A picture is nearer to its counterpart than to most others.
+  apart = np.linalg.norm(flat[0][:, None] - flat[1], axis=2)
+  rank = np.sum(apart < np.diag(apart)[:, None], axis=1)
+  assert np.median(rank) == 0
+
+
+@pytest.mark.parametrize("name", embedded.NAMES)
+def test_file_holds_no_objects_and_is_small(name):
   file = (
-      importlib.resources.files("jaxguide") / "embedded" / "noto32_test.npz"
+      importlib.resources.files("jaxguide") / "embedded" / f"{name}_test.npz"
   )
   assert len(file.read_bytes()) < 200_000
   with file.open("rb") as stream, zipfile.ZipFile(stream) as archive:
