@@ -22,7 +22,7 @@ from jaxguide.energies import similarity as similarities
 from jaxguide.evaluation import networks as network_sources
 from jaxguide.evaluation import tasks
 from jaxguide.samplers import core
-from jaxguide.samplers import source_chain
+from jaxguide.samplers import egsde_plan
 
 EXTRACTOR = "extractor"
 
@@ -109,9 +109,7 @@ class Egsde:
         factor=self.factor, similarity=self.similarity,
         distance=self.distance, num_draws=self.num_draws)
     guidance = None if energy is None else guidances.at_state(energy)
-    return samplers.egsde(
-        denoise, noise, source=source, guidance=guidance,
-        variant=self.variant, source_noise=self.source_noise)
+    return samplers.egsde(denoise, noise, source=source, guidance=guidance)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,8 +160,7 @@ class SdEdit:
     """`sdedit`."""
     return samplers.sdedit(
         denoise, noise, source=problem.degraded(),
-        mask=problem.inputs.get("mask"), variant=self.variant,
-        source_noise=self.source_noise)
+        mask=problem.inputs.get("mask"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,11 +252,11 @@ def egsde_dagger(
 def _check_chain(method: Egsde | SdEdit) -> None:
   """What EGSDE and SDEdit have in common."""
   arrays.check_choice("variant", method.variant, core.VARIANTS)
-  arrays.check_choice("solver", method.solver, source_chain.SOLVERS)
-  arrays.check_choice("variance", method.variance, source_chain.VARIANCES)
+  arrays.check_choice("solver", method.solver, egsde_plan.SOLVERS)
+  arrays.check_choice("variance", method.variance, egsde_plan.VARIANCES)
   if method.source_noise is not None:
     arrays.check_choice(
-        "source_noise", method.source_noise, source_chain.SOURCE_NOISES)
+        "source_noise", method.source_noise, egsde_plan.SOURCE_NOISES)
   for name in ("first_level", "num_steps", "num_repeats"):
     _check_at_least(method, name, 1)
 
@@ -280,5 +277,5 @@ def _start(method: Egsde | SdEdit) -> str:
 
 def _chain_plan(method: Egsde | SdEdit) -> dict[str, Any]:
   names = ("num_steps", "first_level", "solver", "variant", "variance",
-           "num_repeats")
+           "num_repeats", "source_noise")
   return {name: getattr(method, name) for name in names}

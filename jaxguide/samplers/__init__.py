@@ -19,8 +19,8 @@ from jaxguide.samplers.ddim import ddim_steps
 from jaxguide.samplers.ddpm import ddpm
 from jaxguide.samplers.ddpm import ddpm_steps
 from jaxguide.samplers.egsde import egsde
-from jaxguide.samplers.egsde import egsde_draw_order
-from jaxguide.samplers.egsde import egsde_steps
+from jaxguide.samplers.egsde_plan import egsde_draw_order
+from jaxguide.samplers.egsde_plan import egsde_steps
 from jaxguide.samplers.ilvr import ilvr
 from jaxguide.samplers.ilvr import ilvr_draw_order
 from jaxguide.samplers.ilvr import ilvr_steps

@@ -23,59 +23,33 @@ paper, `variant="released"` what the published program does; they differ in
 The published program has no Euler-Maruyama solver, which the paper prints.
 """
 
-import numpy as np
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
 
 from jaxguide import arrays
 from jaxguide import denoisers
 from jaxguide import guidance as guidances
 from jaxguide import noise as noises
-from jaxguide import schedules
 from jaxguide.samplers import core
+from jaxguide.samplers import egsde_plan
 from jaxguide.samplers import shifting
-from jaxguide.samplers import source_chain
 
 
-def egsde_steps(
-    schedule: schedules.Schedule,
-    num_steps: int | None = None,
-    *,
-    first_level: int | None = None,
-    solver: str = "ancestral",
-    variant: str = "paper",
-    variance: str = "fixed_small",
-    shift: str = "score",
-    num_repeats: int = 1,
-) -> core.Steps:
-  """The plan of EGSDE and SDEdit: num_repeats times num_steps steps.
+class EgsdeState(NamedTuple):
+  """The state of `egsde`, every leaf `[B, ...]`.
 
-  Args:
-    schedule: any, concrete; variance-preserving for `variant="released"`.
-    num_steps: N, levels visited in a repeat, from 1 to M, thinned by
-      `schedules.space_levels`; all M when left out.
-    first_level: M, where the source is noised to; half of the schedule's
-      levels when left out. The released M = 500 is level 500.
-    solver: "ancestral", the step of the module's text, or "em", the
-      Euler-Maruyama step (1 + b/2) x_t + b (score - grad E) + sqrt(b) z with
-      b the sum of the betas passed.
-    variant: "paper" or "released".
-    variance: std^2 of "ancestral": "fixed_small" is v sigma_s^2 / sigma_t^2,
-      "fixed_large" is v.
-    shift: energy_scale: "score" is v / r, which moves eps by sigma grad E;
-      "mean" is the small variance, which with a classifier's energy is the
-      condition_mean form of Dhariwal and Nichol (arXiv:2105.05233, Alg. 1).
-    num_repeats: K; each repeat but the first starts from the noised result
-      of the one before.
-
-  Returns:
-    The plan. The last step of every repeat but the last is a RESTART.
-
-  Raises:
-    ValueError: naming the argument out of range.
+  Attributes:
+    x: where the next step starts.
+    result: x_s of the last step, before any restart: after the last step of
+      a repeat, that repeat's image.
+    start_noise: what the source was noised with at the start of the repeat.
   """
-  return source_chain.chain_steps(
-      schedule, num_steps, first_level=first_level, solver=solver,
-      variant=variant, variance=variance, shift=shift,
-      num_repeats=num_repeats)
+
+  x: arrays.Batch
+  result: arrays.Batch
+  start_noise: arrays.Batch
 
 
 def egsde(
@@ -87,11 +61,9 @@ def egsde(
     guidance_scale: arrays.Array | float = 1.0,
     mask: arrays.Batch | None = None,
     initial: arrays.Batch | None = None,
-    variant: str = "paper",
-    source_noise: str | None = None,
     project: shifting.Projection | None = None,
 ) -> core.Sampler:
-  """The EGSDE sampler.
+  """The EGSDE sampler, of the variant that its plan is of.
 
   Draws: slot "step" once per step, also where noise_std is 0; slot "source"
   once per step where the source's noise is fresh and something asks for it;
@@ -115,36 +87,59 @@ def egsde(
       when left out.
     initial: what is noised for the start, `[B, ...]`; the source when left
       out.
-    variant: "paper" or "released"; give the plan the same one.
-    source_noise: "fresh" draws the noise of the source in each step,
-      "shared" takes that of the start; implied by the variant when left out.
     project: linear, `[B, ...] -> [B, ...]`; of gradients and of all noise,
       such as the removal of the mean of a point cloud.
 
   Raises:
-    ValueError: for an unknown option, or a mask without a source.
+    ValueError: for a mask without a source.
   """
-  return source_chain.chain(
-      denoise, noise, source=source, guidance=guidance,
-      guidance_scale=guidance_scale, mask=mask, initial=initial,
-      variant=variant, source_noise=source_noise, project=project)
+  if mask is not None and source is None:
+    raise ValueError("mask needs a source, got source=None")
+  guidance = guidance or guidances.none()
+  project = project or _unchanged
+  first_image = source if initial is None else initial
+
+  def init(z: arrays.Batch, first: core.Step) -> EgsdeState:
+    e = project(z)
+    x = core.start(e, first)
+    if first_image is not None:
+      x = first.level.alpha * first_image + first.level.sigma * e
+    return _like(z, EgsdeState(x, x, e))
+
+  def step(state: EgsdeState, step: core.Step) -> EgsdeState:
+    c, shape = step.coefficients, state.x.shape[1:]
+    is_shared = c.source_noise is egsde_plan.SourceNoise.SHARED
+    shared = state.start_noise if is_shared else None
+    draw = shifting.source_draws(
+        noise, step.index, shape, shared=shared, project=project)
+    guided = guidance(denoise, state.x, step.level, draw)
+    z = project(noise(step.index, "step", shape))
+    move = _times(guidance_scale, project(guided.gradient))
+    result = (c.x_scale * state.x - c.eps_scale * guided.prediction.eps
+              - c.energy_scale * move + c.noise_std * z)
+    again = result
+    if mask is not None:
+      kept = c.kept_alpha * source + c.kept_sigma * draw("source", shape)
+      again = jnp.where(mask == 1, source, result)
+      result = jnp.where(mask == 1, kept, result)
+    e = project(noise(step.index, "restart", shape))
+    begins = step.kind == core.RESTART
+    x = jnp.where(
+        begins, c.restart_alpha * again + c.restart_sigma * e, result)
+    e = jnp.where(begins, e, state.start_noise)
+    return _like(state.x, EgsdeState(x, result, e))
+
+  return core.Sampler(
+      init=init, step=step, output=lambda state: state.result)
 
 
-def egsde_draw_order(
-    steps: core.Steps, source_noise: str = "shared"
-) -> dict[str, np.ndarray]:
-  """Where a released program's draws lie in a flat recording.
+def _unchanged(x: arrays.Batch) -> arrays.Batch:
+  return x
 
-  In each repeat it draws the noise of the start, then in every step the
-  source's, if that is fresh, and the step's, also in the last.
 
-  Args:
-    steps: the plan.
-    source_noise: "shared" or "fresh".
+def _times(scale, move):
+  return arrays.bcast(jnp.asarray(scale, jnp.float32), move) * move
 
-  Returns:
-    For slots "start", "step", "restart" and, if fresh, "source" int positions
-    `[index, 1]`, for `noise.from_recording`. Where nothing restarts,
-    "restart" points at draw 0.
-  """
-  return source_chain.chain_draw_order(steps, source_noise)
+
+def _like(x: arrays.Batch, state: Any) -> Any:
+  return jax.tree.map(lambda leaf: leaf.astype(x.dtype), state)

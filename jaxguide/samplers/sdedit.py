@@ -4,6 +4,7 @@ Its plan and its step are those of `egsde` without energies: one program, so
 that EGSDE with weights of zero is SDEdit to the bit.
 """
 
+import importlib
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,7 +15,10 @@ from jaxguide import denoisers
 from jaxguide import noise as noises
 from jaxguide import schedules
 from jaxguide.samplers import core
-from jaxguide.samplers import source_chain
+from jaxguide.samplers import egsde_plan
+
+# The attribute of the package is the factory of the same name.
+egsde = importlib.import_module("jaxguide.samplers.egsde")
 
 
 def sdedit_steps(
@@ -32,9 +36,9 @@ def sdedit_steps(
       out.
     first_level: where the guide is noised to; half of the schedule's levels
       when left out. The released program has 400 of 1000 and 3 repeats.
-    **options: solver, variant, variance, num_repeats.
+    **options: solver, variant, variance, num_repeats, source_noise.
   """
-  return source_chain.chain_steps(
+  return egsde_plan.egsde_steps(
       schedule, num_steps, first_level=first_level, **options)
 
 
@@ -45,10 +49,8 @@ def sdedit(
     source: arrays.Batch,
     mask: arrays.Batch | None = None,
     initial: arrays.Batch | None = None,
-    variant: str = "paper",
-    source_noise: str | None = None,
 ) -> core.Sampler:
-  """The SDEdit sampler.
+  """The SDEdit sampler, of the variant that its plan is of.
 
   With a mask, the kept region is put back after every step: at the level
   arrived at, clean in the end ("paper"), or at the level of the step with the
@@ -68,13 +70,9 @@ def sdedit(
     mask: 1 where the guide is kept, broadcastable to it.
     initial: what is noised for the start, `[B, ...]`; the guide when left
       out.
-    variant: "paper" or "released"; give the plan the same one.
-    source_noise: of the kept region, "fresh" or "shared"; implied by the
-      variant when left out.
   """
-  return source_chain.chain(
-      denoise, noise, source=source, mask=mask, initial=initial,
-      variant=variant, source_noise=source_noise)
+  return egsde.egsde(
+      denoise, noise, source=source, mask=mask, initial=initial)
 
 
 def from_source(
@@ -101,8 +99,6 @@ def from_source(
   return sampler._replace(init=init)
 
 
-def sdedit_draw_order(
-    steps: core.Steps, source_noise: str = "shared"
-) -> dict[str, np.ndarray]:
+def sdedit_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
   """Where a released program's draws lie; see `egsde_draw_order`."""
-  return source_chain.chain_draw_order(steps, source_noise)
+  return egsde_plan.egsde_draw_order(steps)

@@ -21,7 +21,8 @@ STEP_ATOL = 5e-6
 TRAJECTORY_ATOL = 5e-5
 GRADIENT_RTOL = 1e-4
 
-source_chain = importlib.import_module("jaxguide.samplers.source_chain")
+# The attribute of the package is the factory of the same name.
+egsde = importlib.import_module("jaxguide.samplers.egsde")
 
 each_chain = recordings.parametrized(
     "x_src", "betas", "logvar", "z", "e", without=("mask",))
@@ -58,7 +59,8 @@ def _plan(arrays):
   steps = samplers.egsde_steps(
       recordings.schedule_of(arrays), first_level=top, variant="released",
       variance="fixed_large" if large else "fixed_small",
-      num_repeats=repeats)
+      num_repeats=repeats,
+      source_noise="fresh" if "e_step" in arrays else None)
   steps = jax.tree.map(lambda leaf: leaf[:len(z)], steps)
   if "t" in arrays:
     np.testing.assert_array_equal(steps.level.time, arrays["t"])
@@ -82,8 +84,7 @@ def _tables(arrays, steps):
     flat.append(e[repeat])
     for i in range(repeat * each, (repeat + 1) * each):
       flat += [z[i]] if fresh is None else [fresh[i], z[i]]
-  order = samplers.egsde_draw_order(
-      steps, "shared" if fresh is None else "fresh")
+  order = samplers.egsde_draw_order(steps)
   placed = {int(p) for at in order.values() for p in at.reshape(-1)}
   assert placed == set(range(len(flat)))
   flat = jnp.asarray(np.stack(flat))
@@ -167,15 +168,13 @@ def _extractor(arrays, steps):
 
 def _replayers(arrays, net, extractor):
   """Compiled: the whole trajectory, and every step from its own start."""
-  source_noise = "fresh" if "e_step" in arrays else "shared"
   mask = arrays.get("mask")
 
   def sampler(params, tables):
     energy = _energy(arrays, extractor, params[1])
     return samplers.egsde(
         recordings.denoiser(net, params[0]), noises.recorded_noise(tables),
-        source=jnp.asarray(_source(arrays)), variant="released",
-        source_noise=source_noise, mask=mask,
+        source=jnp.asarray(_source(arrays)), mask=mask,
         guidance=guidance.at_state(energy) if energy else None)
 
   @jax.jit
@@ -189,7 +188,7 @@ def _replayers(arrays, net, extractor):
     def one(row):
       x, e, step = row
       return sampler(params, tables).step(
-          source_chain.ChainState(x, x, e), step).result
+          egsde.EgsdeState(x, x, e), step).result
     return jax.lax.map(one, (starts, e, steps))
 
   params = (net.params, extractor and extractor.params)

@@ -106,8 +106,8 @@ def test_score_shift_with_shared_noise():
     return samplers.from_source(samplers.ddpm(inner, noise), SOURCE)
 
   want = _sample(
-      _egsde(_to_source(), source_noise="shared", guidance_scale=0.3),
-      samplers.egsde_steps(SCHEDULE, 10), z=z)
+      _egsde(_to_source(), guidance_scale=0.3),
+      samplers.egsde_steps(SCHEDULE, 10, source_noise="shared"), z=z)
   got = _sample(
       shifted, samplers.ddpm_steps(SCHEDULE, 10, first_level=50), z=z)
   np.testing.assert_allclose(got, want, rtol=1e-4, atol=2e-5)
@@ -209,10 +209,11 @@ def test_product_with_a_quadratic_energy_to_first_order():
 @pytest.mark.parametrize("solver, source_noise", (
     ("ancestral", "fresh"), ("em", "shared")))
 def test_zero_weight_is_sdedit_to_the_bit(solver, source_noise):
-  steps = samplers.egsde_steps(SCHEDULE, 20, solver=solver, num_repeats=2)
+  steps = samplers.egsde_steps(
+      SCHEDULE, 20, solver=solver, num_repeats=2, source_noise=source_noise)
   want = _sample(lambda denoise, noise: samplers.sdedit(
       denoise, noise, source=SOURCE), steps)
-  run = _compiled(_egsde(_to_source(), source_noise=source_noise))
+  run = _compiled(_egsde(_to_source()))
   np.testing.assert_array_equal(
       run(steps, guidance_scale=jnp.float32(0)), want)
   np.testing.assert_array_equal(_sample(_egsde(), steps), want)
@@ -231,14 +232,13 @@ def test_shared_noise_has_no_guidance_in_the_first_step():
   energy = energies.translation(
       lambda x, time: jnp.tanh(x @ np.float32(np.eye(3) + 0.3)), image,
       factor=4)
-  steps = samplers.egsde_steps(SCHEDULE)
-  first = jax.tree.map(lambda leaf: leaf[0], steps)
   z = jax.random.normal(jax.random.key(1), image.shape)
 
   def step(source_noise, pull):
+    steps = samplers.egsde_steps(SCHEDULE, source_noise=source_noise)
+    first = jax.tree.map(lambda leaf: leaf[0], steps)
     sampler = samplers.egsde(
-        _shrink, noises.prng_noise(KEYS), source=image,
-        source_noise=source_noise, guidance=pull)
+        _shrink, noises.prng_noise(KEYS), source=image, guidance=pull)
     return sampler.step(sampler.init(z, first), first).result
 
   pull = guidance.at_state(energy)
@@ -257,10 +257,13 @@ def _shrink(x_t, level):
 @pytest.mark.parametrize("source_noise", ("fresh", "shared"))
 def test_two_repeats_are_two_calls(source_noise):
   """The second starts from the first one's result, the source stays."""
-  make = _egsde(_to_source(), guidance_scale=0.2, source_noise=source_noise)
+  make = _egsde(_to_source(), guidance_scale=0.2)
   prng = noises.prng_noise(KEYS)
-  want = _sample(make, samplers.egsde_steps(SCHEDULE, 10, num_repeats=2))
-  once = samplers.egsde_steps(SCHEDULE, 10)
+  once, twice = (
+      samplers.egsde_steps(
+          SCHEDULE, 10, num_repeats=count, source_noise=source_noise)
+      for count in (1, 2))
+  want = _sample(make, twice)
   middle = _sample(make, once)
 
   def later(index, slot, shape, law="normal", inner=0):
@@ -325,10 +328,34 @@ def test_more_draws_have_less_spread():
   assert 3 < spreads[0] / spreads[1] < 5, spreads
 
 
+@pytest.mark.parametrize("variant, implied", (
+    ("paper", "fresh"), ("released", "shared")))
+def test_the_variant_implies_the_noise_of_the_source(variant, implied):
+  """By the draws that are asked for, in a trace of one step."""
+  for source_noise in (None, "fresh", "shared"):
+    steps = samplers.egsde_steps(
+        SCHEDULE, variant=variant, source_noise=source_noise)
+    slots = set()
+
+    def noise(index, slot, shape, law="normal", inner=0, slots=slots):
+      slots.add(slot)
+      return jnp.zeros((3, *shape))
+
+    sampler = samplers.egsde(
+        _denoise(), noise, source=SOURCE,
+        guidance=guidance.at_state(_to_source()))
+    jax.eval_shape(
+        lambda steps, sampler=sampler: samplers.sample(
+            sampler, SOURCE, steps), steps)
+    fresh = (source_noise or implied) == "fresh"
+    assert slots == {"step", "restart", *(["source"] if fresh else [])}
+    assert set(samplers.egsde_draw_order(steps)) == slots | {"start"}
+
+
 def test_several_draws_of_a_shared_noise_are_refused():
   with pytest.raises(ValueError, match="num_draws must be 1"):
-    _sample(_egsde(_to_source(num_draws=2), source_noise="shared"),
-            samplers.egsde_steps(SCHEDULE, 2))
+    _sample(_egsde(_to_source(num_draws=2)),
+            samplers.egsde_steps(SCHEDULE, 2, source_noise="shared"))
 
 
 # Masks.
@@ -352,7 +379,7 @@ def test_masked_sdedit_keeps_the_guide(num_repeats):
 def test_masked_sdedit_as_released_ends_one_level_noisy():
   z = np.float32(RNG.normal(size=SOURCE.shape))
   out = _sample(lambda denoise, noise: samplers.sdedit(
-      denoise, noise, source=SOURCE, mask=MASK, variant="released"),
+      denoise, noise, source=SOURCE, mask=MASK),
       samplers.sdedit_steps(SCHEDULE, variant="released"), z=z)
   kept = np.broadcast_to(MASK == 1, SOURCE.shape)
   want = SCHEDULE.alpha[1] * SOURCE + SCHEDULE.sigma[1] * z
@@ -376,6 +403,7 @@ def test_the_first_level_sets_how_much_of_the_source_stays():
     ({"variant": "ours"}, "variant must be one of"),
     ({"variance": "big"}, "variance must be one of"),
     ({"shift": "up"}, "shift must be one of"),
+    ({"source_noise": "old"}, "source_noise must be one of"),
     ({"num_repeats": 0}, "num_repeats must be at least 1, got 0"),
     ({"first_level": 101}, "first_level must be in 1..100"),
     ({"variant": "released", "num_steps": 10}, "visits every level"),
@@ -386,9 +414,7 @@ def test_plans_are_checked(options, message):
     samplers.egsde_steps(SCHEDULE, **options)
 
 
-def test_options_are_checked():
+def test_a_mask_needs_a_source():
   noise = noises.prng_noise(KEYS)
   with pytest.raises(ValueError, match="mask needs a source"):
     samplers.egsde(_denoise(), noise, source=None, mask=MASK)
-  with pytest.raises(ValueError, match="source_noise must be one of"):
-    samplers.egsde(_denoise(), noise, source=SOURCE, source_noise="old")

@@ -53,12 +53,12 @@ def _chain(name: str, o: _Chain) -> case.Case:
     return plan_of(
         schedule, num_steps, solver=o.solver, variance=o.variance,
         variant=o.variant, num_repeats=o.num_repeats,
+        source_noise=o.source_noise,
         first_level=_first_level(o, schedule.num_levels, num_steps))
 
   def make(s):
     options = {"source": s.y * s.mask if o.has_source else None,
-               "mask": s.mask if o.masked else None,
-               "variant": o.variant, "source_noise": o.source_noise}
+               "mask": s.mask if o.masked else None}
     if o.sampler == "egsde":
       options |= s.scalars
       if o.energy:

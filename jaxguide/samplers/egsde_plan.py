@@ -1,30 +1,36 @@
-"""The plan and the chain of EGSDE and SDEdit: from a noised source.
+"""The plan of EGSDE and SDEdit; `egsde` states the step and the variants."""
 
-One program for both, so that EGSDE with weights of zero is SDEdit to the bit.
-`egsde` states the step and how the variants differ.
-"""
-
-from typing import Any, NamedTuple
+import enum
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import arrays
-from jaxguide import denoisers
-from jaxguide import guidance as guidances
-from jaxguide import noise as noises
 from jaxguide import schedules
 from jaxguide.samplers import core
-from jaxguide.samplers import shifting
 
 SOLVERS = ("ancestral", "em")
 VARIANCES = ("fixed_small", "fixed_large")
 SHIFTS = ("score", "mean")
-SOURCE_NOISES = ("fresh", "shared")
 
 
-class ChainCoefficients(NamedTuple):
+@jax.tree_util.register_static
+class SourceNoise(enum.Enum):
+  """What the source is noised with in a step.
+
+  It belongs to the structure of a plan, not to its numbers: where it is
+  fresh, the program has one more draw.
+  """
+
+  FRESH = "fresh"
+  SHARED = "shared"
+
+
+SOURCE_NOISES = tuple(kind.value for kind in SourceNoise)
+
+
+class EgsdeCoefficients(NamedTuple):
   """x_s = x_scale x_t - eps_scale eps - energy_scale grad E + noise_std z.
 
   Attributes:
@@ -32,34 +38,25 @@ class ChainCoefficients(NamedTuple):
     eps_scale: of the prior's eps.
     energy_scale: of the gradient.
     noise_std: 0 in the step that arrives at clean data.
+    kept_alpha: of the source in the region that is kept.
+    kept_sigma: of the source's noise there.
     restart_alpha: of the result in the start of the next repeat.
     restart_sigma: of the noise there.
+    source_noise: of all steps.
   """
 
   x_scale: arrays.Array
   eps_scale: arrays.Array
   energy_scale: arrays.Array
   noise_std: arrays.Array
+  kept_alpha: arrays.Array
+  kept_sigma: arrays.Array
   restart_alpha: arrays.Array
   restart_sigma: arrays.Array
+  source_noise: SourceNoise
 
 
-class ChainState(NamedTuple):
-  """The state of the chain, every leaf `[B, ...]`.
-
-  Attributes:
-    x: where the next step starts.
-    result: x_s of the last step, before any restart: after the last step of
-      a repeat, that repeat's image.
-    start_noise: what the source was noised with at the start of the repeat.
-  """
-
-  x: arrays.Batch
-  result: arrays.Batch
-  start_noise: arrays.Batch
-
-
-def chain_steps(
+def egsde_steps(
     schedule: schedules.Schedule,
     num_steps: int | None = None,
     *,
@@ -69,12 +66,43 @@ def chain_steps(
     variance: str = "fixed_small",
     shift: str = "score",
     num_repeats: int = 1,
+    source_noise: str | None = None,
 ) -> core.Steps:
-  """The plan; `egsde_steps` says what the arguments are."""
+  """The plan of EGSDE and SDEdit: num_repeats times num_steps steps.
+
+  Args:
+    schedule: any, concrete; variance-preserving for `variant="released"`.
+    num_steps: N, levels visited in a repeat, from 1 to M, thinned by
+      `schedules.space_levels`; all M when left out.
+    first_level: M, where the source is noised to; half of the schedule's
+      levels when left out. The released M = 500 is level 500.
+    solver: "ancestral", the step of `egsde`'s text, or "em", the
+      Euler-Maruyama step (1 + b/2) x_t + b (score - grad E) + sqrt(b) z with
+      b the sum of the betas passed.
+    variant: "paper" or "released".
+    variance: std^2 of "ancestral": "fixed_small" is v sigma_s^2 / sigma_t^2,
+      "fixed_large" is v.
+    shift: energy_scale: "score" is v / r, which moves eps by sigma grad E;
+      "mean" is the small variance, which with a classifier's energy is the
+      condition_mean form of Dhariwal and Nichol (arXiv:2105.05233, Alg. 1).
+    num_repeats: K; each repeat but the first starts from the noised result
+      of the one before.
+    source_noise: "fresh" draws the noise of the source in each step,
+      "shared" takes that of the start; implied by the variant when left out.
+
+  Returns:
+    The plan. The last step of every repeat but the last is a RESTART.
+
+  Raises:
+    ValueError: naming the argument out of range.
+  """
   arrays.check_choice("solver", solver, SOLVERS)
   arrays.check_choice("variant", variant, core.VARIANTS)
   arrays.check_choice("variance", variance, VARIANCES)
   arrays.check_choice("shift", shift, SHIFTS)
+  if source_noise is None:
+    source_noise = "shared" if variant == "released" else "fresh"
+  arrays.check_choice("source_noise", source_noise, SOURCE_NOISES)
   schedules.check_concrete(schedule)
   if num_repeats < 1:
     raise ValueError(f"num_repeats must be at least 1, got {num_repeats}")
@@ -96,8 +124,11 @@ def chain_steps(
   if shift == "mean":
     small = core.conditional_variance(schedule, levels, nexts)
     scales = (*scales[:2], small, scales[3])
-  rows = ChainCoefficients(*(np.tile(c, num_repeats) for c in scales),
-                           schedule.alpha[top], schedule.sigma[top])
+  seen = levels if variant == "released" else nexts
+  kept = (schedule.alpha[seen], schedule.sigma[seen])
+  rows = EgsdeCoefficients(
+      *(np.tile(c, num_repeats) for c in (*scales, *kept)),
+      schedule.alpha[top], schedule.sigma[top], SourceNoise(source_noise))
   last = np.arange(count * num_repeats) % count == count - 1
   last[-1] = False
   return core.plan(
@@ -182,82 +213,22 @@ def _released(schedule, betas, levels, variance):
           np.where(levels > 1, std, np.float32(0)))
 
 
-def chain(
-    denoise: denoisers.Denoiser,
-    noise: noises.Noise,
-    *,
-    source: arrays.Batch | None,
-    guidance: guidances.Guidance | None = None,
-    guidance_scale: arrays.Array | float = 1.0,
-    mask: arrays.Batch | None = None,
-    initial: arrays.Batch | None = None,
-    variant: str = "paper",
-    source_noise: str | None = None,
-    project: shifting.Projection | None = None,
-) -> core.Sampler:
-  """The sampler; `egsde` says what the arguments are."""
-  arrays.check_choice("variant", variant, core.VARIANTS)
-  implied = "shared" if variant == "released" else "fresh"
-  source_noise = implied if source_noise is None else source_noise
-  arrays.check_choice("source_noise", source_noise, SOURCE_NOISES)
-  if mask is not None and source is None:
-    raise ValueError("mask needs a source, got source=None")
-  guidance = guidance or guidances.none()
-  project = project or _unchanged
-  first_image = source if initial is None else initial
+def egsde_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
+  """Where a released program's draws lie in a flat recording.
 
-  def init(z, first):
-    e = project(z)
-    x = core.start(e, first)
-    if first_image is not None:
-      x = first.level.alpha * first_image + first.level.sigma * e
-    return _like(z, ChainState(x, x, e))
+  In each repeat it draws the noise of the start, then in every step the
+  source's, if that is fresh, and the step's, also in the last.
 
-  def step(state, step):
-    c, shape = step.coefficients, state.x.shape[1:]
-    shared = state.start_noise if source_noise == "shared" else None
-    draw = shifting.source_draws(
-        noise, step.index, shape, shared=shared, project=project)
-    guided = guidance(denoise, state.x, step.level, draw)
-    z = project(noise(step.index, "step", shape))
-    move = _times(guidance_scale, project(guided.gradient))
-    result = (c.x_scale * state.x - c.eps_scale * guided.prediction.eps
-              - c.energy_scale * move + c.noise_std * z)
-    again = result
-    if mask is not None:
-      level = step.level if variant == "released" else step.next_level
-      kept = level.alpha * source + level.sigma * draw("source", shape)
-      again = jnp.where(mask == 1, source, result)
-      result = jnp.where(mask == 1, kept, result)
-    e = project(noise(step.index, "restart", shape))
-    begins = step.kind == core.RESTART
-    x = jnp.where(
-        begins, c.restart_alpha * again + c.restart_sigma * e, result)
-    e = jnp.where(begins, e, state.start_noise)
-    return _like(state.x, ChainState(x, result, e))
+  Args:
+    steps: the plan.
 
-  return core.Sampler(
-      init=init, step=step, output=lambda state: state.result)
-
-
-def _unchanged(x: arrays.Batch) -> arrays.Batch:
-  return x
-
-
-def _times(scale, move):
-  return arrays.bcast(jnp.asarray(scale, jnp.float32), move) * move
-
-
-def _like(x: arrays.Batch, state: Any) -> Any:
-  return jax.tree.map(lambda leaf: leaf.astype(x.dtype), state)
-
-
-def chain_draw_order(
-    steps: core.Steps, source_noise: str = "shared"
-) -> dict[str, np.ndarray]:
-  """Positions in a flat recording; see `egsde_draw_order`."""
-  arrays.check_choice("source_noise", source_noise, SOURCE_NOISES)
-  count, each = steps.index.size, 1 + (source_noise == "fresh")
+  Returns:
+    For slots "start", "step", "restart" and, if fresh, "source" int positions
+    `[index, 1]`, for `noise.from_recording`. Where nothing restarts,
+    "restart" points at draw 0.
+  """
+  fresh = steps.coefficients.source_noise is SourceNoise.FRESH
+  count, each = steps.index.size, 1 + fresh
   restarts = np.asarray(steps.kind) == core.RESTART
   # One draw at the start of every repeat up to and with this step's.
   begun = 1 + np.cumsum(restarts) - restarts
@@ -267,6 +238,6 @@ def chain_draw_order(
       "step": (at + each - 1)[:, None],
       "restart": np.where(restarts, at + each, 0)[:, None],
   }
-  if source_noise == "fresh":
+  if fresh:
     order["source"] = at[:, None]
   return order
