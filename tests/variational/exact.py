@@ -225,6 +225,20 @@ def fitted_marginal(p: Problem, levels, eta: float, mu, std, g):
   return mean, cov
 
 
+def clean(p: Problem, level: int, y: np.ndarray, mean, cov):
+  """Mean and covariance of x given y, for z ~ N(mean, cov) at the level.
+
+  x given z and y, averaged over z.
+  """
+  gain, offset = final_estimate(p, level)
+  a, left = np.eye(DIM)[p.mask > 0], remainder(p, level)
+  pull = left @ a.T @ np.linalg.inv(noise_of_y(p, level, proper=True))
+  keep = np.eye(DIM) - pull @ a
+  on_z = keep @ gain
+  return (on_z @ mean + keep @ offset + pull @ a @ y,
+          on_z @ cov @ on_z.T + keep @ left)
+
+
 def bound(
     p: Problem, levels, eta, y, mu, std, g, proper: bool = False
 ) -> dict[str, float]:
