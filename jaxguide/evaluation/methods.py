@@ -7,7 +7,7 @@ are functions that return one.
 
 from collections.abc import Mapping
 import dataclasses
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from jaxguide import arrays
 from jaxguide import denoisers
@@ -71,6 +71,23 @@ def load_networks(method: Method) -> dict[str, network_sources.Network]:
   if not isinstance(method, NetworkMethod):
     return {}
   return {name: source.load() for name, source in method.networks.items()}
+
+
+def check_at_least(owner: Any, least: int, *names: str) -> None:
+  """Refuses numbers that are too small, for `__post_init__`.
+
+  Args:
+    owner: of the fields.
+    least: the smallest allowed value.
+    *names: of the fields; one that is None is left to its default.
+
+  Raises:
+    ValueError: naming the first field that is smaller.
+  """
+  for name in names:
+    value = getattr(owner, name)
+    if value is not None and value < least:
+      raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,10 +178,7 @@ class Steered:
 
   def __post_init__(self):
     arrays.check_choice("variant", self.variant, core.VARIANTS)
-    for name in ("num_steps", "num_inner"):
-      value = getattr(self, name)
-      if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
+    check_at_least(self, 1, "num_steps", "num_inner")
 
   @property
   def title(self) -> str:

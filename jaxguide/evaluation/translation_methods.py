@@ -19,6 +19,7 @@ from jaxguide import samplers
 from jaxguide import schedules
 from jaxguide.energies import lowpass
 from jaxguide.energies import similarity as similarities
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import networks as network_sources
 from jaxguide.evaluation import tasks
 from jaxguide.samplers import core
@@ -74,8 +75,8 @@ class Egsde:
     arrays.check_choice(
         "similarity", self.similarity, tuple(similarities.SIMILARITIES))
     arrays.check_choice("distance", self.distance, lowpass.DISTANCES)
-    _check_at_least(self, "factor", 2)
-    _check_at_least(self, "num_draws", 1)
+    methods.check_at_least(self, 2, "factor")
+    methods.check_at_least(self, 1, "num_draws")
     if self.extractor is None and self.domain_weight != 0:
       raise ValueError("extractor must be given unless domain_weight is 0")
 
@@ -192,9 +193,9 @@ class Ilvr:
 
   def __post_init__(self):
     arrays.check_choice("variant", self.variant, core.VARIANTS)
-    _check_at_least(self, "num_steps", 1)
-    _check_at_least(self, "factor", 2)
-    _check_at_least(self, "refine_above", 0)
+    methods.check_at_least(self, 1, "num_steps")
+    methods.check_at_least(self, 2, "factor")
+    methods.check_at_least(self, 0, "refine_above")
 
   @property
   def title(self) -> str:
@@ -257,14 +258,8 @@ def _check_chain(method: Egsde | SdEdit) -> None:
   if method.source_noise is not None:
     arrays.check_choice(
         "source_noise", method.source_noise, egsde_plan.SOURCE_NOISES)
-  for name in ("first_level", "num_steps", "num_repeats"):
-    _check_at_least(method, name, 1)
-
-
-def _check_at_least(method: Any, name: str, least: int) -> None:
-  value = getattr(method, name)
-  if value is not None and value < least:
-    raise ValueError(f"{name} must be at least {least}, got {value}")
+  methods.check_at_least(
+      method, 1, "first_level", "num_steps", "num_repeats")
 
 
 def _start(method: Egsde | SdEdit) -> str:
