@@ -78,19 +78,7 @@ class ConvertedExtractor:
     """
     if not pathlib.Path(self.path).is_dir():
       raise FileNotFoundError(self._missing())
-    model = model_store.load_model(self.path)
-    config = model.config
-    if config.family != "adm_classifier":
-      raise errors.ConversionError(
-          f"extractor: {self.path} holds a network of family "
-          f"{config.family}; adm_classifier is needed")
-    module = model_store.build_module(config, dtype=jnp.dtype(self.dtype))
-    schedule = config.schedule and pretrained.schedule_of(
-        dict(config.schedule))
-    return Network(
-        apply=_features(module), params=model.params, schedule=schedule,
-        image_size=config.image_size, name=self.path,
-        digest=perceptual.weights_digest(model.params))
+    return _extractor(self.path, self.path, self.dtype)
 
   def _missing(self) -> str:
     text = f"extractor: {self.path} does not exist; "
@@ -103,6 +91,23 @@ class ConvertedExtractor:
     return text + (
         "train one with experiments/egsde/train_extractor.py; a copy "
         "elsewhere is named with --set method.extractor.path=FOLDER")
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddedExtractor:
+  """The extractor of the emoji's domains that comes with the package.
+
+  Attributes:
+    name: of its folder.
+    dtype: of the network's arithmetic.
+  """
+
+  name: str = "emoji32_extractor"
+  dtype: Literal["float32", "bfloat16"] = "float32"
+
+  def load(self) -> Network:
+    """See `NetworkSource`."""
+    return _extractor(pretrained.EMBEDDED / self.name, self.name, self.dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +140,23 @@ class RandomExtractor:
         apply=_features(module), params=params, schedule=None,
         image_size=self.size, name="random",
         digest=perceptual.weights_digest(params))
+
+
+def _extractor(
+    folder: pathlib.Path | str, name: str, dtype: str
+) -> Network:
+  model = model_store.load_model(folder)
+  config = model.config
+  if config.family != "adm_classifier":
+    raise errors.ConversionError(
+        f"extractor: {name} holds a network of family "
+        f"{config.family}; adm_classifier is needed")
+  module = model_store.build_module(config, dtype=jnp.dtype(dtype))
+  schedule = config.schedule and pretrained.schedule_of(dict(config.schedule))
+  return Network(
+      apply=_features(module), params=model.params, schedule=schedule,
+      image_size=config.image_size, name=name,
+      digest=perceptual.weights_digest(model.params))
 
 
 def check(
@@ -173,7 +195,9 @@ def _alike(a: schedules.Schedule, b: schedules.Schedule) -> bool:
 
 
 def _features(module: Any) -> Callable[..., Any]:
-  def apply(params, x, time):
+  def apply(
+      params: arrays.PyTree, x: arrays.Images, time: arrays.PerImage
+  ) -> arrays.PyTree:
     return module.apply({"params": params}, x, time, method="features")
 
   return apply

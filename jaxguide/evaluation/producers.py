@@ -213,7 +213,9 @@ def restore(
     It gives {"x": `[B, H, W, C]`, "is_finite": `[B]`}.
   """
 
-  def run(shared, batch):
+  def run(
+      shared: Mapping[str, Any], batch: Mapping[str, Any]
+  ) -> dict[str, jax.Array]:
     root = jax.random.wrap_key_data(shared["key"])
     images = noises.image_keys(root, batch["image"])
     keys = jax.vmap(jax.random.fold_in)(images, batch["sample"])

@@ -123,7 +123,9 @@ def _winograd_kernel_transpose(u):
   """G^T u G: `[16, I, O]` -> `[3, 3, I, O]`."""
   u = u.reshape(4, 4, *u.shape[1:])
 
-  def fold(a, b, c, d):
+  def fold(
+      a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array
+  ) -> list[jax.Array]:
     half_sum, half_difference = 0.5 * (b + c), 0.5 * (b - c)
     return [a + half_sum, half_difference, half_sum + d]
 
@@ -138,7 +140,7 @@ def _kernel_gradient(x, cotangent):
   if height % 2 or width % 2:
     return _shifted_kernel_gradient(x, cotangent)
 
-  def products(x, cotangent):
+  def products(x: jax.Array, cotangent: jax.Array) -> jax.Array:
     return jnp.matmul(
         _winograd_input(x).swapaxes(1, 2),
         _winograd_output_transpose(cotangent))
@@ -172,7 +174,7 @@ def _shifted_kernel_gradient(x, cotangent):
 def _winograd_conv(x, kernel):
   u = _winograd_kernel(kernel)
 
-  def one(image):
+  def one(image: jax.Array) -> jax.Array:
     m = jnp.matmul(_winograd_input(image[None]), u)
     shape = (1, *image.shape[:2], kernel.shape[-1])
     return _winograd_output(m, shape)[0]

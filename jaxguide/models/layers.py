@@ -143,7 +143,7 @@ def time_embedding(time: jax.Array, width: int) -> jax.Array:
   exponent = jnp.arange(half, dtype=jnp.float32) / half
   frequency = jnp.exp(-math.log(10000.0) * exponent)
 
-  def embed(time):
+  def embed(time: jax.Array) -> jax.Array:
     angle = time[:, None] * frequency
     return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], axis=-1)
 

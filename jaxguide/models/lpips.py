@@ -135,13 +135,33 @@ def _unit_features(
   return [_unit(f) for f in trunk(x)]
 
 
+@jax.custom_vjp
 def _unit(f: jax.Array) -> jax.Array:
   """f / (|f| + 1e-10) over channels; 0, with gradient 0, where f is 0."""
-  square = _channel_sums(f * f)
-  # Not |f| itself: the derivative of a root at 0 is infinite.
+  return f * _lengths(f)[1]
+
+
+def _lengths(f):
+  """1 / |f| and 1 / (|f| + 1e-10), 0 where f is 0: `[B, H, W, 1]`."""
+  square = _channel_sums(f * f)[..., None]
   length = jnp.sqrt(jnp.where(square > 0, square, 1.0))
-  inverse = jnp.where(square > 0, 1.0 / (length + _EPSILON), 0.0)
-  return f * inverse[..., None]
+  return tuple(
+      jnp.where(square > 0, 1.0 / (length + room), 0.0)
+      for room in (0.0, _EPSILON))
+
+
+def _unit_forward(f):
+  return _unit(f), f
+
+
+def _unit_backward(f, cotangent):
+  # The compiler's own would sum over channels by rows that the batch decides.
+  inverse, scale = _lengths(f)
+  along = _channel_sums(cotangent * f)[..., None]
+  return (scale * (cotangent - f * (along * scale * inverse)),)
+
+
+_unit.defvjp(_unit_forward, _unit_backward)
 
 
 def _channel_sums(x: jax.Array) -> jax.Array:

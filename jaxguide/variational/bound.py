@@ -15,7 +15,8 @@ p is a chain of Gaussian steps, and which one is the caller's choice:
 
 * the chain that VIPaint samples from: the DDPM chain down to T_e, DDIM
   transitions with variance fraction eta between the levels, every mean at
-  the estimate x0. It is narrower than the prior.
+  the estimate x0. It is another density than the prior's, in general a
+  narrower one.
 * with `moments` the prior's own: every step also has the variance of x given
   z_t (`moments.Moments` has the derivation), p(z_T) the prior's mean and
   variance. With a Gaussian prior and `gaussian_likelihood(variance=...)` the

@@ -52,7 +52,9 @@ def masked_reconstruction(
   seen = mask * y
   measure = None if perceptual is None else jax.checkpoint(perceptual)
 
-  def energy(x, level, draw):
+  def energy(
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: energies.Draw
+  ) -> arrays.PerImage:
     del level, draw
     target, m = posteriors.repeat_to((seen, mask), x.shape[0])
     masked = m * x
@@ -78,7 +80,9 @@ def measured_reconstruction(
     weight: of the absolute error.
   """
 
-  def energy(x, level, draw):
+  def energy(
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: energies.Draw
+  ) -> arrays.PerImage:
     del level, draw
     target = posteriors.repeat_to(y, x.shape[0])
     return weight * energies.mean_per_image(
@@ -121,7 +125,9 @@ def gaussian_likelihood(
   seen = jnp.ones_like(y) if mask is None else jnp.broadcast_to(mask, y.shape)
   std = jnp.broadcast_to(jnp.asarray(noise_std, y.dtype), y.shape[:1])
 
-  def energy(x, level, draw):
+  def energy(
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: energies.Draw
+  ) -> arrays.PerImage:
     del draw
     target, m, s = posteriors.repeat_to((y, seen, std), x.shape[0])
     x = x if operator is None else operator.apply(x)
