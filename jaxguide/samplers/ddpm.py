@@ -91,8 +91,11 @@ def ddpm(
   Args:
     denoise: of x_t `[B, ...]`.
     noise: random draws.
-    variance: "fixed_small" (the posterior variance), "fixed_large" (beta) or
-      "learned" (their log-interpolation, Nichol & Dhariwal, Eq. 15).
+    variance: "fixed_small" (the posterior variance), "fixed_large" (beta, the
+      variance that the forward step adds) or "learned" (their
+      log-interpolation, Nichol & Dhariwal, Eq. 15). Where the scale of the
+      signal does not fall (VE, EDM grids) beta is the whole difference
+      sigma_t^2 - sigma_s^2: coarse grids then want "fixed_small".
 
   Raises:
     ValueError: for an unknown variance, or "learned" with a denoiser that

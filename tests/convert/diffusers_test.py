@@ -21,6 +21,7 @@ from jaxguide.convert import latent_model
 from jaxguide.convert import model_store
 from jaxguide.convert import pretrained
 from jaxguide.convert import rules
+from tests import marks
 from tests.convert import small
 
 torch = pytest.importorskip("torch")
@@ -79,7 +80,8 @@ CONDITIONED = {
         "down_block_types": ("CrossAttnDownBlock2D",) * 2,
         "up_block_types": ("CrossAttnUpBlock2D",) * 2},
 }
-SLOW = ("two blocks, three levels", "Stable Diffusion 2")
+# The others are compiled in the slow run.
+QUICK = ("DDPM", "Stable Diffusion 1")
 
 
 def _saved(network, folder):
@@ -131,9 +133,7 @@ def _there_and_back(network, params, config):
         array.reshape(expected[name].shape), expected[name].numpy())
 
 
-@pytest.mark.parametrize("kind", [
-    pytest.param(kind, marks=pytest.mark.slow) if kind in SLOW else kind
-    for kind in UNETS])
+@pytest.mark.parametrize("kind", marks.slow_but(QUICK, UNETS))
 def test_unet(tmp_path, kind):
   network = diffusers.UNet2DModel(**{**_UNET, **UNETS[kind]})
   params, config, call = _read(_saved(network, tmp_path / "net"))
@@ -149,9 +149,7 @@ def test_unet(tmp_path, kind):
   _there_and_back(network, params, config)
 
 
-@pytest.mark.parametrize("kind", [
-    pytest.param(kind, marks=pytest.mark.slow) if kind in SLOW else kind
-    for kind in CONDITIONED])
+@pytest.mark.parametrize("kind", marks.slow_but(QUICK, CONDITIONED))
 def test_conditioned_unet(tmp_path, kind):
   network = diffusers.UNet2DConditionModel(
       **{**_CONDITIONED, **CONDITIONED[kind]})

@@ -75,6 +75,7 @@ def test_the_loss_falls_and_accuracy_falls_with_noise(finished):
     assert picture.size == (640, 400)
 
 
+@pytest.mark.slow
 def test_resumed_equals_uninterrupted_to_the_byte(finished, tmp_path):
   root, whole = finished
   run = tmp_path / "run"
@@ -157,6 +158,7 @@ def test_exports_that_cannot_be(finished, tmp_path):
   assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.slow
 def test_the_trunk_may_start_from_a_classifier(tmp_path, capsys):
   given = {**MODULE, "out_channels": 5, "head_name": "out"}
   described = convert.ModelConfig(

@@ -56,6 +56,7 @@ def test_any_distance_of_the_seen_part(mask, remat):
   np.testing.assert_allclose(slope, seen * gap**3, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_lpips_by_one_pass_and_by_two():
   two = perceptual.perceptual_distance(
       perceptual.lpips_distance(PARAMS, **SMALL), R, mask=MASK, remat=False)

@@ -21,6 +21,7 @@ from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import translation
 from jaxguide.evaluation import translation_methods
+from tests import marks
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "experiments" / "egsde" / "configs"
@@ -222,7 +223,8 @@ def test_cards_exist_and_fit_each_other(name):
     assert card.schedule == cards.find(experiment.prior.card).schedule
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", marks.slow_but(
+    ("cat2dog_egsde", "wild2dog_sdedit", "afhq_multi_ilvr"), NAMES))
 def test_runs_in_its_tiny_version(name, tmp_path):
   experiment = config.load(_path(name), smoke=True)
   whole = config.load(_path(name))

@@ -11,6 +11,7 @@ from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import tasks
+from tests import marks
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "experiments" / "steered" / "configs"
@@ -99,7 +100,9 @@ def test_missing_images_say_what_is_wanted(path, tmp_path, monkeypatch):
   assert "--set data.path=" in str(caught.value)
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=_name)
+@pytest.mark.parametrize("path", marks.slow_but(
+    ("ffhq_inpaint_thin", "imagenet_colorization", "noto32_sr_x4"), CONFIGS),
+    ids=_name)
 def test_runs_in_its_tiny_version(path, tmp_path):
   experiment = config.load(path, smoke=True)
   whole = config.load(path)

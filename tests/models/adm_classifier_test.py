@@ -5,6 +5,7 @@ import pytest
 
 from jaxguide.models import adm_classifier
 from jaxguide.models import layers
+from tests import marks
 from tests.models import recordings
 
 _SMALL = dict(
@@ -120,7 +121,8 @@ def test_published_parameter_counts(size, fields, count):
   assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == count
 
 
-@pytest.mark.parametrize("pool", adm_classifier.POOLS)
+@pytest.mark.parametrize(
+    "pool", marks.slow_but(("attention",), adm_classifier.POOLS))
 def test_every_pool_gives_logits_image_by_image(pool):
   module = adm_classifier.AdmClassifier(**_SMALL, pool=pool)
   x, time = jnp.asarray(_normal(1, 8, 8, 8, 3)), jnp.linspace(0.0, 999.0, 8)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxguide.models import adm_unet
+from tests import marks
 from tests.models import recordings
 
 _SMALL = dict(
@@ -154,9 +155,7 @@ def _evaluated(option, **numerics):
 _QUICK = ("class conditioning, learned variance", "pooled resampling")
 
 
-@pytest.mark.parametrize("option", [
-    option if option in _QUICK else pytest.param(option, marks=pytest.mark.slow)
-    for option in _OPTIONS])
+@pytest.mark.parametrize("option", marks.slow_but(_QUICK, _OPTIONS))
 def test_every_option_evaluates_image_by_image(option):
   """Output and gradient of an image are the same bits in smaller batches."""
   both, args, (y, x_bar) = _evaluated(option)
