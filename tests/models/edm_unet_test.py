@@ -57,25 +57,21 @@ def test_replays_a_recorded_network(path):
       module, edm_recordings.without("model.", recorded.sd), x, sigma, labels)
   assert all(name.endswith("resample_filter") for name in constants)
 
+  @jax.jit  # Around the network alone: it is compiled once for all its uses.
   def network(params, x, noise, labels, augment=None):
     return module.apply({"params": params}, x, noise, labels, augment)
 
-  @jax.jit
-  def everything(x, cotangent):
+  with jax.default_matmul_precision("highest"):
     denoise = preconditioning.precondition(
         lambda x, noise: network(params, x, noise, labels), scaling)
     y, vjp = jax.vjp(lambda x: denoise(x, sigma), x)
+    x_bar, = vjp(recordings.channels_last(recorded.in_["cotangent"]))
     raw = network(params, x, _array(recorded, "raw_noise_labels"), labels)
-    prediction = denoisers.from_apply(
+    x0 = denoisers.from_apply(
         network, params, prediction="edm", cond=labels,
         preconditioning=scaling,
         learned_variance=module.out_channels > x.shape[-1])(
-            x, schedules.NoiseLevel(jnp.float32(1), sigma, sigma))
-    return y, vjp(cotangent)[0], raw, prediction.x0
-
-  with jax.default_matmul_precision("highest"):
-    y, x_bar, raw, x0 = everything(
-        x, recordings.channels_last(recorded.in_["cotangent"]))
+            x, schedules.NoiseLevel(jnp.float32(1), sigma, sigma)).x0
     if "augment_labels" in recorded.in_:
       augmented = preconditioning.precondition(
           lambda x, noise: network(
