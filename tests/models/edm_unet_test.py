@@ -98,11 +98,12 @@ def test_replays_a_recorded_network(path):
     (edm_unet.SongUnet, dict(
         embedding_type="fourier", channel_mult_noise=2,
         encoder_type="residual", resample_filter=(1, 3, 3, 1))),
-    (edm_unet.SongUnet, dict(
+    pytest.param(edm_unet.SongUnet, dict(
         encoder_type="skip", decoder_type="skip", label_dim=3,
-        augment_dim=2)),
-    (edm_unet.DhariwalUnet, dict(
-        label_dim=3, augment_dim=2, model_channels=64)),
+        augment_dim=2), marks=pytest.mark.slow),
+    pytest.param(edm_unet.DhariwalUnet, dict(
+        label_dim=3, augment_dim=2, model_channels=64),
+                 marks=pytest.mark.slow),
 ])
 def test_options_evaluate_in_single_and_half_precision(cls, fields):
   module = cls(**{**_SMALL, **fields})
@@ -121,6 +122,7 @@ def test_options_evaluate_in_single_and_half_precision(cls, fields):
   assert 1e-5 < edm_recordings.relative(outputs["half"], plain) < 0.1
 
 
+@pytest.mark.slow
 def test_no_label_a_negative_one_and_one_hot():
   module = edm_unet.SongUnet(**_SMALL, label_dim=4, augment_dim=2)
   x, noise = _normal(1, 2, 8, 8, 3), jnp.asarray([-1.0, 0.7])
@@ -135,6 +137,7 @@ def test_no_label_a_negative_one_and_one_hot():
   np.testing.assert_array_equal(none, call(None, jnp.zeros((2, 2))))
 
 
+@pytest.mark.slow
 def test_dropout_of_labels_is_for_training_alone():
   module = edm_unet.DhariwalUnet(
       **_SMALL, label_dim=4, label_dropout=1.0, dropout=0.0)

@@ -166,6 +166,7 @@ def _whole():
   return module, _random(module, jnp.zeros((1, 75, 75, 3)))
 
 
+@pytest.mark.slow
 def test_whole_network_gives_features_and_logits():
   module, params = _whole()
   x = jax.random.uniform(jax.random.key(0), (3, 75, 80, 3), minval=-1.0)

@@ -134,7 +134,8 @@ def test_features_carry_the_distance(net):
       rtol=1e-4)
 
 
-@pytest.mark.parametrize("net, size", [("alex", 64), ("vgg", 32)])
+@pytest.mark.parametrize("net, size", [
+    ("alex", 64), pytest.param("vgg", 32, marks=pytest.mark.slow)])
 def test_same_bits_in_any_batch(net, size):
   module, params = _small(net)
   a, b = _images(5, size)
