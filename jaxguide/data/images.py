@@ -7,6 +7,7 @@ that names it; the others stay usable.
 
 from collections.abc import Iterable, Iterator, Sequence
 import pathlib
+import re
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -106,9 +107,9 @@ def from_uint8(image: np.ndarray) -> np.ndarray:
 class ImageFolder:
   """The picture files of a folder, by sorted name.
 
-  Names are paths relative to the folder with "/", sorted by code point, so
-  the order is the same on every system. Hidden files and folders are left
-  out. See `decode` for how files become RGB.
+  Names are paths relative to the folder with "/", in the order of
+  `list_pictures`, the same on every system. Hidden files and folders are
+  left out. See `decode` for how files become RGB.
 
   Attributes:
     names: of the images.
@@ -286,6 +287,10 @@ def open_npz(
 def list_pictures(path: pathlib.Path, recursive: bool = False) -> list[str]:
   """The picture files under a folder, sorted, relative, with "/".
 
+  Sorted by code point, but digits in a row by the number that they make:
+  "9.png" comes before "10.png". Equal numbers, as in "1.png" and "01.png",
+  are told apart by code point, so the order is total.
+
   Args:
     path: the folder.
     recursive: whether to look into folders inside.
@@ -296,7 +301,12 @@ def list_pictures(path: pathlib.Path, recursive: bool = False) -> list[str]:
     hidden = any(part.startswith(".") for part in relative.parts)
     if not hidden and file.suffix.lower() in SUFFIXES and file.is_file():
       names.append(relative.as_posix())
-  return sorted(names)
+  return sorted(names, key=_by_number)
+
+
+def _by_number(name: str) -> tuple[str, str]:
+  # No file name is longer than 255 bytes.
+  return re.sub("[0-9]+", lambda digits: digits[0].zfill(255), name), name
 
 
 def read_picture(path: pathlib.Path, name: str = "") -> np.ndarray:

@@ -30,7 +30,7 @@ class MaskFolder:
     path: of the folder.
     mask_white: what white means: "observed" or "missing".
     match: "stem": the mask of "sub/a.jpg" is "sub/a<suffix>" with any picture
-      suffix; "cycle": image n takes file n mod count, in sorted order.
+      suffix; "cycle": image n takes file n mod count, in the folder's order.
     suffix: what a mask's stem has after the image's, such as "_mask".
     threshold: grey values of at least this (on 0..1, of white) count as
       white, others as black; None keeps them soft.

@@ -143,7 +143,7 @@ class DataSource(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class FolderImages:
-  """The pictures of a folder, in the order of their names.
+  """The pictures of a folder, by name: 9.jpg before 10.jpg.
 
   Attributes:
     path: of the folder.
@@ -153,6 +153,9 @@ class FolderImages:
     origin: what is expected there, for the message when it is missing.
     folders: of `path`, whose pictures are taken one folder after the other,
       as "cat/NAME"; the pictures of `path` itself when empty.
+    count: the first so many pictures, of all `folders` together; None takes
+      all. A row over fewer is not the one that was asked for, so fewer are
+      an error.
   """
 
   path: str
@@ -161,31 +164,45 @@ class FolderImages:
   recursive: bool = False
   origin: str = ""
   folders: tuple[str, ...] = ()
+  count: int | None = None
+
+  def __post_init__(self):
+    if self.count is not None and self.count < 1:
+      raise ValueError(f"count must be at least 1 or none, got {self.count}")
 
   def open(self) -> data.Dataset:
-    """See `DataSource`."""
+    """See `DataSource`.
+
+    Raises:
+      ValueError: if there are fewer than `count` pictures.
+    """
+    wanted = f" (wanted: {self.origin})" if self.origin else ""
     try:
       parts = {
           name: data.ImageFolder(
               pathlib.Path(self.path, name), (self.size, self.size),
               resize=self.resize, recursive=self.recursive)
           for name in self.folders or ("",)}
-      return _Joined(parts) if self.folders else parts[""]
     except FileNotFoundError as error:
-      wanted = f" (wanted: {self.origin})" if self.origin else ""
       raise FileNotFoundError(
           f"data: {error}{wanted}; another folder is named with "
           "--set data.path=FOLDER") from None
+    number = sum(len(part) for part in parts.values())
+    if self.count is not None and number < self.count:
+      raise ValueError(
+          f"data: {self.path} must hold at least {self.count} pictures, got "
+          f"{number}{wanted}; --set data.count=none takes what is there")
+    return _Joined(parts, self.count)
 
 
 class _Joined:
-  """The pictures of several folders, one folder after the other."""
+  """The first pictures of some folders, one folder after the other."""
 
-  def __init__(self, parts: Mapping[str, data.Dataset]):
+  def __init__(self, parts: Mapping[str, data.Dataset], count: int | None):
     self._places = [
         (folder, part, n)
-        for folder, part in parts.items() for n in range(len(part))]
-    self.names = [f"{f}/{part.name(n)}" for f, part, n in self._places]
+        for folder, part in parts.items() for n in range(len(part))][:count]
+    self.names = [_below(f, part.name(n)) for f, part, n in self._places]
 
   def __len__(self) -> int:
     return len(self.names)
@@ -199,7 +216,11 @@ class _Joined:
       return part.load(n)
     except data.ImageError as error:
       raise data.ImageError(
-          f"{folder}/{error.name}", error.status, error.reason) from error
+          _below(folder, error.name), error.status, error.reason) from error
+
+
+def _below(folder: str, name: str) -> str:
+  return f"{folder}/{name}" if folder else name
 
 
 @dataclasses.dataclass(frozen=True)

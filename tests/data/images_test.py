@@ -29,15 +29,24 @@ def test_folder_is_sorted_lazy_and_exact(tmp_path):
   (tmp_path / ".hidden.png").write_text("no picture")
   save(tmp_path / "inner" / "c.png", picture(seed=9))
   folder = data.ImageFolder(tmp_path, (6, 8), resize="none")
-  assert folder.names == ["10.png", "9.png", "B.bmp", "a.PNG", "b.png"]
+  assert folder.names == ["9.png", "10.png", "B.bmp", "a.PNG", "b.png"]
   assert len(folder) == 5 and folder.name(2) == "B.bmp"
   image = folder.load(0)
   assert image.dtype == np.float32 and image.shape == (6, 8, 3)
   np.testing.assert_array_equal(
-      np.rint((image + 1) * 127.5), picture(seed=len("10.png"))
+      np.rint((image + 1) * 127.5), picture(seed=len("9.png"))
   )
   deep = data.ImageFolder(tmp_path, (6, 8), recursive=True)
   assert deep.names[-1] == "inner/c.png"
+
+
+def test_numbers_are_in_their_order_and_the_order_is_total(tmp_path):
+  wanted = [
+      *(f"{n}.jpg" for n in range(11)), "11-a.jpg", "11.jpeg", "011.jpg",
+      "11.jpg", "A1.png", "a.png", "a2.png", "a10.png", "b/2.png", "b/11.png"]
+  for name in reversed(wanted):
+    save(tmp_path / name, picture())
+  assert images.list_pictures(tmp_path, recursive=True) == wanted
 
 
 def test_bad_images_are_records_and_the_rest_goes_on(tmp_path):

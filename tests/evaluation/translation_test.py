@@ -26,6 +26,7 @@ from jaxguide.evaluation import networks
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
+from jaxguide.evaluation import store
 from jaxguide.evaluation import tasks
 from jaxguide.evaluation import translation
 from jaxguide.evaluation import translation_methods
@@ -458,6 +459,31 @@ class TestFolders:
     np.testing.assert_array_equal(dataset.load(0), dataset.load(3))
     _run(_experiment(data=images), tmp_path / "run")
     assert (tmp_path / "run" / "images" / "cat" / "2.png").is_file()
+    first = dataclasses.replace(images, count=4).open()
+    assert first.names == dataset.names[:4] and len(first) == 4
+
+  def test_the_first_so_many_pictures_are_another_run(self, tmp_path):
+    images = self._domain(tmp_path / "cat")
+    _save(tmp_path / "cat" / "10.jpg")
+    whole = _experiment(data=images)
+    two = config.override(whole, ["data.count=2"])
+    assert _run(two, tmp_path / "run").summary["counts"]["images"] == 2
+    assert two.data.open().names == ["0.jpg", "1.jpg"]
+    with pytest.raises(store.StoreError, match="count"):
+      _run(whole, tmp_path / "run")
+    assert config.override(two, ["data.count=none"]) == whole
+    assert whole.data.open().names[-1] == "10.jpg"
+
+  def test_fewer_pictures_than_asked_for(self, tmp_path):
+    images = dataclasses.replace(
+        self._domain(tmp_path / "cat"), count=5, origin="five cats")
+    with pytest.raises(ValueError, match="at least 5 pictures, got 3") as err:
+      _run(_experiment(data=images), tmp_path / "run")
+    for part in (str(tmp_path / "cat"), "five cats", "data.count=none"):
+      assert part in str(err.value)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(config.ConfigError, match="count must be at least 1"):
+      config.override(_experiment(data=images), ["data.count=0"])
 
   @pytest.mark.parametrize("make", [True, False])
   def test_an_empty_domain(self, tmp_path, make):

@@ -66,6 +66,7 @@ def test_docstring_and_data_agree_on_the_published_numbers(path):
     assert f"{table} of Steered Diffusion" in text
     inpainting = isinstance(experiment.task, tasks.Inpainting)
     assert row.num_images == (None if inpainting else 300)
+  assert experiment.data.count == 300
 
 
 @pytest.mark.parametrize("path", LARGE, ids=_name)

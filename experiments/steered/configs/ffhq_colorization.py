@@ -4,7 +4,8 @@
       --config experiments/steered/configs/ffhq_colorization.py
 
 Wanted: `models/ffhq_10m` (from `ffhq_10m.pt`, see README.md here) and
-`data/celeba_hq`, a folder with the first 300 CelebA-HQ faces.
+`data/celeba_hq`, a folder of CelebA-HQ faces whose first 300, by number, are
+taken (--set data.count=none takes all).
 
 Published, 300 images (FID, LPIPS, NIQE):
 
@@ -41,7 +42,7 @@ def get_config(smoke: bool = False) -> config.Experiment:
           path="models/ffhq_10m", checkpoint="ffhq_10m.pt",
           card="ffhq_10m", origin="the FFHQ model released with ILVR"),
       data=sources.FolderImages(
-          path="data/celeba_hq", size=256,
+          path="data/celeba_hq", size=256, count=300,
           origin="300 CelebA-HQ faces, 0.jpg to 299.jpg"),
       task=task,
       method=methods.steered_paper(task),

@@ -4,9 +4,11 @@
       --config experiments/steered/configs/ffhq_inpaint_thick.py
 
 Wanted: `models/ffhq_10m` (from `ffhq_10m.pt`, see README.md here) and
-`data/celeba_hq`, a folder with the first 300 CelebA-HQ faces.
+`data/celeba_hq`, a folder of CelebA-HQ faces whose first 300, by number, are
+taken (--set data.count=none takes all).
 
-Published (FID, LPIPS, PSNR, SSIM); the number of images is not given:
+Published (FID, LPIPS, PSNR, SSIM); the number of images is not given, and
+300 are taken as in the other tables:
 
   Degraded           231.93  0.585   7.606  0.249
   RePaint             52.40  0.407  12.78  0.530
@@ -45,7 +47,7 @@ def get_config(smoke: bool = False) -> config.Experiment:
           path="models/ffhq_10m", checkpoint="ffhq_10m.pt",
           card="ffhq_10m", origin="the FFHQ model released with ILVR"),
       data=sources.FolderImages(
-          path="data/celeba_hq", size=256,
+          path="data/celeba_hq", size=256, count=300,
           origin="300 CelebA-HQ faces, 0.jpg to 299.jpg"),
       task=task,
       method=methods.steered_paper(task),
