@@ -1,11 +1,13 @@
 """Every Steered Diffusion config: it runs, and holds the published numbers."""
 
+import dataclasses
 import io
 import pathlib
 import re
 
 import pytest
 
+from jaxguide import metrics
 from jaxguide.convert import cards
 from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
@@ -69,6 +71,33 @@ def test_docstring_and_data_agree_on_the_published_numbers(path):
   assert experiment.data.count == 300
 
 
+@pytest.mark.parametrize("installed", [True, False])
+def test_measured_columns_stand_beside_the_published_ones(
+    installed, monkeypatch):
+  """PSNR, SSIM and, where their networks are, LPIPS and FID; not NIQE."""
+  lpips, fid = (
+      (dataclasses.replace(metrics.psnr_metric(), name=name),)
+      for name in ("lpips", "fid"))
+  wanted = []
+  monkeypatch.setattr(
+      metrics, "installed_lpips", lambda: lpips if installed else ())
+  monkeypatch.setattr(
+      metrics, "installed_inception",
+      lambda path: wanted.append(path) or (fid if installed else ()))
+  for path in PAPER:
+    experiment = config.load(path)
+    measured = {m.name for m in (*experiment.metrics, *experiment.set_metrics)}
+    published = {n for row in experiment.published for n in row.values}
+    missing = {"niqe"} if installed else {"niqe", "fid", "lpips"}
+    assert published - measured == missing & published
+    assert {"psnr", "ssim", "consistency"} <= measured
+    assert (("NIQE is not computed" in " ".join(path.read_text().split()))
+            == ("niqe" in published))
+  assert len(wanted) == len(PAPER) == 5
+  text = (FOLDER / "README.md").read_text()
+  assert all(w in text for w in wanted)
+
+
 @pytest.mark.parametrize("path", LARGE, ids=_name)
 def test_a_missing_prior_says_how_to_get_it(path, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
@@ -104,7 +133,9 @@ def test_missing_images_say_what_is_wanted(path, tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", marks.slow_but(
     ("ffhq_inpaint_thin", "imagenet_colorization", "noto32_sr_x4"), CONFIGS),
     ids=_name)
-def test_runs_in_its_tiny_version(path, tmp_path):
+def test_runs_in_its_tiny_version(path, tmp_path, monkeypatch):
+  # The compilation of LPIPS' network would be most of the time.
+  monkeypatch.setattr(metrics, "installed_lpips", lambda: ())
   experiment = config.load(path, smoke=True)
   whole = config.load(path)
   assert type(experiment.task) is type(whole.task)

@@ -19,17 +19,22 @@ Published (FID, LPIPS, PSNR, SSIM); the number of images is not given, and
 The masks are drawn here in the manner of LaMa's thin ones. For a folder of
 released masks, one per image and white where missing, add
 --set task.masks.folder=FOLDER.
-FID, LPIPS and NIQE are not computed by this program yet; their columns
-hold published numbers alone.
+LPIPS is computed where `jaxguide[lpips]` is installed (VGG's; the paper does
+not name the network), FID where
+`checkpoints/pt_inception-2015-12-05-6726825d.pth` is (against the run's own
+images; the paper names no reference set).
 """
 
 from jaxguide import data
+from jaxguide import metrics
 from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import scoring
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 
+INCEPTION = "checkpoints/pt_inception-2015-12-05-6726825d.pth"
 PUBLISHED = tables.published(
     "Nair et al., ICCV 2023, Table 5", ("fid", "lpips", "psnr", "ssim"), {
         "Degraded": (371.03, 0.676, 7.847, 0.201),
@@ -51,8 +56,10 @@ def get_config(smoke: bool = False) -> config.Experiment:
           origin="300 CelebA-HQ faces, 0.jpg to 299.jpg"),
       task=task,
       method=methods.steered_paper(task),
+      metrics=(*scoring.default_metrics(task), *metrics.installed_lpips()),
       batch_size=8,
       seed=404,
       published=PUBLISHED,
+      set_metrics=metrics.installed_inception(INCEPTION),
   )
   return config.tiny(experiment) if smoke else experiment

@@ -18,16 +18,22 @@ Published, 300 images (FID, LPIPS, NIQE, PSNR, SSIM):
 enlarges by 4, along the width only (--set task.factor=4 --set
 task.axes=width --set method.variant=released), so the table was probably
 made with another revision of it.
-FID, LPIPS and NIQE are not computed by this program yet; their columns
-hold published numbers alone.
+LPIPS is computed where `jaxguide[lpips]` is installed (VGG's; the paper does
+not name the network), FID where
+`checkpoints/pt_inception-2015-12-05-6726825d.pth` is (against the run's own
+images; the paper names no reference set). NIQE is not computed; its
+column holds published numbers alone.
 """
 
+from jaxguide import metrics
 from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import scoring
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 
+INCEPTION = "checkpoints/pt_inception-2015-12-05-6726825d.pth"
 PUBLISHED = tables.published(
     "Nair et al., ICCV 2023, Table 3",
     ("fid", "lpips", "niqe", "psnr", "ssim"), {
@@ -51,8 +57,10 @@ def get_config(smoke: bool = False) -> config.Experiment:
           origin="300 CelebA-HQ faces, 0.jpg to 299.jpg"),
       task=task,
       method=methods.steered_paper(task),
+      metrics=(*scoring.default_metrics(task), *metrics.installed_lpips()),
       batch_size=8,
       seed=404,
       published=PUBLISHED,
+      set_metrics=metrics.installed_inception(INCEPTION),
   )
   return config.tiny(experiment) if smoke else experiment
