@@ -72,7 +72,24 @@ def egsde(
   Not exact for any prior: the source noised to level M is no draw from the
   prior's marginal there, and energies of x_t are no energies of x0. Without
   a source, from the last level, and without energies it is ancestral
-  sampling, exact for a Gaussian in the limit of many steps.
+  sampling, exact for a Gaussian in the limit of many steps. Tests hold, for
+  a Gaussian in 16 dimensions and E = 0.3 |x_t - source_t|^2 over half of the
+  coordinates, the gap of the mean to the target's, in prior standard
+  deviations (root mean square, over sources too), and the variance divided
+  by the target's:
+
+    plan                                                 gap  variance
+    em, 100 of 500 levels                               0.13      0.96
+    fresh noise, K = 2, 100 of 500 levels               0.13      0.88
+    shared noise, fixed_large, K = 2, 100 of 500        0.13      1.08
+    released, K = 2, all of 500 levels                  0.13      1.06
+    mask, shared noise, 100 of 500 levels               0.24      1.55
+
+  The target is the product of experts of the paper at clean data: what an
+  exact reverse process makes of the noised source, p(x0 | x_M) averaged over
+  the noise of x_M, times exp(-E), after every repeat. With a mask, which
+  keeps the same half, it is the exact posterior given that half, and the
+  figures are those of the other.
 
   Args:
     denoise: of x_t `[B, ...]`, the prior of the target domain. The released

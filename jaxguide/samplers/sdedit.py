@@ -61,7 +61,21 @@ def sdedit(
   once per step, used at restarts alone; with a mask and fresh noise, slot
   "source" once per step.
 
-  Not exact for any prior: the noised guide is no draw from the prior.
+  Not exact for any prior: the noised guide is no draw from the prior. Tests
+  hold, for a Gaussian in 16 dimensions, the gap of the mean to the target's,
+  in prior standard deviations (root mean square, over guides too), and the
+  variance divided by the target's:
+
+    plan                                       gap  variance
+    no mask, 100 of 500 levels                 0.0      0.95
+    no mask, all of 500 levels                 0.0      0.99
+    mask, K = 2, 100 of 500 levels            0.23      1.26
+    mask, K = 3, all of 400 levels, released  0.20      1.61
+
+  Without a mask the target is p(x0 | x_M) averaged over the noise of x_M,
+  what an exact reverse process makes of the noised guide. With one, which
+  keeps half of the coordinates, it is the exact posterior given those, and
+  the figures are those of the other half.
 
   Args:
     denoise: of x_t `[B, ...]`; the released program clips no x0.
