@@ -7,22 +7,17 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from PIL import Image
-from PIL import ImageDraw
-from PIL import ImageFont
 
 from experiments.egsde import domains
 from jaxguide import schedules
 from jaxguide.data import images
+from jaxguide.training import curves as training_curves
 from jaxguide.training import diffusion
 from jaxguide.training import noisy_classifier
 
 COLUMNS = ("level", "loss", "accuracy", "images")
 
-# Pixels: of the page, and of its margins.
-_SIZE = (640, 400)
-_LEFT, _TOP, _RIGHT, _BOTTOM = 56, 28, 20, 44
-_PAPER, _INK, _GRID = (255, 255, 255), (40, 40, 40), (225, 225, 225)
+_INK = (40, 40, 40)
 _FIRST, _LAST = np.array((190, 210, 235)), np.array((20, 60, 140))
 
 
@@ -110,46 +105,15 @@ def draw_curves(
   Returns:
     uint8 `[H, W, 3]`.
   """
-  page = Image.new("RGB", _SIZE, _PAPER)
-  draw = ImageDraw.Draw(page)
   top_level = max([1, *(p[0] for points in curves.values() for p in points)])
-  _draw_axes(draw, top_level)
-  _draw_chance(draw, chance_level, top_level)
+  lines = [training_curves.Curve(
+      [(0, chance_level), (top_level, chance_level)], _INK, dashed=True)]
   for position, step in enumerate(sorted(curves)):
     share = 1.0 if len(curves) == 1 else position / (len(curves) - 1)
     colour = tuple(int(c) for c in _FIRST + share * (_LAST - _FIRST))
-    points = [_at(x, y, top_level) for x, y in curves[step]]
-    draw.line(points, colour, 3 if share == 1.0 else 1)
+    lines.append(training_curves.Curve(
+        curves[step], colour, 3 if share == 1.0 else 1))
   last = f"{max(curves)} updates" if curves else "no measurement"
-  draw.text(
-      (_LEFT, 8), f"held-out accuracy after {last}", _INK,
-      ImageFont.load_default())
-  return np.asarray(page)
-
-
-def _at(level: float, accuracy: float, top_level: int) -> tuple[float, float]:
-  width = _SIZE[0] - _LEFT - _RIGHT
-  height = _SIZE[1] - _TOP - _BOTTOM
-  return (_LEFT + width * level / top_level, _TOP + height * (1.0 - accuracy))
-
-
-def _draw_axes(draw: ImageDraw.ImageDraw, top_level: int) -> None:
-  font = ImageFont.load_default()
-  for tenth in range(0, 11, 2):
-    left, y = _at(0, tenth / 10, top_level)
-    draw.line([(left, y), (_SIZE[0] - _RIGHT, y)], _GRID)
-    draw.text((left - 8, y), f"{tenth / 10:.1f}", _INK, font, "rm")
-    x, bottom = _at(top_level * tenth / 10, 0, top_level)
-    draw.line([(x, _TOP), (x, bottom)], _GRID)
-    draw.text((x, bottom + 8), f"{top_level * tenth / 10:g}", _INK, font, "mt")
-  draw.text(
-      (_at(top_level / 2, 0, top_level)[0], _SIZE[1] - 8), "noise level", _INK,
-      font, "mb")
-
-
-def _draw_chance(
-    draw: ImageDraw.ImageDraw, accuracy: float, top_level: int,
-) -> None:
-  start, y = _at(0, accuracy, top_level)
-  for x in range(int(start), _SIZE[0] - _RIGHT, 10):
-    draw.line([(x, y), (x + 5, y)], _INK)
+  return training_curves.draw(
+      lines, title=f"held-out accuracy after {last}", x_label="noise level",
+      y_range=(0.0, 1.0))

@@ -19,10 +19,12 @@ from absl import logging
 import jax
 import numpy as np
 
+from experiments.priors import preview
 from experiments.priors import train
 from jaxguide import convert
 from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
+from jaxguide.training import curves
 from jaxguide.training import diffusion
 
 _CONFIG = flags.DEFINE_string(
@@ -40,7 +42,7 @@ def export(
     run: pathlib.Path,
     destination: pathlib.Path,
 ) -> int:
-  """Writes config.json, params.safetensors and training_log.csv.
+  """Writes config.json, params.safetensors, training_log.csv and loss.png.
 
   Args:
     config: of the run.
@@ -71,7 +73,10 @@ def export(
   convert.save_model(
       destination, params, model_config, container="safetensors",
       dtype=np.float16)
-  shutil.copy(run / "training_log.csv", destination)
+  shutil.copy(run / train.LOG_FILE, destination)
+  # Drawn, not copied: a run that was just resumed may have a later picture.
+  preview.write_picture(
+      destination / train.CURVE_FILE, curves.draw_log(run / train.LOG_FILE))
   return step
 
 

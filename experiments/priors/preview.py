@@ -71,11 +71,16 @@ def write_grid(
     path: str | os.PathLike[str], rows: list[np.ndarray], *, zoom: int = 2,
 ) -> None:
   """Writes rows of images, each `[N, H, W, 3]` in [-1, 1], as one picture."""
-  path = pathlib.Path(path)
   strips = [np.concatenate(list(row), axis=1) for row in rows]
   grid = np.concatenate(strips, axis=0)
   grid = np.clip(np.rint((grid + 1.0) * 127.5), 0, 255).astype(np.uint8)
   grid = grid.repeat(zoom, axis=0).repeat(zoom, axis=1)
+  write_picture(path, grid)
+
+
+def write_picture(path: str | os.PathLike[str], pixels: np.ndarray) -> None:
+  """Writes uint8 `[H, W, 3]` as a PNG file, which is never half there."""
+  path = pathlib.Path(path)
   beside = path.with_name(f".{path.name}.part")
-  Image.fromarray(grid).save(beside, format="PNG")
+  Image.fromarray(pixels).save(beside, format="PNG", optimize=True)
   os.replace(beside, path)

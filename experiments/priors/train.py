@@ -3,8 +3,8 @@
   python -m experiments.priors.train \\
       --config experiments/priors/configs/noto32.py --data DIR --out runs/noto32
 
-Under --out lie `checkpoints/`, `training_log.csv` and `pictures/`; `export.py`
-makes a model directory of them. See README.md.
+Under --out lie `checkpoints/`, `training_log.csv`, its curves `loss.png`, and
+`pictures/`; `export.py` makes a model directory of them. See README.md.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from jaxguide import models
 from jaxguide import schedules
 from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
+from jaxguide.training import curves
 from jaxguide.training import diffusion
 from jaxguide.training import log
 from jaxguide.training import loop
@@ -41,6 +42,9 @@ _NUM_STEPS = flags.DEFINE_integer(
     "num_steps", None, "Overrides the configuration's number of updates.")
 _DECAY_STEPS = flags.DEFINE_integer(
     "decay_steps", None, "Overrides the length of the learning rate's fall.")
+
+LOG_FILE = "training_log.csv"
+CURVE_FILE = "loss.png"
 
 _PICTURE_ROWS, _PICTURE_COLUMNS = 4, 16
 
@@ -137,6 +141,24 @@ def draw_picture(
   return draw
 
 
+def keep_log(
+    out: pathlib.Path, first: int,
+    evaluate: Callable[[diffusion.TrainState], float],
+) -> Callable[[diffusion.TrainState], None]:
+  """Writes rows of both losses, and the curves of all rows so far."""
+  table = log.TrainingLog(out / LOG_FILE, ("train_loss", "valid_loss"), first)
+
+  def write_row(state):
+    row = table.append(
+        int(state.step), float(state.average_loss), evaluate(state))
+    preview.write_picture(
+        out / CURVE_FILE, curves.draw_log(out / LOG_FILE))
+    row = ", ".join(f"{name} {value}" for name, value in row.items())
+    sys.stderr.write(f"train: {row}\n")
+
+  return write_row
+
+
 def train(
     config: training_config.PriorTraining, data: str, out: pathlib.Path,
 ) -> diffusion.TrainState:
@@ -154,15 +176,7 @@ def train(
       f"train: {config.name} from step {first} to {config.num_steps}\n")
   evaluate = held_out_loss(
       apply, schedule, valid_set.images, config.batch_size)
-  table = log.TrainingLog(
-      out / "training_log.csv", ("train_loss", "valid_loss"), first)
-
-  def write_row(state):
-    row = table.append(
-        int(state.step), float(state.average_loss), evaluate(state))
-    row = ", ".join(f"{name} {value}" for name, value in row.items())
-    sys.stderr.write(f"train: {row}\n")
-
+  write_row = keep_log(out, first, evaluate)
   update = diffusion.make_update(
       apply, optimizer, schedule, ema_decay=config.ema_decay,
       weight_limit=config.weight_limit)

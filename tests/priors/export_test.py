@@ -10,8 +10,10 @@ import pytest
 from experiments.priors import export
 from experiments.priors import train
 from jaxguide import convert
+from jaxguide.data import images
 from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
+from jaxguide.training import curves
 from jaxguide.training import diffusion
 
 TINY = training_config.PriorTraining(
@@ -54,6 +56,9 @@ def test_the_average_is_written_in_float16_and_loads_as_a_prior(run, tmp_path):
   assert prior.prediction == "eps"
   assert json.loads((out / "config.json").read_text())["source"]["updates"] == 7
   assert (out / "training_log.csv").read_text().endswith("7,0.5\n")
+  np.testing.assert_array_equal(
+      images.read_picture(out / "loss.png"),
+      curves.draw_log(out / "training_log.csv"))
 
 
 def test_nothing_is_overwritten(run, tmp_path):
