@@ -1,14 +1,12 @@
 """Tests of schedules."""
 
-import glob
-import os
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxguide import schedules
+from tests import recorded_kinds
 
 ALL = {
     "linear": schedules.linear(),
@@ -327,41 +325,32 @@ def test_too_few_levels_for_linear_betas():
 # Recorded tables.
 
 
-def _recorded_tables():
-  """`(file, prefix)` of every group of arrays with betas and products."""
-  folder = os.environ.get("JAXGUIDE_RECORDED", "")
-  found = []
-  for path in sorted(glob.glob(os.path.join(folder, "*", "*.npz"))):
-    with np.load(path) as archive:
-      names = set(archive.files)
-    for name in names:
-      prefix = name.removesuffix("betas")
-      if prefix != name and {prefix + "alphas_cumprod",
-                             prefix + "timestep_map"} <= names:
-        found.append((path, prefix))
-  return sorted(found)
+_TABLES = ("betas", "alphas_cumprod", "timestep_map")
 
 
-@pytest.mark.skipif(not _recorded_tables(), reason="no recorded schedules")
-def test_recorded_schedules():
-  full = schedules.linear()
-  for path, prefix in _recorded_tables():
-    with np.load(path) as archive:
-      stored = {k: archive[k] for k in archive.files if k.startswith(prefix)}
-    where = f"{os.path.basename(path)}: {prefix}"
-    kept = stored[prefix + "timestep_map"]
-    if prefix.startswith("schedule_"):
-      rule = prefix.removeprefix("schedule_").rstrip("/").replace("_", ",")
-      np.testing.assert_array_equal(
-          schedules.space_timesteps(1000, rule), kept, err_msg=where)
-    betas = schedules.respaced_betas(full.alpha_bar[1:], kept)
-    s = schedules.from_betas(betas, kept)
-    rtol = 1e-12 if stored[prefix + "betas"].dtype == np.float64 else 1e-6
-    for name, value in _derived(s, betas).items():
-      if prefix + name in stored:
-        np.testing.assert_allclose(
-            value, stored[prefix + name], rtol=rtol, atol=0,
-            err_msg=f"{where}{name}")
+@recorded_kinds.parametrized("respaced schedule")
+def test_recorded_schedules(path):
+  with np.load(path) as archive:
+    arrays = dict(archive)
+  for prefix in recorded_kinds.read(path).prefixes(*_TABLES):
+    _check_tables(prefix, {
+        k.removeprefix(prefix): v for k, v in arrays.items()
+        if k.startswith(prefix)})
+
+
+def _check_tables(prefix, stored):
+  kept = stored["timestep_map"]
+  if prefix.startswith("schedule_"):
+    rule = prefix.removeprefix("schedule_").rstrip("/").replace("_", ",")
+    np.testing.assert_array_equal(
+        schedules.space_timesteps(1000, rule), kept, err_msg=prefix)
+  betas = schedules.respaced_betas(schedules.linear().alpha_bar[1:], kept)
+  s = schedules.from_betas(betas, kept)
+  rtol = 1e-12 if stored["betas"].dtype == np.float64 else 1e-6
+  for name, value in _derived(s, betas).items():
+    if name in stored:
+      np.testing.assert_allclose(
+          value, stored[name], rtol=rtol, atol=0, err_msg=f"{prefix}{name}")
 
 
 def _derived(s, betas):

@@ -11,6 +11,7 @@ import pytest
 from jaxguide.convert import errors
 from jaxguide.convert import safetensors
 from jaxguide.convert import torch_reader
+from tests import recorded_kinds
 from tests.convert import crafted
 
 
@@ -26,43 +27,23 @@ def zip_of(arrays, **members):
 # --- Recorded files ----------------------------------------------------------
 
 
-def _recorded_files(with_expected):
-  folder = crafted.recorded("containers")
-  if folder is None:
-    return []
-  files = [p for p in sorted(folder.iterdir())
-           if p.suffix not in (".npz", ".json", ".md")]
-  return [p for p in files
-          if with_expected == _expected(p).exists()]
-
-
-def _expected(path):
-  return path.parent / f"{path.name.removesuffix(path.suffix)}.expected.npz"
-
-
-@pytest.mark.skipif(
-    crafted.recorded("containers") is None, reason="JAXGUIDE_RECORDED unset")
-def test_recorded_containers_read_to_the_bit(tmp_path, monkeypatch):
+@recorded_kinds.parametrized("container with its tensors")
+def test_a_recorded_container_reads_to_the_bit(path, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  files = _recorded_files(with_expected=True)
-  assert files
-  for path in files:
-    with np.load(_expected(path)) as expected:
-      found = torch_reader.read_checkpoint(path).tensors
-      assert crafted.same(found, dict(expected)), path
+  found = torch_reader.read_checkpoint(path).tensors
+  with np.load(recorded_kinds.expected(path)) as expected:
+    assert crafted.same(found, dict(expected))
   assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(
-    not _recorded_files(with_expected=False), reason="no further recordings")
-def test_recorded_files_without_expectation_run_nothing(tmp_path, monkeypatch):
+@recorded_kinds.parametrized("container alone")
+def test_a_recorded_container_alone_runs_nothing(path, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  for path in _recorded_files(with_expected=False):
-    if b"posix" in path.read_bytes():
-      with pytest.raises(errors.CheckpointError, match="posix.system"):
-        torch_reader.read_checkpoint(path)
-    else:
-      assert torch_reader.read_checkpoint(path).tensors
+  if b"posix" in path.read_bytes():
+    with pytest.raises(errors.CheckpointError, match="posix.system"):
+      torch_reader.read_checkpoint(path)
+  else:
+    assert torch_reader.read_checkpoint(path).tensors
   assert not list(tmp_path.iterdir())
 
 

@@ -1,3 +1,6 @@
+import functools
+
+from flax import linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,6 +9,7 @@ import pytest
 from jaxguide.models import adm_classifier
 from jaxguide.models import layers
 from tests import marks
+from tests import recorded_kinds
 from tests.models import recordings
 
 _SMALL = dict(
@@ -33,7 +37,7 @@ def _params(module, x, time):
           jnp.float32), shapes)
 
 
-@recordings.parametrized("EncoderUNetModel")
+@recorded_kinds.parametrized("ADM classifier")
 def test_replays_a_recorded_classifier(path):
   recorded = recordings.load(path)
   module = recordings.classifier(recorded.config, conv_impl="lax")
@@ -41,16 +45,48 @@ def test_replays_a_recorded_classifier(path):
   time = jnp.asarray(recorded.in_["t"], jnp.float32)
   params = {"params": recordings.fill(module, recorded.sd, x, time)}
   with jax.default_matmul_precision("highest"):
-    logits = module.apply(params, x, time)
-    features = module.apply(
-        params, x, time, method=adm_classifier.AdmClassifier.features)
+    logits, blocks = _logits_and_blocks(module, params, x, time)
   names = [k for k in recorded.out if not k.startswith(("feat/", "grad"))]
   expected = recorded.out["logits" if "logits" in names else names[0]]
   assert _relative(logits, expected) < 2e-5
-  if "feat/middle_block" in recorded.out:
-    middle = recordings.channels_last(recorded.out["feat/middle_block"])
-    assert _relative(features, middle) < 2e-5
+  for name in (k for k in recorded.out if k.startswith("feat/")):
+    expected = recordings.channels_last(recorded.out[name])
+    assert _relative(blocks[name.removeprefix("feat/")], expected) < 2e-5, name
   _check_gradient(module, params, recorded, x, time)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _logits_and_blocks(module, params, x, time):
+  """The logits, and all blocks' outputs by their names in a checkpoint."""
+  outputs = {}
+
+  def keep(method, args, options, context):
+    result = method(*args, **options)
+    if context.method_name == "encode":
+      outputs.update({f"input_blocks.{i}": h for i, h in enumerate(result)})
+    if context.method_name == "middle":
+      outputs["middle_block"] = result
+    return result
+
+  with nn.intercept_methods(keep):
+    logits = module.apply(params, x, time)
+  return logits, outputs
+
+
+def test_the_spatial_head_reads_the_means_of_all_blocks():
+  """So that the blocks compared with recordings are those of the network."""
+  x, time = jnp.asarray(_normal(1, 2, 8, 8, 3)), jnp.array([3.0, 500.0])
+  module = adm_classifier.AdmClassifier(**_SMALL, pool="spatial")
+  params = {"params": _params(module, x, time)}
+  logits, blocks = _logits_and_blocks(module, params, x, time)
+  # The first convolution, a block, the halving, a block, the middle.
+  assert set(blocks) == {"middle_block", *(
+      f"input_blocks.{i}" for i in range(4))}
+  means = jnp.concatenate([h.mean((1, 2)) for h in blocks.values()], axis=-1)
+  first, last = (params["params"][f"out.{i}"] for i in (0, 2))
+  hidden = nn.relu(means @ first["kernel"] + first["bias"])
+  expected = hidden @ last["kernel"] + last["bias"]
+  assert _relative(logits, expected) < 1e-5
 
 
 def _check_gradient(module, params, recorded, x, time):
@@ -183,25 +219,14 @@ def test_what_does_not_fit_is_named(fields, side, message):
         jax.random.key(0), jnp.zeros((1, side, side, 3)), jnp.zeros(1)))
 
 
-def _embedding_cases():
-  cases = []
-  for path in recordings.files():
-    with np.load(path) as archive:
-      times = [k for k in archive.files if k in ("in/t", "t")]
-      if len(times) == 1 and not any(
-          k.startswith("sd/") for k in archive.files):
-        cases += [
-            (archive[times[0]], archive[k]) for k in archive.files
-            if k.startswith("out/") and archive[k].ndim == 2
-            and len(archive[k]) == len(archive[times[0]])]
-  return cases
-
-
-def test_replays_recorded_time_embeddings():
-  cases = _embedding_cases()
-  if not cases:
-    pytest.skip("no recording of time embeddings")
-  for time, expected in cases:
+@recorded_kinds.parametrized("time embedding")
+def test_replays_recorded_time_embeddings(path):
+  with np.load(path) as archive:
+    time = archive["in/t" if "in/t" in archive.files else "t"]
+    wanted = [archive[k] for k in archive.files if k.startswith("out/")]
+  wanted = [v for v in wanted if v.ndim == 2 and len(v) == len(time)]
+  assert wanted
+  for expected in wanted:
     found = layers.time_embedding(jnp.asarray(time), expected.shape[1])
     # cos(999 f): the argument alone is rounded to 999 * 2^-24.
     np.testing.assert_allclose(found, expected, atol=2e-4)

@@ -7,6 +7,7 @@ import pytest
 
 from jaxguide.models import adm_unet
 from tests import marks
+from tests import recorded_kinds
 from tests.models import recordings
 
 _SMALL = dict(
@@ -37,7 +38,7 @@ def _relative(a, b):
   return np.abs(a - b).max() / np.abs(b).max()
 
 
-@recordings.parametrized("UNetModel", "SuperResModel")
+@recorded_kinds.parametrized("ADM network")
 def test_replays_a_recorded_network(path):
   recorded = recordings.load(path)
   module = recordings.unet(recorded.config, conv_impl="lax")

@@ -9,10 +9,10 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from jaxguide.models import adm_classifier
 from jaxguide.models import adm_unet
+from tests import recorded_kinds
 
 _LEAVES = {"kernel": "weight", "scale": "weight", "embedding": "weight"}
 
@@ -59,14 +59,9 @@ def load(path: pathlib.Path) -> Recording:
 
 
 def parametrized(*classes: str):
-  """One case per recording of the named reference classes; skips if none."""
+  """One case per recording of the named reference classes."""
   paths = [p for p in files() if config_of(p).get("cls") in classes]
-  if not paths:
-    reason = (f"no recording of {' or '.join(classes)}" if folder()
-              else "JAXGUIDE_RECORDED is not set")
-    return pytest.mark.parametrize("path", [
-        pytest.param(None, marks=pytest.mark.skip(reason=reason))])
-  return pytest.mark.parametrize("path", paths, ids=lambda p: p.stem)
+  return recorded_kinds.cases("path", paths, " or ".join(classes))
 
 
 def _trunk(config: dict[str, Any], factors: str = "attention_resolutions"):

@@ -103,6 +103,19 @@ CASES = [
         ),
     ),
     Case(
+        "bicubic_released_2",
+        lambda n: operators.bicubic(
+            (16, 16), 2, boundary="zero", axes="width"
+        ),
+    ),
+    Case(
+        "bicubic_released_8",
+        lambda n: operators.bicubic(
+            (16, 32), 8, boundary="zero", axes="width"
+        ),
+        shape=(16, 32, 3),
+    ),
+    Case(
         "bicubic_reflect",
         lambda n: operators.bicubic((16, 16), 4, boundary="reflect"),
     ),

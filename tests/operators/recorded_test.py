@@ -3,11 +3,6 @@
 Recordings are recognised by the keys inside, not by file name.
 """
 
-import functools
-import json
-import os
-import pathlib
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -16,51 +11,37 @@ from jaxguide import operators
 from jaxguide.operators import blur
 from jaxguide.operators import color
 from jaxguide.operators import resize
+from tests import recorded_kinds
 
-FOLDER = os.environ.get("JAXGUIDE_RECORDED", "")
 ATOL = 2e-6
 
 
-@functools.cache
-def recordings():
-  """(path, keys) of every npz under the folder."""
-  found = []
-  for path in sorted(pathlib.Path(FOLDER).rglob("*.npz")) if FOLDER else []:
-    with np.load(path) as arrays:
-      found.append((path, frozenset(arrays.files)))
-  return found
-
-
-def groups(prefix):
-  """(path, group) of every key group such as "resize_f4_s32/"."""
-  return [
+def groups(kind, prefix):
+  """One case per key group of files of a kind, such as "resize_f4_s32/"."""
+  found = [
       pytest.param(path, group, id=f"{path.stem}-{group}")
-      for path, keys in recordings()
-      for group in sorted({k.split("/")[0] for k in keys if "/" in k})
+      for path in recorded_kinds.paths(kind)
+      for group in sorted(
+          {k.split("/")[0] for k in recorded_kinds.read(path).keys if "/" in k}
+      )
       if group.startswith(prefix)
-  ] or [pytest.param(None, None, marks=pytest.mark.skip("no recording"))]
+  ]
+  return recorded_kinds.cases(("path", "group"), found, kind)
 
 
 def with_key(key):
-  """Path of every recording that holds `key`."""
-  return [
-      pytest.param(path, id=path.stem)
-      for path, keys in recordings()
-      if key in keys
-  ] or [pytest.param(None, marks=pytest.mark.skip("no recording"))]
+  """One case per recording that holds `key`."""
+  found = [c.path for c in recorded_kinds.files() if key in c.keys]
+  return recorded_kinds.cases("path", found, key)
 
 
-def steered_runs(condition):
-  """Path and settings of every recorded linear run of Steered Diffusion."""
-  found = []
-  for path, keys in recordings():
-    if {"config_json", "start", "pred_xstart", "init_image"} <= keys:
-      config = json.loads(str(np.load(path)["config_json"]))
-      if config.get("cond") == condition:
-        found.append(pytest.param(path, config, id=path.stem))
-  return found or [
-      pytest.param(None, None, marks=pytest.mark.skip("no recording"))
+def steered_runs(kind):
+  """One case per linear run of Steered Diffusion: path and settings."""
+  found = [
+      pytest.param(path, recorded_kinds.read(path).config, id=path.stem)
+      for path in recorded_kinds.paths(kind)
   ]
+  return recorded_kinds.cases(("path", "config"), found, kind)
 
 
 def nhwc(x):
@@ -77,7 +58,7 @@ def resizers(size, factor, axes):
   return down, operators.lifts.bicubic_up((size, size), factor, **options)
 
 
-@pytest.mark.parametrize(("path", "group"), groups("resize_f"))
+@groups("resizer", "resize_f")
 def test_resized_images(path, group):
   data = np.load(path)
   arrays = {
@@ -101,7 +82,7 @@ def test_resized_images(path, group):
   assert tried["down"] and tried["up"], sorted(arrays)
 
 
-@pytest.mark.parametrize(("path", "group"), groups("resize_f"))
+@groups("resizer", "resize_f")
 def test_resizer_tables(path, group):
   """Weights, padded neighbours and pads of the last axis, by their size."""
   data = np.load(path)
@@ -131,7 +112,7 @@ def test_resizer_tables(path, group):
   assert found["weights"], data.files
 
 
-@pytest.mark.parametrize(("path", "group"), groups("ycbcr"))
+@groups("YCbCr", "ycbcr")
 def test_ycbcr(path, group):
   data = np.load(path)
   rgb = nhwc(data[group + "/rgb"])
@@ -147,7 +128,7 @@ def steps(data, config):
   return data["pred_xstart"][:, 0], data["start"][n - 1 :: n, 0]
 
 
-@pytest.mark.parametrize(("path", "config"), steered_runs("grayscale"))
+@steered_runs("steered colorization")
 def test_steered_colorization(path, config):
   data = np.load(path)
   reference = nhwc(data["init_image"])
@@ -161,7 +142,7 @@ def test_steered_colorization(path, config):
   np.testing.assert_allclose(nchw(got), steered, atol=1e-6 * scale)
 
 
-@pytest.mark.parametrize(("path", "config"), steered_runs("inpaint"))
+@steered_runs("steered inpainting")
 def test_steered_inpainting(path, config):
   data = np.load(path)
   missing = nhwc(data["mask_image"])
@@ -175,7 +156,7 @@ def test_steered_inpainting(path, config):
   np.testing.assert_allclose(nchw(got), steered, atol=1e-6 * scale)
 
 
-@pytest.mark.parametrize(("path", "config"), steered_runs("SR"))
+@steered_runs("steered super-resolution")
 def test_steered_super_resolution(path, config):
   data = np.load(path)
   reference = nhwc(data["init_image"])
@@ -192,14 +173,14 @@ def test_steered_super_resolution(path, config):
   np.testing.assert_allclose(nchw(got), steered, atol=1e-6 * scale)
 
 
-@pytest.mark.parametrize("path", with_key("gauss61_s3"))
+@with_key("gauss61_s3")
 def test_gaussian_kernel(path):
   kernel = blur.gaussian_kernel(61, 3.0)
   wanted = np.squeeze(np.load(path)["gauss61_s3"])
   np.testing.assert_allclose(np.outer(kernel, kernel), wanted, atol=2e-8)
 
 
-@pytest.mark.parametrize("path", with_key("resize_16_x4"))
+@with_key("resize_16_x4")
 def test_mirrored_resizing_matrices(path):
   data = np.load(path)
   for key in data.files:
@@ -210,7 +191,7 @@ def test_mirrored_resizing_matrices(path):
       np.testing.assert_allclose(got, data[key], atol=1e-6, err_msg=key)
 
 
-@pytest.mark.parametrize("path", with_key("srconv4_y"))
+@with_key("srconv4_y")
 def test_ddrm_bicubic(path):
   data = np.load(path)
   x = nhwc(data["x0"])
@@ -223,7 +204,7 @@ def test_ddrm_bicubic(path):
   np.testing.assert_allclose(nchw(back), wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("path", with_key("sr4_y"))
+@with_key("sr4_y")
 def test_ddrm_average_pooling(path):
   data = np.load(path)
   x = nhwc(data["x0"])
@@ -238,7 +219,7 @@ def test_ddrm_average_pooling(path):
   np.testing.assert_allclose(nchw(back), wanted, atol=ATOL)
 
 
-@pytest.mark.parametrize("path", with_key("color_y"))
+@with_key("color_y")
 def test_ddrm_grey(path):
   data = np.load(path)
   x = nhwc(data["x0"])
@@ -253,7 +234,7 @@ def test_ddrm_grey(path):
   np.testing.assert_allclose(nchw(back), wanted, atol=ATOL)
 
 
-@pytest.mark.parametrize("path", with_key("deblur_gauss_matrix_1d"))
+@with_key("deblur_gauss_matrix_1d")
 @pytest.mark.parametrize("kind", ["gauss", "uni"])
 def test_ddrm_blur_as_meant(path, kind):
   data = np.load(path)
@@ -272,7 +253,7 @@ def test_ddrm_blur_as_meant(path, kind):
   np.testing.assert_allclose(nchw(got), wanted, atol=1e-4 * scale)
 
 
-@pytest.mark.parametrize("path", with_key("blur9_s1_reflect_y"))
+@with_key("blur9_s1_reflect_y")
 def test_reflected_blur(path):
   data = np.load(path)
   x = nhwc(data["x0"])
@@ -281,7 +262,7 @@ def test_reflected_blur(path):
   np.testing.assert_allclose(nchw(operator.apply(x)), wanted, atol=ATOL)
 
 
-@pytest.mark.parametrize("path", with_key("gblur_y"))
+@with_key("gblur_y")
 def test_vipaint_blur_and_super_resolution(path):
   data = np.load(path)
   x = nhwc(data["gblur_x"])

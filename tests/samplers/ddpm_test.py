@@ -1,8 +1,5 @@
 """Tests of samplers.ddpm: its plan, and its variances."""
 
-import glob
-import os
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +8,7 @@ import pytest
 from jaxguide import denoisers
 from jaxguide import samplers
 from jaxguide import schedules
+from tests import recorded_kinds
 
 S = schedules.linear(1000)
 
@@ -75,26 +73,15 @@ def test_options_are_checked():
     _step_std("learned", None)
 
 
-def _recorded():
-  """Groups of arrays with the tables of a released ancestral sampler."""
-  folder = os.environ.get("JAXGUIDE_RECORDED", "")
-  found = []
-  for path in sorted(glob.glob(os.path.join(folder, "*", "*.npz"))):
-    with np.load(path) as archive:
-      names = set(archive.files)
-    for name in sorted(names):
-      prefix = name.removesuffix("posterior_mean_coef1")
-      if prefix != name and prefix + "timestep_map" in names:
-        found.append((path, prefix))
-  return found
-
-
-def test_recorded_posteriors():
-  """Where recordings hold them; the plan is rounded to float32."""
-  for path, prefix in _recorded():
-    with np.load(path) as archive:
-      stored = {k.removeprefix(prefix): archive[k] for k in archive.files
-                if k.startswith(prefix)}
+@recorded_kinds.parametrized("ancestral posterior")
+def test_recorded_posteriors(path):
+  """The plan is rounded to float32."""
+  with np.load(path) as archive:
+    arrays = dict(archive)
+  for prefix in recorded_kinds.read(path).prefixes(
+      "posterior_mean_coef1", "timestep_map"):
+    stored = {k.removeprefix(prefix): v for k, v in arrays.items()
+              if k.startswith(prefix)}
     kept = stored["timestep_map"]
     betas = schedules.respaced_betas(S.alpha_bar[1:], kept)
     schedule = schedules.from_betas(betas, kept)
@@ -107,4 +94,4 @@ def test_recorded_posteriors():
     for name, value in ours.items():
       np.testing.assert_allclose(
           value[::-1], stored[name], rtol=1e-6, atol=1e-9,
-          err_msg=f"{path}: {prefix}{name}")
+          err_msg=f"{prefix}{name}")

@@ -59,16 +59,6 @@ def files() -> tuple[str, ...]:
   return tuple(sorted(glob.glob(os.path.join(folder(), "*.npz"))))
 
 
-def having(*keys: str) -> list[str]:
-  """The files that hold all of `keys`, whatever their names."""
-  found = []
-  for path in files():
-    with np.load(path) as archive:
-      if set(keys) <= set(archive.files):
-        found.append(path)
-  return found
-
-
 @functools.cache
 def load(path: str) -> Recording:
   with np.load(path) as archive:

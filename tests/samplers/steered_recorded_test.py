@@ -6,30 +6,25 @@ import os
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from jaxguide import energies
 from jaxguide import guidance
 from jaxguide import samplers
 from jaxguide.samplers import constraints
+from tests import recorded_kinds
 from tests.samplers import recordings
 from tests.samplers import stand_ins
 
-CASES = recordings.having("config_json", "noise", "x_steps")
+CASES = recorded_kinds.paths("steered run")
 ATOL = 2e-4
 EPS_ATOL = 1e-5
 GRADIENT_RTOL = 1e-4
 
-pytestmark = pytest.mark.skipif(
-    not CASES, reason="JAXGUIDE_RECORDED names no folder with recordings"
-)
+each_case = recorded_kinds.parametrized("steered run")
 
 
 def _name(path):
   return os.path.basename(path).removesuffix(".npz")
-
-
-each_case = pytest.mark.parametrize("path", CASES, ids=_name)
 
 
 def _options(recording):
@@ -174,15 +169,11 @@ def test_degraded(path):
   np.testing.assert_allclose(shown, want, atol=1e-5)
 
 
-def test_unit_gradients():
-  """Of the recordings that hold a loss and its gradient at one x0."""
-  for path in CASES:
-    recording = recordings.load(path)
-    if unit := recording.network("unit"):
-      _check_unit(recording, unit)
-
-
-def _check_unit(recording, unit):
+@recorded_kinds.parametrized("steered energy")
+def test_unit_gradients(path):
+  """A loss and its gradient at one x0."""
+  recording = recordings.load(path)
+  unit = recording.network("unit")
   x0, index, loss, gradient = stand_ins.unit_arrays(unit)
   energy = energies.weighted_sum(stand_ins.terms(recording))
   level = recordings.schedule_of(recording).at_level(index + 1)
@@ -212,12 +203,16 @@ def _is_custom(recording):
   return recording.config["cond"] == "custom"
 
 
+each_custom = recorded_kinds.cases(
+    "path", _cases(_is_custom), "steered run")
+
+
 def _changed(steps, **changes):
   return steps._replace(
       coefficients=steps.coefficients._replace(**changes))
 
 
-@pytest.mark.parametrize("path", _cases(_is_custom), ids=_name)
+@each_custom
 def test_mistakes_in_the_plan_or_the_draws_show(path):
   """Each leaves the bar by a factor of 10 or more."""
   recording, replayer = recordings.load(path), _replayer(path)
@@ -244,7 +239,7 @@ def test_mistakes_in_the_plan_or_the_draws_show(path):
     assert error > 10 * ATOL, (name, error)
 
 
-@pytest.mark.parametrize("path", _cases(_is_custom), ids=_name)
+@each_custom
 def test_the_gradient_is_through_the_network(path):
   recording = recordings.load(path)
   energy = energies.weighted_sum(stand_ins.terms(recording))
@@ -252,17 +247,18 @@ def test_the_gradient_is_through_the_network(path):
   assert _x_steps_error(recording, wrong()) > 10 * ATOL
 
 
-@pytest.mark.parametrize(
-    "path", _cases(lambda r: not r.config["clip_denoised"]), ids=_name)
+@recorded_kinds.cases(
+    "path", _cases(lambda r: not r.config["clip_denoised"]), "steered run")
 def test_x0_is_not_clipped(path):
   recording = recordings.load(path)
   wrong = _changed_replayer(recording, clip=True)
   assert _x_steps_error(recording, wrong()) > 10 * ATOL
 
 
-def test_the_released_renoising_is_not_the_paper_s():
-  for path in _cases(lambda r: r.num_inner > 1):
-    recording, replayer = recordings.load(path), _replayer(path)
-    renoise = np.sqrt(replayer.steps.coefficients.renoise)
-    plan = _changed(replayer.steps, renoise=renoise)
-    assert _x_steps_error(recording, replayer(plan)) > 10 * ATOL
+@recorded_kinds.cases(
+    "path", _cases(lambda r: r.num_inner > 1), "steered run")
+def test_the_released_renoising_is_not_the_paper_s(path):
+  recording, replayer = recordings.load(path), _replayer(path)
+  renoise = np.sqrt(replayer.steps.coefficients.renoise)
+  plan = _changed(replayer.steps, renoise=renoise)
+  assert _x_steps_error(recording, replayer(plan)) > 10 * ATOL
