@@ -163,6 +163,8 @@ class Steered:
     variant: "paper" or "released"; see `samplers.steered`.
     eta: 1 in both variants.
     constraint_scale: multiplies k(t) of Eq. 16.
+    constraint_schedule: k(t): "constant" (1, as in both variants), or
+      "time_varying", sqrt(1 - alpha_bar); see `samplers.steered_steps`.
     clip_x0: clip the prior's x0 to [-1, 1]; neither variant does.
     label: what tables call it; made from the fields when empty.
   """
@@ -172,20 +174,25 @@ class Steered:
   variant: Literal["paper", "released"] = "paper"
   eta: float = 1.0
   constraint_scale: float = 1.0
+  constraint_schedule: Literal["constant", "time_varying"] = "constant"
   clip_x0: bool = False
   label: str = ""
   uses_prior = True
 
   def __post_init__(self):
     arrays.check_choice("variant", self.variant, core.VARIANTS)
+    arrays.check_choice(
+        "constraint_schedule", self.constraint_schedule,
+        ("constant", "time_varying"))
     check_at_least(self, 1, "num_steps", "num_inner")
 
   @property
   def title(self) -> str:
     """What tables call it."""
+    varying = self.constraint_schedule == "time_varying"
     return self.label or (
         f"Steered Diffusion, {self.variant} (N={self.num_inner}, "
-        f"{self.num_steps} steps)"
+        f"{self.num_steps} steps{', time-varying k' if varying else ''})"
     )
 
   def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
@@ -193,6 +200,7 @@ class Steered:
     return samplers.steered_steps(
         schedule, self.num_steps, num_inner=self.num_inner,
         variant=self.variant, eta=self.eta,
+        constraint_schedule=self.constraint_schedule,
     )
 
   def sampler(

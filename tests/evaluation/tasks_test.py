@@ -7,10 +7,13 @@ import pytest
 
 from jaxguide import data
 from jaxguide import noise as noises
+from jaxguide import schedules
+from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 from jaxguide.operators import lifts
+from tests.evaluation import support
 
 SHAPE = (16, 16)
 TASKS = {
@@ -147,17 +150,32 @@ def test_presets_have_the_published_iterations(task, num_inner):
   assert methods.steered_released().variant == "released"
 
 
+def test_the_constraint_s_k_is_constant_or_follows_the_noise():
+  schedule = schedules.linear(1000)
+  varying = config.override(support.experiment(method=methods.Steered(20, 3)), [
+      "method.constraint_schedule=time_varying"]).method
+  for method in (methods.Steered(20, 3), varying):
+    plan = method.steps(schedule)
+    k = np.asarray(plan.coefficients.constraint_scale)
+    wanted = np.sqrt(1 - np.asarray(plan.level.alpha) ** 2)
+    assert k.shape == (60,) and wanted[0] > 0.99 > 0.1 > wanted[-1]
+    np.testing.assert_allclose(
+        k, wanted if method is varying else 1.0, atol=2e-6)
+
+
 def test_titles_tell_methods_apart():
   titles = {m.title for m in (
       methods.Degraded(), methods.Ddim(), methods.Ddim(num_steps=10),
       methods.Steered(), methods.Steered(num_inner=3),
-      methods.Steered(variant="released"))}
-  assert len(titles) == 6
+      methods.Steered(variant="released"),
+      methods.Steered(constraint_schedule="time_varying"))}
+  assert len(titles) == 7
   assert methods.Steered(label="mine").title == "mine"
 
 
 @pytest.mark.parametrize("fields, message", [
     ({"variant": "papers"}, "variant must be one of"),
+    ({"constraint_schedule": "cosine"}, "constraint_schedule must be one of"),
     ({"num_steps": 0}, "num_steps must be at least 1"),
     ({"num_inner": 0}, "num_inner must be at least 1"),
 ])
