@@ -14,9 +14,8 @@ import pytest
 
 from tests import recorded_kinds
 
-# Every case that a README names of networks of ADM, of Steered Diffusion and
-# of containers: what a file of that name would hold as far as its kind is told
-# by it, and its kinds.
+# Every case that a README names of what is built: what a file of that name
+# would hold as far as its kind is told by it, and its kinds.
 _SD = ("sd/time_embed.0.weight", "in/x", "in/t", "in/cotangent", "out/out",
        "out/grad_x")
 _RUN = ("init_image", "noise", "x_T", "start", "pred_xstart", "x_steps",
@@ -79,6 +78,58 @@ NAMED = {
     "containers/tiny_edm.forward.npz": (
         (("x", "sigma", "class_labels", "D"), {}),
         ("outputs of an EDM pickle",)),
+    # Networks of EGSDE, EDM, latent diffusion and metrics.
+    **{f"networks/ddpm_egsde{name}.npz": (
+        ((), {"cls": "models.ddpm.Model"}), ("DDPM network",))
+       for name in ("", "_three_level", "_avgpool")},
+    **{f"networks/{name}.npz": (
+        ((), {"cls": f"{cls}Precond", "kwargs": {}}), ("EDM network",))
+       for cls, names in (
+           ("EDM", ("edm_precond_dhariwal_cond",
+                    "edm_precond_dhariwal_two_heads",
+                    "edm_precond_ddpmpp_augment_cond", "edm_precond_ncsnpp",
+                    "edm_precond_song_skip_skip")),
+           ("VP", ("vp_precond_ddpmpp",)), ("VE", ("ve_precond_ncsnpp",)),
+           ("iDDPM", ("iddpm_precond_dhariwal",))) for name in names},
+    **{f"networks/ldm_{name}.npz": (((), {"cls": cls}), (kind,))
+       for cls, kind, names in (
+           ("ldm UNetModel", "latent UNet", (
+               "unet_crossattn_cin", "unet_crossattn_sd",
+               "unet_crossattn_headch_depth2", "unet_churches", "unet_ffhq",
+               "unet_inpainting", "unet_adm_y")),
+           ("VQModelInterface", "VQ autoencoder", (
+               "vq_f2", "vq_f2_attn8", "vq_f2_noattn")),
+           ("AutoencoderKL", "KL autoencoder", ("kl_f4",)))
+       for name in names},
+    **{f"networks/lpips_{net}.npz": (
+        ((), {"cls": "lpips.LPIPS"}), ("LPIPS",)) for net in ("alex", "vgg")},
+    **{f"networks/fid_inception_block_{name}.npz": (
+        (("sd/branch1x1.conv.weight", "sd/branch_pool.bn.running_var"), {}),
+        ("Inception block",)) for name in ("A", "C", "E_1", "E_2")},
+    # EGSDE, SDEdit, ILVR.
+    **{f"egsde/{name}.npz": (
+        (("x_src", "betas", "logvar", "alphas_cumprod", "z", "e"), {}),
+        ("EGSDE run",)) for name in (
+            "egsde_toy_adm", "egsde_toy_adm_K2", "egsde_toy_ddpm",
+            "egsde_toy_fixedlarge", "egsde_t500_first8",
+            "egsde_dagger_t600_first8", "egsde_t10_last10",
+            "egsde_toy_altsims", "egsde_toy_fresh", "sdedit_toy_adm",
+            "sdedit_t500_first8")},
+    "egsde/sdedit_toy_masked_K2.npz": (
+        (("mask", "betas", "e", "z", "x"), {}), ("masked SDEdit run",)),
+    **{f"egsde/ilvr_resp10_{name}.npz": (
+        (("timestep_map", "betas", "alphas_cumprod", "x_T", "z", "ref_noise"),
+         {}), ("ILVR run", "respaced schedule"))
+       for name in ("range0", "range4")},
+    "egsde/energy_single_step.npz": (
+        (("y", "xt", "t0_E_s_cosine"), {}), ("EGSDE energies",)),
+    "egsde/dse_train_3steps.npz": (
+        (("x", "t", "labels", "lr", "loss"), {}),
+        ("training of a classifier",)),
+    "egsde/lowpass.npz": (
+        (("image", "linear_N4_Dmat"), {}), ("low-pass filter",)),
+    "egsde/metrics.npz": (
+        (("a", "b", "ssim", "psnr", "mse", "l2"), {}), ("metrics of EGSDE",)),
 }
 
 

@@ -1,30 +1,13 @@
 """Metrics against recorded values of released code (EGSDE's scorer)."""
 
-import os
-import pathlib
-
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from jaxguide import metrics
-
-FOLDER = os.environ.get("JAXGUIDE_RECORDED", "")
-KEYS = {"a", "b", "ssim", "psnr", "mse", "l2"}
+from tests import recorded_kinds
 
 
-def recordings():
-  found = []
-  for path in sorted(pathlib.Path(FOLDER).rglob("*.npz")) if FOLDER else []:
-    with np.load(path) as arrays:
-      if KEYS <= set(arrays.files):
-        found.append(pytest.param(path, id=path.stem))
-  return found or [
-      pytest.param(None, marks=pytest.mark.skip("no recording"))
-  ]
-
-
-@pytest.mark.parametrize("path", recordings())
+@recorded_kinds.parametrized("metrics of EGSDE")
 def test_equals_the_recorded_values(path):
   data = np.load(path)
   a, b = (

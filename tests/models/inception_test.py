@@ -8,6 +8,7 @@ import pytest
 
 from jaxguide.models import inception
 from jaxguide.models import windows
+from tests import recorded_kinds
 from tests.models import recordings
 
 _STATISTICS = {"mean": "running_mean", "var": "running_var"}
@@ -23,16 +24,7 @@ def _block(sd, told):
   return inception.InceptionE("max" if "E_2" in told else "average")
 
 
-def _paths():
-  found = [
-      path for path in recordings.files()
-      if {"sd/branch1x1.conv.weight", "sd/branch_pool.bn.running_var"} <= set(
-          np.load(path).files)]
-  return found or [
-      pytest.param(None, marks=pytest.mark.skip("no recording"))]
-
-
-@pytest.mark.parametrize("path", _paths())
+@recorded_kinds.parametrized("Inception block")
 def test_recorded_blocks(path):
   data = recordings.load(path)
   block = _block(data.sd, f"{data.config} {path.stem}")

@@ -1,8 +1,6 @@
 """The low-pass filter against its recipe, its algebra and recordings."""
 
-import glob
 import importlib
-import os
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 
 from jaxguide import operators
 from jaxguide.operators import resize
+from tests import recorded_kinds
 
 # The attribute of the package is the factory of the same name.
 lowpass = importlib.import_module("jaxguide.operators.lowpass")
@@ -108,22 +107,7 @@ def test_bad_options_are_named():
 
 # Recordings of the released resizer.
 
-_FOLDER = os.path.join(os.environ.get("JAXGUIDE_RECORDED", "nowhere"), "*")
-
-
-def _recordings():
-  found = []
-  for path in sorted(glob.glob(os.path.join(_FOLDER, "*.npz"))):
-    with np.load(path) as archive:
-      if any(k.endswith("_Dmat") for k in archive.files):
-        found.append(path)
-  return found
-
-
-RECORDINGS = _recordings()
-each_recording = pytest.mark.parametrize(
-    "path", RECORDINGS or [pytest.param(None, marks=pytest.mark.skip(
-        reason="no recorded resizer in JAXGUIDE_RECORDED"))])
+each_recording = recorded_kinds.parametrized("low-pass filter")
 
 
 @each_recording

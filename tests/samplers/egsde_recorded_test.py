@@ -15,6 +15,7 @@ from jaxguide import noise as noises
 from jaxguide import operators
 from jaxguide import samplers
 from jaxguide import schedules
+from tests import recorded_kinds
 from tests.samplers import egsde_recordings as recordings
 
 STEP_ATOL = 5e-6
@@ -24,11 +25,10 @@ GRADIENT_RTOL = 1e-4
 # The attribute of the package is the factory of the same name.
 egsde = importlib.import_module("jaxguide.samplers.egsde")
 
-each_chain = recordings.parametrized(
-    "x_src", "betas", "logvar", "z", "e", without=("mask",))
-each_masked = recordings.parametrized("mask", "betas", "z", "e")
-each_ilvr = recordings.parametrized("timestep_map", "ref_noise", "x_T", "z")
-each_energy = recordings.parametrized("y", "xt", "t0_E_s_cosine")
+each_chain = recorded_kinds.parametrized("EGSDE run")
+each_masked = recorded_kinds.parametrized("masked SDEdit run")
+each_ilvr = recorded_kinds.parametrized("ILVR run")
+each_energy = recorded_kinds.parametrized("EGSDE energies")
 
 
 def _largest(value, want):

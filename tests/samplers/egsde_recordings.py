@@ -54,17 +54,6 @@ def keys_of(path: str) -> frozenset[str]:
     return frozenset(archive.files)
 
 
-def parametrized(*keys: str, without: tuple[str, ...] = ()) -> Any:
-  """One case per file that holds all of `keys` and none of `without`."""
-  found = [p for p in files()
-           if set(keys) <= keys_of(p) and not set(without) & keys_of(p)]
-  if not found:
-    found = [pytest.param(None, marks=pytest.mark.skip(
-        reason=f"no recording with {', '.join(keys)}"))]
-  return pytest.mark.parametrize(
-      "path", found, ids=lambda p: os.path.basename(p or "").split(".")[0])
-
-
 @functools.cache
 def load(path: str) -> Arrays:
   """A file's arrays; those of images with channels last."""

@@ -13,6 +13,7 @@ from jaxguide import schedules
 from jaxguide.convert import families
 from jaxguide.convert import rules
 from jaxguide.training import noisy_classifier
+from tests import recorded_kinds
 from tests.samplers import egsde_recordings as recordings
 
 SCHEDULE = schedules.linear(100, end=0.01)
@@ -129,7 +130,7 @@ def test_a_separable_toy_is_learned():
   assert int(state.step) == 60
 
 
-@recordings.parametrized("x", "t", "labels", "lr", "loss")
+@recorded_kinds.parametrized("training of a classifier")
 def test_recorded_training_is_replayed(path):
   """Updates of the released program, from recorded weights."""
   with np.load(path) as archive:
