@@ -7,6 +7,7 @@ import pytest
 
 from jaxguide.models import lpips
 from jaxguide.models import perceptual_trunks
+from tests import marks
 from tests.models import recordings
 
 _UNUSED = ("scaling_layer.", "lins.")
@@ -88,7 +89,8 @@ def _torch_trunk(net, params, x):
 
 
 @pytest.mark.parametrize("version", lpips.VERSIONS)
-@pytest.mark.parametrize("net, size", [("alex", 63), ("vgg", 37)])
+@pytest.mark.parametrize("net, size", [
+    ("alex", 63), pytest.param("vgg", 37, marks=pytest.mark.slow)])
 def test_agrees_with_torch_in_double_precision(net, size, version):
   torch = pytest.importorskip("torch")
   module, params = _small(net, version)
@@ -118,7 +120,8 @@ def test_agrees_with_torch_in_double_precision(net, size, version):
   np.testing.assert_allclose(found, whole, atol=2e-5 * whole.max())
 
 
-@pytest.mark.parametrize("net", perceptual_trunks.NETS)
+@pytest.mark.parametrize(
+    "net", marks.slow_but(("alex",), perceptual_trunks.NETS))
 def test_features_carry_the_distance(net):
   module, params = _small(net)
   a, b = _images(3, 64)
