@@ -146,9 +146,10 @@ def paint(name, guided, shared, batch, num_iterations=3):
 
 @pytest.mark.parametrize("name", [
     "latent-vp",
-    pytest.param("latent-vp-1", marks=pytest.mark.xfail(
-        reason="a last bit of the v-network's gradient depends on the batch")),
-    "pixel-ve-4",
+    pytest.param("latent-vp-1", marks=[pytest.mark.slow, pytest.mark.xfail(
+        reason="on eight virtual devices a last bit of the diffusion term "
+        "depends on the size of the slab")]),
+    pytest.param("pixel-ve-4", marks=pytest.mark.slow),
 ])
 def test_alone_batched_and_sharded_are_equal_to_the_bit(name):
   batch, want = batch_of(name, 8), None
