@@ -15,11 +15,21 @@ _UNUSED = ("scaling_layer.", "lins.")
 
 @functools.cache
 def _small(net, version="0.1", divisor=16):
-  """A narrow network with random parameters."""
+  """A narrow network with random parameters, drawn without compiling."""
   module = lpips.Lpips(net, version, divisor)
   image = jnp.zeros((1, 64, 64, 3))
-  params = module.init(jax.random.key(3), image, image)["params"]
-  return module, jax.tree.map(np.asarray, params)
+  shapes = jax.eval_shape(module.init, jax.random.key(3), image, image)
+  rng = np.random.default_rng(3)
+
+  def draw(path, leaf):
+    if path[0].key.startswith("lin"):
+      return np.float32(rng.uniform(size=leaf.shape))
+    if len(leaf.shape) == 1:
+      return np.zeros(leaf.shape, np.float32)
+    std = np.sqrt(2 / np.prod(leaf.shape[:-1]))
+    return np.float32(std * rng.standard_normal(leaf.shape))
+
+  return module, jax.tree_util.tree_map_with_path(draw, shapes["params"])
 
 
 def _images(batch, size, seed=0):
