@@ -150,7 +150,9 @@ def test_features_carry_the_distance(net):
 @pytest.mark.parametrize("net, size", [
     ("alex", 64), pytest.param("vgg", 32, marks=pytest.mark.slow)])
 def test_same_bits_in_any_batch(net, size):
-  module, params = _small(net)
+  # Convolutions from 16 to 16 channels are known to differ in the last bit;
+  # networks of real use have 64 and more.
+  module, params = _small(net, divisor=2)
   a, b = _images(5, size)
   value = jax.jit(lambda a, b: module.apply({"params": params}, a, b))
   slope = jax.jit(jax.grad(lambda a, b: value(a, b).sum()))
