@@ -26,15 +26,12 @@ images; the paper names no reference set).
 """
 
 from jaxguide import data
-from jaxguide import metrics
 from jaxguide.evaluation import config
-from jaxguide.evaluation import methods
-from jaxguide.evaluation import scoring
+from jaxguide.evaluation import rows
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 
-INCEPTION = "checkpoints/pt_inception-2015-12-05-6726825d.pth"
 PUBLISHED = tables.published(
     "Nair et al., ICCV 2023, Table 5", ("fid", "lpips", "psnr", "ssim"), {
         "Degraded": (258.86, 0.624, 7.527, 0.228),
@@ -46,20 +43,5 @@ PUBLISHED = tables.published(
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Inpainting(sources.Masks(data.masks.medium()))
-  experiment = config.Experiment(
-      name="ffhq_inpaint_medium",
-      prior=sources.ConvertedPrior(
-          path="models/ffhq_10m", checkpoint="ffhq_10m.pt",
-          card="ffhq_10m", origin="the FFHQ model released with ILVR"),
-      data=sources.FolderImages(
-          path="data/celeba_hq", size=256, count=300,
-          origin="300 CelebA-HQ faces, 0.jpg to 299.jpg"),
-      task=task,
-      method=methods.steered_paper(task),
-      metrics=(*scoring.default_metrics(task), *metrics.installed_lpips()),
-      batch_size=8,
-      seed=404,
-      published=PUBLISHED,
-      set_metrics=metrics.installed_inception(INCEPTION),
-  )
-  return config.tiny(experiment) if smoke else experiment
+  return rows.row_like(
+      __file__, "ffhq_inpaint_thin.py", smoke, task=task, published=PUBLISHED)
