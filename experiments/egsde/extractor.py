@@ -111,7 +111,7 @@ def train(
   _claim(out, experiment, train_set, classifier)
   apply, schedule = make_apply(recipe), schedules.linear(recipe.num_levels)
   store = checkpoints.Checkpoints(out / "checkpoints")
-  state = store.restore(init_state(recipe, classifier))
+  state = store.resume(lambda: init_state(recipe, classifier))
   first = int(state.step)
   _say(f"{recipe.name} from step {first} to {recipe.num_steps}")
   update = noisy_classifier.make_update(apply, _optimizer(recipe), schedule)

@@ -25,7 +25,6 @@ from jaxguide import convert
 from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
 from jaxguide.training import curves
-from jaxguide.training import diffusion
 
 _CONFIG = flags.DEFINE_string(
     "training_config", "experiments/priors/configs/noto32.py",
@@ -58,8 +57,9 @@ def export(
   store = checkpoints.Checkpoints(run / "checkpoints")
   if store.latest_step() is None:
     raise ValueError(f"{run}: holds no checkpoint")
-  state = store.restore(diffusion.init_state(
-      train.init_params(config), train.make_optimizer(config)))
+  # Shapes say enough: nothing has to be initialised.
+  state = store.restore(jax.eval_shape(lambda: train.init_state(config)))
+  store.close()
   step = int(state.step)
   model_config = convert.ModelConfig(
       family="adm_unet", module=config.module, image_size=config.image_size,

@@ -85,6 +85,13 @@ def init_params(config: training_config.PriorTraining) -> dict:
   return init(jax.random.key(config.seed), x, jnp.zeros(2))["params"]
 
 
+def init_state(
+    config: training_config.PriorTraining,
+) -> diffusion.TrainState:
+  """The state before the first update."""
+  return diffusion.init_state(init_params(config), make_optimizer(config))
+
+
 def held_out_loss(
     apply: diffusion.Apply, schedule: schedules.Schedule, images: np.ndarray,
     batch_size: int,
@@ -169,8 +176,7 @@ def train(
   schedule = schedules.linear(config.num_levels)
   store = checkpoints.Checkpoints(
       out / "checkpoints", keep_period=10 * config.checkpoint_every)
-  state = diffusion.init_state(init_params(config), optimizer)
-  state = store.restore(state)
+  state = store.resume(lambda: init_state(config))
   first = int(state.step)
   sys.stderr.write(
       f"train: {config.name} from step {first} to {config.num_steps}\n")

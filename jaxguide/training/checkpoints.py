@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import os
 import pathlib
 from typing import Any
@@ -52,7 +53,8 @@ class Checkpoints:
     """Returns a saved state, `state` itself if nothing was saved.
 
     Args:
-      state: gives the structure, shapes and dtypes (a NamedTuple).
+      state: gives the structure, shapes and dtypes (a NamedTuple); those of
+        `jax.eval_shape` are enough.
       step: which one; None: the newest.
 
     Raises:
@@ -66,7 +68,7 @@ class Checkpoints:
     if step not in self._manager.all_steps():
       raise ValueError(
           f"step is {step}; saved are {sorted(self._manager.all_steps())}")
-    target = jax.tree.map(ocp.utils.to_shape_dtype_struct, state._asdict())
+    target = jax.tree.map(_placed, state._asdict())
     try:
       fields = self._manager.restore(
           step, args=ocp.args.StandardRestore(target))
@@ -76,6 +78,35 @@ class Checkpoints:
           f"fit this configuration: {str(error).splitlines()[0]}") from error
     return type(state)(**fields)
 
+  def resume(self, start: Callable[[], Any]) -> Any:
+    """Returns the newest saved state, or `start()` if there is none.
+
+    With a saved state `start` is only traced, for its shapes: the program
+    that draws a network's parameters takes longer to compile than to run.
+
+    Args:
+      start: makes the state before the first update.
+
+    Raises:
+      ValueError: as `restore`.
+    """
+    if self.latest_step() is None:
+      return start()
+    return self.restore(jax.eval_shape(start))
+
   def close(self) -> None:
     """Releases the folder."""
     self._manager.close()
+
+
+def _placed(leaf: Any) -> jax.ShapeDtypeStruct:
+  """What to restore, and on which device.
+
+  Without a device Orbax looks for the one that the state was saved from,
+  which another machine does not have.
+  """
+  target = ocp.utils.to_shape_dtype_struct(leaf)
+  if getattr(target, "sharding", None) is not None:
+    return target
+  here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+  return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=here)

@@ -14,7 +14,6 @@ from jaxguide.data import images
 from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
 from jaxguide.training import curves
-from jaxguide.training import diffusion
 
 TINY = training_config.PriorTraining(
     name="tiny",
@@ -26,16 +25,15 @@ TINY = training_config.PriorTraining(
 )
 
 
-@pytest.fixture
-def run(tmp_path):
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
   """A run with one checkpoint whose average differs from its parameters."""
-  state = diffusion.init_state(
-      train.init_params(TINY), train.make_optimizer(TINY))
   rng = np.random.default_rng(0)
-  ema = jax.tree.map(
-      lambda a: rng.standard_normal(a.shape).astype(np.float32), state.ema)
-  state = state._replace(step=np.int32(7), ema=ema)
-  folder = tmp_path / "run"
+  state = jax.tree.map(
+      lambda a: np.asarray(rng.standard_normal(a.shape), a.dtype),
+      jax.eval_shape(lambda: train.init_state(TINY)))
+  state, ema = state._replace(step=np.int32(7)), state.ema
+  folder = tmp_path_factory.mktemp("run")
   store = checkpoints.Checkpoints(folder / "checkpoints")
   store.save(state)
   store.close()

@@ -55,6 +55,26 @@ def test_resumed_from_a_checkpoint_equals_uninterrupted_to_the_bit(tmp_path):
   jax.tree.map(np.testing.assert_array_equal, resumed, whole)
 
 
+def test_a_start_is_made_only_where_nothing_was_saved(tmp_path):
+  made = []
+
+  def start():
+    state = first_state()
+    made.append(isinstance(state.step, jax.core.Tracer))
+    return state
+
+  store = checkpoints.Checkpoints(tmp_path)
+  assert int(store.resume(start).step) == 0
+  whole = run(store.resume(start), 3, [loop.Hook(3, store.save)])
+  assert made == [False, False]
+  resumed = store.resume(start)
+  assert made == [False, False, True]
+  jax.tree.map(np.testing.assert_array_equal, resumed, whole)
+  assert {d for leaf in jax.tree.leaves(resumed) for d in leaf.devices()} == {
+      jax.local_devices()[0]}
+  store.close()
+
+
 def test_training_lowers_the_loss():
   trained = run(first_state(), 300)
   before = run(first_state(), 5).average_loss
