@@ -36,6 +36,11 @@ def _shared(case, num_steps=6, **scalars):
   return runs.shared_of(case, _plan(case, num_steps), **scalars)
 
 
+def _drawn(case, count, num_steps=6, dim=gaussians.DIM):
+  size = _plan(case, num_steps).index.size
+  return runs.drawn_batch_of(case, count, size, dim)
+
+
 def test_every_sampler_has_cases():
   assert sorted(cases.CASES) == sorted(samplers.__all__)
   for name, group in cases.CASES.items():
@@ -126,7 +131,7 @@ def test_alone_batched_and_sharded_are_equal_to_the_bit(case):
   want = None
   # Sizes that are padded to the same rows share a compiled program.
   for count, backend, sizes in (
-      (1, "pmap", (16, 8, 3, 2, 1)), (1, "jit", (16, 3)),
+      (1, "pmap", (16, 3, 2, 1)), (1, "jit", (16,)),
       (8, "pmap", (16, 3, 1)), (8, "jit", (16, 3))):
     mapped = parallel.map_batch(
         fn, devices=jax.local_devices()[:count], backend=backend)
@@ -142,7 +147,7 @@ def test_alone_batched_and_sharded_are_equal_to_the_bit(case):
 
 @each_sampler
 def test_jit_agrees_with_eager(case):
-  shared, batch = _shared(case, 4), runs.batch_of(3)
+  shared, batch = _shared(case, 4), _drawn(case, 3, 4)
   compiled = jax.jit(functools.partial(runs.run, case))(shared, batch)
   with jax.disable_jit():
     eager = runs.run(case, shared, batch)
@@ -169,18 +174,13 @@ def test_a_replay_of_its_own_draws(case):
 
 @each_sampler
 def test_images_never_mix(case):
-  shared, batch = _shared(case, 3), runs.batch_of(3)
-  tables = {
-      slot: jax.random.normal(
-          jax.random.key(i), (shared["steps"].index.size, 1, 3, gaussians.DIM))
-      for i, slot in enumerate((*case.slots, "start"))
-  }
+  shared = _shared(case, 3)
 
   def of_inputs(tables, y):
-    noise = noises.recorded_noise(tables)
-    return runs.run(case, shared, {**batch, "y": y}, noise).sum(axis=1)
+    return runs.run(case, shared, {"tables": tables, "y": y}).sum(axis=1)
 
-  slopes = jax.jit(jax.jacrev(of_inputs, argnums=(0, 1)))(tables, batch["y"])
+  slopes = jax.jit(jax.jacrev(of_inputs, argnums=(0, 1)))(
+      *_drawn(case, 3, 3).values())
   mixed = False
   for leaf in jax.tree.leaves(slopes[0]):  # [B, index, inner, B, d]
     across = np.moveaxis(leaf, 3, 1).reshape(3, 3, -1)
@@ -202,7 +202,7 @@ def test_one_trace_for_many_calls_and_sweeps(case):
   def fn(shared, batch):
     return runs.run(case, shared, batch)
 
-  batch = runs.batch_of(4)
+  batch = _drawn(case, 4)
   first = fn(_shared(case), batch)
   np.testing.assert_array_equal(fn(_shared(case), batch), first)
   for name in case.scalars:
@@ -215,7 +215,7 @@ def test_one_trace_for_many_calls_and_sweeps(case):
 
 @each_sampler
 def test_scalars_can_be_vmapped(case):
-  batch = runs.batch_of(2)
+  batch = _drawn(case, 2)
   for name in case.scalars:
     values = np.float32([0.0, 0.2, 0.5])
 
@@ -232,7 +232,7 @@ def test_scalars_can_be_vmapped(case):
 
 @each_sampler
 def test_a_scalar_may_differ_from_image_to_image(case):
-  batch = runs.batch_of(3)
+  batch = _drawn(case, 3)
   fn = jax.jit(functools.partial(runs.run, case))
   for name in case.scalars:
     values = np.float32([0.0, 0.2, 0.5])
@@ -269,7 +269,7 @@ def test_program_and_memory_do_not_grow_with_the_steps(case):
 
 @each_sampler
 def test_dtype_is_kept(case):
-  shared, batch = _shared(case, 10), runs.batch_of(64)
+  shared, batch = _shared(case, 10), _drawn(case, 64, 10)
   full = jax.jit(functools.partial(runs.run, case))(shared, batch)
   half = jax.jit(functools.partial(runs.run, case, dtype=jnp.bfloat16))(
       shared, batch)
@@ -283,7 +283,8 @@ def test_dtype_is_kept(case):
 @pytest.mark.parametrize("num_steps", (1, 60))
 def test_smallest_and_longest_plan_are_finite(case, num_steps):
   steps = case.plan(schedules.linear(60), num_steps)
-  shared, batch = runs.shared_of(case, steps), runs.batch_of(3)
+  shared = runs.shared_of(case, steps)
+  batch = runs.drawn_batch_of(case, 3, steps.index.size)
   out = jax.jit(functools.partial(runs.run, case))(shared, batch)
   assert np.all(np.isfinite(out))
   assert np.abs(out).max() < 20
@@ -293,7 +294,7 @@ def test_smallest_and_longest_plan_are_finite(case, num_steps):
 def test_the_trailing_shape_does_not_matter(case):
   """Vectors, point clouds and images of 48 numbers give the same ones."""
   steps = _plan(case, 6)
-  prng = noises.prng_noise(noises.image_keys(0, jnp.arange(2)))
+  drawn = noises.recorded_noise(_drawn(case, 2, 6, dim=48)["tables"])
   y = np.random.default_rng(3).normal(size=(2, 48)).astype(np.float32)
   mask = np.float32(np.arange(48) % 2)
 
@@ -304,7 +305,7 @@ def test_the_trailing_shape_does_not_matter(case):
   def run(shape):
     def noise(index, slot, trailing, law="normal", inner=0):
       assert tuple(trailing) == shape
-      return prng(index, slot, (48,), law, inner).reshape(2, *shape)
+      return drawn(index, slot, (48,), law, inner).reshape(2, *shape)
 
     sampler = case.make(cases.Setting(
         denoise, noise, y.reshape(2, *shape), mask.reshape(1, *shape),
