@@ -10,12 +10,13 @@ import pytest
 
 from jaxguide import codecs
 from jaxguide import denoisers
-from jaxguide import noise as noises
 from jaxguide import parallel
 from jaxguide import samplers
 from jaxguide import schedules
 from jaxguide import variational
 from jaxguide.models import layers
+from tests import programs
+from tests.variational import draws
 
 # Networks on 8 x 8 pixels, and 3 x 3 convolutions from and to fewer than 32
 # channels, are known to differ in the last bit.
@@ -90,9 +91,10 @@ def codec_of(name):
   return linear_codec() if name.startswith("latent") else codecs.identity()
 
 
-def shared_of(name, num_steps=3):
+def shared_of(name, guidance=3.0, num_steps=3):
   plan = plan_of(name)
   return {
+      "guidance": np.float32(guidance),
       "params": params_of(CHANNELS if name.startswith("latent") else 3),
       "plan": plan,
       "steps": variational.vipaint_steps(
@@ -104,14 +106,14 @@ def batch_of(name, count):
   rng = np.random.default_rng(2)
   side = SIZE * (2 if name.startswith("latent") else 1)
   return {
-      "keys": noises.image_keys(0, np.arange(count)),
+      "numbers": np.arange(count, dtype=np.uint32),
       "y": np.float32(rng.uniform(-1, 1, size=(count, side, side, 3))),
       "mask": np.float32(rng.random((count, side, side, 1)) > 0.4),
       "labels": np.arange(count, dtype=np.int32) % LABELS,
   }
 
 
-def paint(name, guided, shared, batch, num_iterations=3):
+def paint(name, num_iterations, shared, batch):
   """Fit without guidance, one sample per image with it."""
   kind, plan, codec = SETTINGS[name][2], shared["plan"], codec_of(name)
 
@@ -119,7 +121,7 @@ def paint(name, guided, shared, batch, num_iterations=3):
     return denoisers.from_apply(
         apply, shared["params"], prediction=kind, cond=labels)
 
-  noise = noises.prng_noise(batch["keys"])
+  noise = draws.hashed_noise(batch["numbers"])
   mask = batch["mask"]
   energy = variational.decoded(
       variational.masked_reconstruction(batch["y"], mask), codec.decode)
@@ -132,10 +134,9 @@ def paint(name, guided, shared, batch, num_iterations=3):
   found = variational.fit(
       loss, variational.initialise(plan, context, noise),
       num_iterations=num_iterations)
-  denoise = prior(batch["labels"])
-  if guided:
-    none = jnp.full_like(batch["labels"], -1)  # One-hot of nothing.
-    denoise = denoisers.classifier_free(denoise, prior(none), 3.0)
+  none = jnp.full_like(batch["labels"], -1)  # One-hot of nothing.
+  denoise = denoisers.classifier_free(
+      prior(batch["labels"]), prior(none), shared["guidance"])
   sampler = variational.vipaint(
       plan, found.posterior, denoise, noise, energy, decode=codec.decode)
   z = noise(-1, "start", context.shape[2:])
@@ -144,20 +145,24 @@ def paint(name, guided, shared, batch, num_iterations=3):
           "posterior": found.posterior, "finite": out.is_finite}
 
 
-@pytest.mark.parametrize("name", [
-    "latent-vp",
-    pytest.param("latent-vp-1", marks=[pytest.mark.slow, pytest.mark.xfail(
-        reason="on eight virtual devices a last bit of the diffusion term "
-        "depends on the size of the slab")]),
-    pytest.param("pixel-ve-4", marks=pytest.mark.slow),
+@pytest.mark.parametrize("name, alone", [
+    ("latent-vp", ()),
+    # In the quick run an image is alone on many devices only: every program
+    # takes ten seconds to compile.
+    pytest.param("latent-vp", (2, 1), marks=pytest.mark.slow),
+    pytest.param("latent-vp-1", (2, 1), marks=[
+        pytest.mark.slow, pytest.mark.xfail(
+            reason="on eight virtual devices a last bit of the diffusion term "
+            "depends on the size of the slab")]),
+    pytest.param("pixel-ve-4", (2, 1), marks=pytest.mark.slow),
 ])
-def test_alone_batched_and_sharded_are_equal_to_the_bit(name):
+def test_alone_batched_and_sharded_are_equal_to_the_bit(name, alone):
   batch, want = batch_of(name, 8), None
   shared = shared_of(name)
   for count, backend, sizes in (
-      (1, "pmap", (8, 2, 1)), (8, "jit", (8, 3))):
+      (1, "pmap", (8, *alone)), (8, "jit", (8, 3, 1))):
     mapped = parallel.map_batch(
-        functools.partial(paint, name, True),
+        functools.partial(paint, name, 3),
         devices=jax.local_devices()[:count], backend=backend)
     for size in sizes:
       part = jax.tree.map(lambda leaf: leaf[:size], batch)  # noqa: B023
@@ -170,17 +175,23 @@ def test_alone_batched_and_sharded_are_equal_to_the_bit(name):
           got, want)
 
 
+@functools.cache
+def painted(name):
+  """One program for the tests below: guidance and labels are traced."""
+  return programs.jit(functools.partial(paint, name, 60))
+
+
 def test_guidance_and_labels_reach_the_samples():
   name = "latent-vp"
-  shared, batch = shared_of(name), batch_of(name, 3)
-  plain, guided = (jax.jit(functools.partial(paint, name, g))
-                   for g in (False, True))
-  first, second = plain(shared, batch), guided(shared, batch)
+  batch, run = batch_of(name, 3), painted(name)
+  # A scale of 1 is the conditional network alone.
+  first = run(shared_of(name, guidance=1.0), batch)
+  second = run(shared_of(name), batch)
   # The fit is the same, the samples are not.
-  np.testing.assert_allclose(first["total"], second["total"], rtol=1e-5)
+  np.testing.assert_array_equal(first["total"], second["total"])
   assert np.abs(first["x"] - second["x"]).max() > 1e-3
   labels = np.array([0, 2, 2], np.int32)
-  other = plain(shared, {**batch, "labels": labels})
+  other = run(shared_of(name, guidance=1.0), {**batch, "labels": labels})
   apart = np.abs(other["posterior"].mu - first["posterior"].mu)
   assert apart[1].max() > 1e-4 and not np.any(apart[0]) and not np.any(
       apart[2])
@@ -188,29 +199,31 @@ def test_guidance_and_labels_reach_the_samples():
 
 def test_a_fit_lowers_the_loss_of_every_image():
   name = "latent-vp"
-  out = jax.jit(functools.partial(paint, name, False, num_iterations=60))(
-      shared_of(name), batch_of(name, 3))
-  total = np.asarray(out["total"])
+  total = np.asarray(
+      painted(name)(shared_of(name), batch_of(name, 3))["total"])
   assert np.all(total[:, -10:].mean(axis=1) < total[:, :5].mean(axis=1))
 
 
 def test_recomputing_activations_changes_no_value():
   """`remat` is for memory: loss and gradient agree to rounding."""
-  name = "pixel-ve-4"
-  shared, batch = shared_of(name), batch_of(name, 2)
-  noise = noises.prng_noise(batch["keys"])
-  energy = variational.masked_reconstruction(batch["y"], batch["mask"])
-  labels = np.repeat(batch["labels"], SAMPLES)
-  denoise = denoisers.from_apply(
-      apply, shared["params"], prediction="edm", cond=labels)
-  plan = shared["plan"]
-  start = variational.initialise(
-      plan, variational.encodings(batch["y"], noise, 4), noise)
-  found = []
-  for remat in (False, True):
+  name, found = "pixel-ve-4", []
+
+  def slopes(remat, shared, batch):
+    noise = draws.hashed_noise(batch["numbers"])
     loss = variational.negative_elbo(
-        plan, denoise, noise, energy, num_samples=SAMPLES, remat=remat)
-    found.append(jax.jit(
-        lambda p, loss=loss: variational.gradients(loss, p, 0))(start))
+        shared["plan"],
+        denoisers.from_apply(
+            apply, shared["params"], prediction="edm",
+            cond=variational.repeat(batch["labels"], SAMPLES)),
+        noise,
+        variational.masked_reconstruction(batch["y"], batch["mask"]),
+        num_samples=SAMPLES, remat=remat)
+    start = variational.initialise(
+        shared["plan"], variational.encodings(batch["y"], noise, 4), noise)
+    return variational.gradients(loss, start, 0)
+
+  for remat in (False, True):
+    fn = programs.jit(functools.partial(slopes, remat))
+    found.append(fn(shared_of(name), batch_of(name, 2)))
   jax.tree.map(lambda a, b: np.testing.assert_allclose(
       a, b, rtol=2e-4, atol=1e-4 * float(np.abs(a).max())), *found)
