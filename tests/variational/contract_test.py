@@ -6,14 +6,16 @@ exact; with a fit in front, what concerns batches, programs and dtypes holds.
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxguide import noise as noises
 from jaxguide import parallel
 from jaxguide import variational
+from tests import draws
+from tests import programs
 from tests.samplers import cases
 from tests.samplers import contract_test as contract
 from tests.samplers import gaussians
@@ -177,16 +179,68 @@ def _fitted(num_iterations):
                     scalars={"guidance_scale": 0.7})
 
 
+def _hashed_run(case, shared, batch):
+  """With draws that compile fast; batch has "y" and the images' numbers."""
+  return runs.run(case, shared, batch, draws.hashed_noise(batch["numbers"]))
+
+
+def _hashed_batch(count):
+  return {"y": runs.batch_of(count)["y"], "numbers": np.arange(count)}
+
+
+def _fitted_shared(case, num_steps, **scalars):
+  return runs.shared_of(
+      case, case.plan(cases.schedule(), num_steps), **scalars)
+
+
+@functools.cache
+def _compiled():
+  """One program for all tests that only differ in its inputs."""
+  chex.clear_trace_counter()
+
+  @programs.jit
+  @chex.assert_max_traces(n=1)
+  def fn(shared, batch):
+    return _hashed_run(_fitted(4), shared, batch)
+
+  return fn
+
+
 def test_one_trace_with_the_fit():
-  contract.test_one_trace_for_many_calls_and_sweeps(_fitted(4))
+  case, batch, fn = _fitted(4), _hashed_batch(4), _compiled()
+  first = fn(_fitted_shared(case, 6), batch)
+  np.testing.assert_array_equal(fn(_fitted_shared(case, 6), batch), first)
+  assert np.any(
+      fn(_fitted_shared(case, 6, guidance_scale=0.1), batch) != first)
+  assert fn._cache_size() == 1
 
 
-def test_alone_batched_and_sharded_are_equal_to_the_bit_with_the_fit():
-  case, batch, want = _fitted(4), runs.batch_of(8), None
-  shared = runs.shared_of(case, case.plan(cases.schedule(), 3))
-  for count, backend, sizes in ((1, "pmap", (8, 1)), (8, "jit", (3,))):
+def test_images_never_mix_in_the_fit():
+  """Another observation, or other draws, change one image and no other."""
+  shared, batch, fn = (
+      _fitted_shared(_fitted(4), 6), _hashed_batch(4), _compiled())
+  first, others = np.asarray(fn(shared, batch)), np.arange(4) != 1
+  for name, other in (("y", batch["y"][1] + 0.1), ("numbers", 9)):
+    leaf = batch[name].copy()
+    leaf[1] = other
+    moved = np.asarray(fn(shared, {**batch, name: leaf}))
+    np.testing.assert_array_equal(moved[others], first[others])
+    assert np.abs(moved[1] - first[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("alone, is_drawn", [
+    # Keys with a fit in front are in the evaluation's tests as well.
+    ((), False), pytest.param((2, 1), True, marks=pytest.mark.slow)])
+def test_alone_batched_and_sharded_are_equal_to_the_bit_with_the_fit(
+    alone, is_drawn):
+  case, want = _fitted(4), None
+  run, batch = ((runs.run, runs.batch_of(8)) if is_drawn
+                else (_hashed_run, _hashed_batch(8)))
+  shared = _fitted_shared(case, 3)
+  for count, backend, sizes in (
+      (1, "pmap", (8, *alone)), (8, "jit", (3, 1))):
     mapped = parallel.map_batch(
-        lambda shared, batch: runs.run(case, shared, batch),
+        functools.partial(run, case),
         devices=jax.local_devices()[:count], backend=backend)
     for size in sizes:
       got = mapped(shared, jax.tree.map(lambda x: x[:size], batch))  # noqa: B023
@@ -195,11 +249,11 @@ def test_alone_batched_and_sharded_are_equal_to_the_bit_with_the_fit():
 
 
 def test_the_fit_does_not_grow_with_its_iterations():
-  batch, seen = runs.batch_of(4), set()
+  batch, seen = _hashed_batch(4), set()
   for count in (5, 500):
     case = _fitted(count)
-    shared = runs.shared_of(case, case.plan(cases.schedule(), 4))
-    traced = jax.jit(functools.partial(runs.run, case)).trace(shared, batch)
+    traced = programs.jit(functools.partial(_hashed_run, case)).trace(
+        _fitted_shared(case, 4), batch)
     memory = traced.lower().compile().memory_analysis()
     seen.add((contract._count_equations(traced.jaxpr.jaxpr),
               memory.temp_size_in_bytes // 2**14))
@@ -207,16 +261,3 @@ def test_the_fit_does_not_grow_with_its_iterations():
   assert len(equations) == 1, seen
   # The history of the loss is 4 numbers per image and iteration.
   assert max(s[1] for s in seen) - min(s[1] for s in seen) <= 4, seen
-
-
-def test_images_never_mix_in_the_fit():
-  case, batch = _fitted(3), runs.batch_of(3)
-  shared = runs.shared_of(case, case.plan(cases.schedule(), 2))
-  noise = noises.prng_noise(batch["keys"])
-
-  def of(y):
-    return runs.run(case, shared, {**batch, "y": y}, noise).sum(axis=1)
-
-  slope = np.asarray(jax.jit(jax.jacrev(of))(batch["y"]))
-  apart = ~np.eye(3, dtype=bool)
-  assert not np.any(slope[apart]) and np.any(slope[~apart])

@@ -15,8 +15,8 @@ from jaxguide import samplers
 from jaxguide import schedules
 from jaxguide import variational
 from jaxguide.models import layers
+from tests import draws
 from tests import programs
-from tests.variational import draws
 
 # Networks on 8 x 8 pixels, and 3 x 3 convolutions from and to fewer than 32
 # channels, are known to differ in the last bit.
