@@ -4,7 +4,6 @@ import functools
 import itertools
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -15,10 +14,11 @@ from jaxguide import noise as noises
 from jaxguide import operators
 from jaxguide import schedules
 from jaxguide import variational
+from tests import programs
 from tests.variational import exact
 
 ETA = 0.2
-NUM_IMAGES = 3
+NUM_IMAGES, SAMPLES = 3, 32
 VP = schedules.scaled_linear()
 VE = schedules.edm(300, sigma_max=20.0)
 # K = 1, 2 and 4, one of them on clean data.
@@ -33,6 +33,7 @@ every_case = pytest.mark.parametrize("name", sorted(CASES))
 
 
 # Fits take seconds each; the others are made in the slow run.
+ITERATIONS = 1500
 QUICK = ("vp-0", "vp-2", "ve-2")
 
 
@@ -103,13 +104,31 @@ def proper(correlation):
   return "directions" if correlation else "elements"
 
 
-def setting(p, y, key):
-  """Denoiser and noise for the images y."""
-  noise = noises.prng_noise(noises.image_keys(
-      jax.random.key(key), np.arange(len(y))))
-  denoise = denoisers.gaussian(
+def tables(plan, seed, num_draws=1):
+  """Draws of the bound for NUM_IMAGES images, and those of the start.
+
+  They compile in a fraction of the time of `noises.prng_noise`.
+  """
+  rng, levels = np.random.default_rng(seed), plan.num_levels
+
+  def normal(*shape, size=num_draws, inner=1):
+    whole = (size, inner, NUM_IMAGES, *shape)
+    return rng.standard_normal(whole, np.float32)
+
+  rows = (SAMPLES, exact.DIM)
+  return {
+      "mean": normal(levels, exact.DIM, size=1),
+      "mean_top": normal(exact.DIM, size=1),
+      "start": normal(*rows), "forward": normal(*rows),
+      "first": normal(*rows),
+      "level": normal(*rows, inner=max(levels - 1, 1)),
+      "time": rng.random((num_draws, 1, NUM_IMAGES), np.float32),
+  }
+
+
+def prior_of(p):
+  return denoisers.gaussian(
       jnp.float32(p.prior.mean), jnp.float32(p.prior.covariance))
-  return denoise, noise
 
 
 def started(plan, y, noise):
@@ -128,24 +147,29 @@ def rates(num_iterations):
       variational.Posterior("mu", "logvar", "gamma"))
 
 
-@functools.partial(jax.jit, static_argnames=("kind", "num_iterations"))
-def fitted(p, plan, y, key, kind, num_iterations=1500):
-  denoise, noise = setting(p, y, key)
+@functools.partial(programs.jit, static_argnames=("kind", "num_iterations"))
+def fitted(p, plan, y, drawn, kind, num_iterations):
+  noise = noises.recorded_noise(drawn)
   moments, likelihood = chain_of(p, y, kind)
   loss = variational.bound_loss(
-      plan, denoise, noise, likelihood, moments=moments, num_samples=32)
+      plan, prior_of(p), noise, likelihood, moments=moments,
+      num_samples=SAMPLES)
   return variational.fit(
       loss, started(plan, y, noise), num_iterations=num_iterations,
       transformation=rates(num_iterations))
 
 
-@functools.partial(jax.jit, static_argnames=("kind", "num_draws"))
-def estimated(p, plan, y, posterior, key, kind, num_draws=128):
-  denoise, noise = setting(p, y, key)
+@functools.partial(programs.jit, static_argnames=("kind", "num_draws"))
+def estimated_with(p, plan, y, posterior, drawn, kind, num_draws):
   moments, likelihood = chain_of(p, y, kind)
   return variational.elbo(
-      plan, denoise, noise, likelihood, posterior, moments=moments,
-      num_samples=32, num_draws=num_draws)
+      plan, prior_of(p), noises.recorded_noise(drawn), likelihood, posterior,
+      moments=moments, num_samples=SAMPLES, num_draws=num_draws)
+
+
+def estimated(p, plan, y, posterior, seed, kind, num_draws=128):
+  return estimated_with(
+      p, plan, y, posterior, tables(plan, seed, num_draws), kind, num_draws)
 
 
 class Fitted(NamedTuple):
@@ -163,7 +187,8 @@ def fit_of(name, correlation, seed):
   p = problem(schedule, correlation)
   y = measured(p, seed=seed)
   plan = variational.vipaint_plan(schedule, levels, eta=ETA)
-  found = fitted(p, plan, y, seed, proper(correlation))
+  drawn = tables(plan, 50 + seed, ITERATIONS)
+  found = fitted(p, plan, y, drawn, proper(correlation), ITERATIONS)
   return Fitted(p, y, plan, found.posterior)
 
 
@@ -225,7 +250,7 @@ def test_the_estimate_has_the_exact_expectation(name, kind):
   p = problem(schedule, correlation=0.0 if kind == "elements" else 0.6)
   y = measured(p)
   plan = variational.vipaint_plan(schedule, levels, eta=ETA)
-  posterior = started(plan, y, setting(p, y, 5)[1])
+  posterior = started(plan, y, noises.recorded_noise(tables(plan, 5)))
   found = estimated(p, plan, y, posterior, 7, kind)
   wanted = exact_terms(p, plan, y, posterior, kind != "sampled")
   for n, terms in enumerate(wanted):
