@@ -63,50 +63,6 @@ def test_replays_a_recorded_network(path):
   assert _relative(x_bar, expected) < 2e-4
 
 
-@pytest.mark.parametrize("name, size, fields, count", [
-    ("ffhq_10m", 256, dict(
-        model_channels=128, channel_mult=(1, 1, 2, 2, 4, 4), num_res_blocks=1,
-        attention_factors=(16,)), 93_563_910),
-    ("imagenet256_uncond", 256, dict(
-        model_channels=256, channel_mult=(1, 1, 2, 2, 4, 4), num_res_blocks=2,
-        attention_factors=(8, 16, 32)), 552_814_086),
-    ("imagenet256_cond", 256, dict(
-        model_channels=256, channel_mult=(1, 1, 2, 2, 4, 4), num_res_blocks=2,
-        attention_factors=(8, 16, 32), num_classes=1000), 553_838_086),
-    ("imagenet512_cond", 512, dict(
-        model_channels=256, channel_mult=(0.5, 1, 1, 2, 2, 4, 4),
-        num_res_blocks=2, attention_factors=(16, 32, 64), num_classes=1000),
-     558_997_638),
-    ("imagenet128_cond", 128, dict(
-        model_channels=256, channel_mult=(1, 1, 2, 3, 4), num_res_blocks=2,
-        attention_factors=(4, 8, 16), num_classes=1000, num_heads=4,
-        num_head_channels=-1), 421_529_606),
-    ("imagenet64_cond", 64, dict(
-        model_channels=192, channel_mult=(1, 2, 3, 4), num_res_blocks=3,
-        attention_factors=(2, 4, 8), num_classes=1000, qkv_order="new"),
-     295_904_454),
-])
-def test_published_parameter_counts(name, size, fields, count):
-  del name
-  module = adm_unet.AdmUnet(
-      out_channels=6, **{"num_head_channels": 64, **fields})
-  labels = jnp.zeros(1, jnp.int32) if "num_classes" in fields else None
-  shapes = jax.eval_shape(lambda: module.init(
-      jax.random.key(0), jnp.zeros((1, size, size, 3)), jnp.zeros(1), labels))
-  assert sum(leaf.size for leaf in jax.tree.leaves(shapes)) == count
-
-
-def test_published_parameter_count_of_the_upsampler():
-  module = adm_unet.AdmSuperResUnet(
-      out_channels=6, model_channels=192, channel_mult=(1, 1, 2, 2, 4, 4),
-      num_res_blocks=2, attention_factors=(8, 16, 32), num_heads=4,
-      num_classes=1000)
-  shapes = jax.eval_shape(lambda: module.init(
-      jax.random.key(0), jnp.zeros((1, 256, 256, 3)), jnp.zeros(1),
-      jnp.zeros(1, jnp.int32), low_res=jnp.zeros((1, 64, 64, 3))))
-  assert sum(x.size for x in jax.tree.leaves(shapes)) == 311_795_910
-
-
 @pytest.mark.slow
 def test_the_layers_that_start_at_zero():
   module = adm_unet.AdmUnet(**_SMALL)
@@ -165,12 +121,12 @@ def test_every_option_evaluates_image_by_image(option):
   assert np.isfinite(y).all() and np.std(y) > 0.1
   cut = lambda start, stop: [
       None if a is None else a[start:stop] for a in args]
-  # The cotangent depends on the row, so that only rows from 0 compare.
-  for count in (2, 3):
-    few, few_bar = both(*cut(0, count))
-    assert np.array_equal(few, y[:count])
-    assert np.array_equal(few_bar, x_bar[:count])
-  assert np.array_equal(both(*cut(4, 6))[0], y[4:6])
+  # The cotangent depends on the row, so that only rows from 0 compare. Pairs
+  # are compared where devices are.
+  few, few_bar = both(*cut(0, 3))
+  assert np.array_equal(few, y[:3])
+  assert np.array_equal(few_bar, x_bar[:3])
+  assert np.array_equal(both(*cut(4, 7))[0], y[4:7])
 
 
 @pytest.mark.slow

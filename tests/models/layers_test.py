@@ -140,8 +140,10 @@ def test_kernel_gradient_is_the_same_in_chunks_and_at_once(monkeypatch):
 
   def kernel_bar():
     kernel = jnp.zeros((3, 3, 32, 64))
-    return jax.vjp(
-        lambda k: layers.conv_3x3(x, k, impl="winograd"), kernel)[1](y_bar)[0]
+    # Another function each time: a compiled one would keep its budget.
+    pull = jax.jit(lambda y_bar: jax.vjp(
+        lambda k: layers.conv_3x3(x, k, impl="winograd"), kernel)[1](y_bar)[0])
+    return pull(y_bar)
 
   whole = kernel_bar()
   monkeypatch.setattr(convolution, "_TILE_BUDGET", 2 * 64 * 4 * 8 * 8)
@@ -161,8 +163,8 @@ def test_second_derivatives_of_convolution(impl):
     return jnp.sum(jax.grad(value)(x) ** 2)
 
   conv = functools.partial(layers.conv_3x3, impl=impl)
-  found = jax.grad(penalty, (1, 2))(conv, x, kernel)
-  expected = jax.grad(penalty, (1, 2))(stock, x, kernel)
+  slopes = jax.jit(jax.grad(penalty, (1, 2)), static_argnums=0)
+  found, expected = slopes(conv, x, kernel), slopes(stock, x, kernel)
   for a, b in zip(found, expected, strict=True):
     assert _relative(a, b) < 1e-5
 
@@ -271,7 +273,8 @@ def _rows_agree(call, *arrays):
   return True
 
 
-@pytest.mark.parametrize("impl", ["lax", "winograd", "auto"])
+# "auto" is one of the two.
+@pytest.mark.parametrize("impl", ["lax", "winograd"])
 @pytest.mark.parametrize("side, channels", [
     (32, 64), (16, 96), (8, 160), (8, 320), (4, 64), (4, 256)])
 def test_convolution_does_not_depend_on_the_batch(impl, side, channels):
