@@ -228,19 +228,15 @@ def test_images_never_mix_in_the_fit():
     assert np.abs(moved[1] - first[1]).max() > 1e-3
 
 
-@pytest.mark.parametrize("alone, is_drawn", [
-    # Keys with a fit in front are in the evaluation's tests as well.
-    ((), False), pytest.param((2, 1), True, marks=pytest.mark.slow)])
-def test_alone_batched_and_sharded_are_equal_to_the_bit_with_the_fit(
-    alone, is_drawn):
-  case, want = _fitted(4), None
-  run, batch = ((runs.run, runs.batch_of(8)) if is_drawn
-                else (_hashed_run, _hashed_batch(8)))
+@pytest.mark.parametrize(
+    "alone", [(), pytest.param((2, 1), marks=pytest.mark.slow)])
+def test_alone_batched_and_sharded_are_equal_to_the_bit_with_the_fit(alone):
+  case, batch, want = _fitted(4), runs.batch_of(8), None
   shared = _fitted_shared(case, 3)
   for count, backend, sizes in (
       (1, "pmap", (8, *alone)), (8, "jit", (3, 1))):
     mapped = parallel.map_batch(
-        functools.partial(run, case),
+        functools.partial(runs.run, case),
         devices=jax.local_devices()[:count], backend=backend)
     for size in sizes:
       got = mapped(shared, jax.tree.map(lambda x: x[:size], batch))  # noqa: B023
