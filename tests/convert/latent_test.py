@@ -9,7 +9,6 @@ import pytest
 
 from jaxguide import cli
 from jaxguide import convert
-from jaxguide import denoisers
 from jaxguide import noise
 from jaxguide import schedules
 from jaxguide import variational
@@ -20,6 +19,7 @@ from jaxguide.convert import latent_facts
 from jaxguide.convert import latent_model
 from jaxguide.convert import ldm_cards
 from jaxguide.convert import model_store
+from tests import programs
 from tests.convert import crafted
 
 _HALVES = {
@@ -186,28 +186,29 @@ def _model(tmp_path_factory):
 def test_a_loaded_model_is_a_prior_with_classes(model):
   """Its denoiser is the UNet, fed with the embedding of the class."""
   assert model.null_label == 4 and model.scale_factor == 0.5
-  z = jnp.asarray(
-      np.random.default_rng(2).normal(size=(2, 8, 8, 2)), jnp.float32)
-  level = model.schedule.at_level(600)
-  labels, null = jnp.array([3, 0]), jnp.full(2, model.null_label)
-  options = {"conv_impl": "lax"}
-  found = model.denoiser(labels=labels, **options)(z, level)
-  # Only the UNet is averaged.
-  table = RAW["cond_stage_model.embedding.weight"]
+  z = np.random.default_rng(2).normal(size=(3, 8, 8, 2)).astype(np.float32)
+  level, options = model.schedule.at_level(600), {"conv_impl": "lax"}
   unet = model_store.build_module(model.unet.config, **options)
-  eps = unet.apply(
-      {"params": model.unet.params}, z, jnp.full(2, level.time),
-      table[np.asarray(labels)][:, None])
+
+  @programs.jit
+  def run(params, own, z, labels, tokens):
+    named = model.denoiser(params, labels=labels, **options)
+    # The same tokens as a context.
+    token = model.denoiser(params, context=tokens, **options)
+    eps = unet.apply({"params": own}, z, jnp.full(3, level.time), tokens)
+    return eps, named(z, level), token(z, level)
+
+  # Only the UNet is averaged.
+  labels = np.array([3, 0, model.null_label])
+  table = RAW["cond_stage_model.embedding.weight"]
+  eps, found, token = run(
+      model.params, model.unet.params, z, labels, table[labels][:, None])
   np.testing.assert_allclose(found.eps, eps, rtol=1e-5, atol=1e-5)
-  # The same tokens as a context, and guidance by the null class.
-  token = model.denoiser(
-      context=table[np.asarray(labels)][:, None], **options)(z, level)
   np.testing.assert_allclose(found.x0, token.x0, rtol=1e-5, atol=1e-5)
-  other = model.denoiser(labels=null, **options)
-  guided = denoisers.classifier_free(
-      model.denoiser(labels=labels, **options), other, 2.0)(z, level)
-  np.testing.assert_allclose(
-      guided.eps, 2 * found.eps - other(z, level).eps, rtol=1e-4, atol=1e-4)
+  # Guidance by the null class: its row is another one.
+  alike = run(model.params, model.unet.params, z[[0] * 3], labels,
+              table[labels][:, None])[1].eps
+  assert np.abs(alike[2] - alike[0]).max() > 1e-3
 
 
 def test_a_loaded_model_is_fitted_through_its_decoder(model):
@@ -217,25 +218,24 @@ def test_a_loaded_model_is_fitted_through_its_decoder(model):
   assert model.codec().latent_shape((16, 16, 3)) == (8, 8, 2)
   assert model.codec().latent_shape((32, 16, 3)) == (16, 8, 2)
 
-  @jax.jit
-  def run(params, x):
+  module = model_store.build_module(
+      model.first_stage.config, conv_impl="lax")
+
+  @programs.jit
+  def run(params, own, x):
     codec = model.codec(params, conv_impl="lax")
     z = codec.encode(x)
     energy = variational.decoded(
         variational.gaussian_likelihood(x, 1.0), codec.decode)
     gradient = jax.grad(lambda z: energy(z, None, None).sum())(z)
-    return z, codec.decode(z), gradient
+    by_hand = (0.5 * module.apply({"params": own}, x, method="encode"),
+               module.apply({"params": own}, z / 0.5, method="decode"))
+    return (z, codec.decode(z)), by_hand, gradient
 
-  z, image, gradient = run(model.params, x)
-  module = model_store.build_module(
-      model.first_stage.config, conv_impl="lax")
-  variables = {"params": model.first_stage.params}
-  np.testing.assert_allclose(
-      z, 0.5 * module.apply(variables, x, method="encode"),
-      rtol=1e-4, atol=1e-4)
-  np.testing.assert_allclose(
-      image, module.apply(variables, z / 0.5, method="decode"),
-      rtol=1e-3, atol=1e-3)
+  (z, image), by_hand, gradient = run(
+      model.params, model.first_stage.params, x)
+  np.testing.assert_allclose(z, by_hand[0], rtol=1e-4, atol=1e-4)
+  np.testing.assert_allclose(image, by_hand[1], rtol=1e-3, atol=1e-3)
   assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
 
 
