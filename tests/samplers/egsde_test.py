@@ -8,9 +8,10 @@ import pytest
 from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import guidance
-from jaxguide import noise as noises
 from jaxguide import samplers
 from jaxguide import schedules
+from tests import draws
+from tests import programs
 from tests.samplers import gaussians
 
 PRIOR = gaussians.prior()
@@ -20,7 +21,7 @@ SOURCE = RNG.normal(size=(3, gaussians.DIM)).astype(np.float32)
 CENTRE = RNG.normal(size=gaussians.DIM).astype(np.float32)
 W = RNG.normal(size=(gaussians.DIM, 4)).astype(np.float32) / 2
 LABELS = np.array([2, 0, 3])
-KEYS = noises.image_keys(0, np.arange(3))
+NOISE = draws.hashed_noise(np.arange(3))
 
 
 def _denoise():
@@ -44,20 +45,19 @@ def _classifier():
   return energies.class_log_prob(lambda x, time: x @ W, LABELS)
 
 
-def _compiled(make, noise=None, z=None):
+def _compiled(make, noise=NOISE, z=None, jit=programs.jit):
   """`(steps, **arguments) -> x` of `make(denoise, noise, **arguments)`."""
 
-  @jax.jit
-  def run(keys, steps, arguments):
-    draws = noise or noises.prng_noise(keys)
-    start = draws(-1, "start", (gaussians.DIM,)) if z is None else z
-    sampler = make(_denoise(), draws, **arguments)
+  @jit
+  def run(steps, arguments):
+    start = noise(-1, "start", (gaussians.DIM,)) if z is None else z
+    sampler = make(_denoise(), noise, **arguments)
     return samplers.sample(sampler, start, steps).x
 
-  return lambda steps, **arguments: np.asarray(run(KEYS, steps, arguments))
+  return lambda steps, **arguments: np.asarray(run(steps, arguments))
 
 
-def _sample(make, steps, noise=None, z=None, **arguments):
+def _sample(make, steps, noise=NOISE, z=None, **arguments):
   return _compiled(make, noise, z)(steps, **arguments)
 
 
@@ -164,23 +164,32 @@ def test_the_two_forms_differ_by_the_ratio_of_their_coefficients():
 # Products of experts.
 
 
-def _one_step(energy, denoise, x, level, **options):
-  """The mean of one step with that energy, and the small variance."""
+def _one_step(energy, denoise, level):
+  """The mean of one step with that energy, and the small variance.
+
+  Both of `(x, guidance_scale)`.
+  """
   steps = samplers.egsde_steps(SCHEDULE, shift="mean")
   step = jax.tree.map(lambda leaf: leaf[50 - level], steps)
-  sampler = samplers.egsde(
-      denoise, _silent, source=None,
-      guidance=guidance.at_state(energy) if energy else None, **options)
-  after = sampler.step(sampler.init(x, step)._replace(x=x), step).result
-  return np.float64(after), np.float64(step.coefficients.noise_std) ** 2
+
+  @programs.jit
+  def mean(x, scale):
+    sampler = samplers.egsde(
+        denoise, _silent, source=None, guidance_scale=scale,
+        guidance=guidance.at_state(energy) if energy else None)
+    return sampler.step(sampler.init(x, step)._replace(x=x), step).result
+
+  return lambda x, scale=1.0: (
+      np.float64(mean(x, scale)),
+      np.float64(step.coefficients.noise_std) ** 2)
 
 
 def test_product_with_a_linear_energy_is_exact():
   """N(mu, v) exp(-a x) = N(mu - v a, v)."""
   a = np.float32(RNG.normal(size=gaussians.DIM))
-  mu, _ = _one_step(None, _denoise(), SOURCE, 40)
+  mu, _ = _one_step(None, _denoise(), 40)(SOURCE)
   got, v = _one_step(
-      lambda x, level, draw: jnp.sum(a * x, axis=1), _denoise(), SOURCE, 40)
+      lambda x, level, draw: jnp.sum(a * x, axis=1), _denoise(), 40)(SOURCE)
   np.testing.assert_allclose(got, mu - v * a, atol=2e-6)
 
 
@@ -193,9 +202,9 @@ def test_product_with_a_quadratic_energy_to_first_order():
     x0 = (1 - row.x_scale[10]) / row.x0_scale[10] * x_t
     return denoisers.from_x0(x0, x_t, level)
 
-  x, errors = 100 * SOURCE, []
+  x, errors, run = 100 * SOURCE, [], _one_step(_bowl, still, 40)
   for c in (2.0, 1.0, 0.5):
-    got, v = _one_step(_bowl, still, x, 40, guidance_scale=c)
+    got, v = run(x, c)
     want = (np.float64(x) + v * c * CENTRE) / (1 + v * c)
     errors.append(np.abs(got - want).max())
     assert errors[-1] < 2 * (v * c) ** 2 * np.abs(x - CENTRE).max()
@@ -211,12 +220,14 @@ def test_product_with_a_quadratic_energy_to_first_order():
 def test_zero_weight_is_sdedit_to_the_bit(solver, source_noise):
   steps = samplers.egsde_steps(
       SCHEDULE, 20, solver=solver, num_repeats=2, source_noise=source_noise)
-  want = _sample(lambda denoise, noise: samplers.sdedit(
-      denoise, noise, source=SOURCE), steps)
-  run = _compiled(_egsde(_to_source()))
+  # Bits are compared as users compile them.
+  want, plain = (_compiled(make, jit=jax.jit)(steps) for make in (
+      lambda denoise, noise: samplers.sdedit(denoise, noise, source=SOURCE),
+      _egsde()))
+  run = _compiled(_egsde(_to_source()), jit=jax.jit)
   np.testing.assert_array_equal(
       run(steps, guidance_scale=jnp.float32(0)), want)
-  np.testing.assert_array_equal(_sample(_egsde(), steps), want)
+  np.testing.assert_array_equal(plain, want)
   assert np.any(run(steps, guidance_scale=jnp.float32(0.1)) != want)
 
 
@@ -232,14 +243,14 @@ def test_shared_noise_has_no_guidance_in_the_first_step():
   energy = energies.translation(
       lambda x, time: jnp.tanh(x @ np.float32(np.eye(3) + 0.3)), image,
       factor=4)
-  z = jax.random.normal(jax.random.key(1), image.shape)
+  z = np.float32(RNG.normal(size=image.shape))
 
   def step(source_noise, pull):
     steps = samplers.egsde_steps(SCHEDULE, source_noise=source_noise)
     first = jax.tree.map(lambda leaf: leaf[0], steps)
-    sampler = samplers.egsde(
-        _shrink, noises.prng_noise(KEYS), source=image, guidance=pull)
-    return sampler.step(sampler.init(z, first), first).result
+    sampler = samplers.egsde(_shrink, NOISE, source=image, guidance=pull)
+    return programs.jit(
+        lambda z: sampler.step(sampler.init(z, first), first).result)(z)
 
   pull = guidance.at_state(energy)
   plain = step("shared", guidance.none())
@@ -258,7 +269,6 @@ def _shrink(x_t, level):
 def test_two_repeats_are_two_calls(source_noise):
   """The second starts from the first one's result, the source stays."""
   make = _egsde(_to_source(), guidance_scale=0.2)
-  prng = noises.prng_noise(KEYS)
   once, twice = (
       samplers.egsde_steps(
           SCHEDULE, 10, num_repeats=count, source_noise=source_noise)
@@ -267,10 +277,10 @@ def test_two_repeats_are_two_calls(source_noise):
   middle = _sample(make, once)
 
   def later(index, slot, shape, law="normal", inner=0):
-    return prng(index + 10, slot, shape, law, inner)
+    return NOISE(index + 10, slot, shape, law, inner)
 
   got = _sample(make, once, noise=later, initial=middle,
-                z=prng(9, "restart", (gaussians.DIM,)))
+                z=NOISE(9, "restart", (gaussians.DIM,)))
   np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
   assert np.abs(got - middle).max() > 0.1
 
@@ -283,22 +293,27 @@ def test_an_euler_maruyama_step_by_hand(num_draws):
   """x + b (x/2 + score - mean_k grad E_k) + sqrt(b) z of the paper."""
   steps = samplers.egsde_steps(SCHEDULE, 10, solver="em")
   step = jax.tree.map(lambda leaf: leaf[0], steps)
-  prng = noises.prng_noise(KEYS)
   sampler = samplers.egsde(
-      _denoise(), prng, source=SOURCE, guidance_scale=0.5,
+      _denoise(), NOISE, source=SOURCE, guidance_scale=0.5,
       guidance=guidance.at_state(_to_source(num_draws=num_draws)))
-  state = sampler.init(prng(-1, "start", (gaussians.DIM,)), step)
-  got = sampler.step(state, step).result
+
+  @programs.jit
+  def run():
+    state = sampler.init(NOISE(-1, "start", (gaussians.DIM,)), step)
+    eps = _denoise()(state.x, step.level).eps
+    return state.x, eps, sampler.step(state, step).result
+
+  x, eps, got = run()
   betas = 1 - SCHEDULE.alpha_bar[1:] / SCHEDULE.alpha_bar[:-1]
   b = betas[step.next_level.level:step.level.level].sum()
   alpha, sigma = np.float64(step.level.alpha), np.float64(step.level.sigma)
   shape = (gaussians.DIM,) if num_draws == 1 else (4, gaussians.DIM)
-  e = np.asarray(prng(0, "source", shape)).reshape(3, num_draws, -1)
-  x = np.float64(state.x)
+  e = np.asarray(NOISE(0, "source", shape)).reshape(3, num_draws, -1)
+  x = np.float64(x)
   pulls = 2 * 0.5 * (
       x[:, None] - alpha * SOURCE[:, None] - sigma * e).mean(axis=1)
-  score = -np.float64(_denoise()(state.x, step.level).eps) / sigma
-  z = np.asarray(prng(0, "step", (gaussians.DIM,)))
+  score = -np.float64(eps) / sigma
+  z = np.asarray(NOISE(0, "step", (gaussians.DIM,)))
   want = x + b * (x / 2 + score - pulls) + np.sqrt(b) * z
   np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
@@ -306,25 +321,23 @@ def test_an_euler_maruyama_step_by_hand(num_draws):
 def test_more_draws_have_less_spread():
   """Of the result, over the source's noise alone."""
   source, spreads = SOURCE[:1].repeat(64, 0), []
+  hashed = draws.hashed_noise(np.arange(64))
   for num_draws in (1, 16):
     pull = guidance.at_state(_to_source(source, num_draws=num_draws))
 
-    def run(keys, pull=pull):
-      prng = noises.prng_noise(keys)
+    def noise(index, slot, shape, law="normal", inner=0):
+      drawn = hashed(index, slot, shape, law, inner)
+      return drawn if slot == "source" else 0 * drawn
 
-      def noise(index, slot, shape, law="normal", inner=0):
-        drawn = prng(index, slot, shape, law, inner)
-        return drawn if slot == "source" else 0 * drawn
-
+    def run(steps, pull=pull, noise=noise):
       sampler = samplers.egsde(
           _denoise(), noise, source=source, guidance=pull,
           guidance_scale=0.3)
       return samplers.sample(
-          sampler, jnp.zeros((64, gaussians.DIM)),
-          samplers.egsde_steps(SCHEDULE, 5, solver="em")).x
+          sampler, jnp.zeros((64, gaussians.DIM)), steps).x
 
-    spreads.append(np.asarray(run(noises.image_keys(0, np.arange(64)))).std(
-        axis=0).mean())
+    steps = samplers.egsde_steps(SCHEDULE, 5, solver="em")
+    spreads.append(np.std(programs.jit(run)(steps), axis=0).mean())
   assert 3 < spreads[0] / spreads[1] < 5, spreads
 
 
@@ -415,6 +428,5 @@ def test_plans_are_checked(options, message):
 
 
 def test_a_mask_needs_a_source():
-  noise = noises.prng_noise(KEYS)
   with pytest.raises(ValueError, match="mask needs a source"):
-    samplers.egsde(_denoise(), noise, source=None, mask=MASK)
+    samplers.egsde(_denoise(), NOISE, source=None, mask=MASK)
