@@ -4,6 +4,8 @@ An energy that is unchanged by rotations has gradients that rotate with the
 cloud; with projections on clouds of mean zero the whole sampler does.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,12 +14,13 @@ import pytest
 from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import guidance
-from jaxguide import noise as noises
 from jaxguide import samplers
 from jaxguide import schedules
+from tests import draws
+from tests import programs
 
 SHAPE = (5, 3)
-KEYS = noises.image_keys(0, np.arange(2))
+NOISE = draws.hashed_noise(np.arange(2))
 RNG = np.random.default_rng(0)
 SOURCE = RNG.normal(size=(2, *SHAPE)).astype(np.float32)
 SOURCE -= SOURCE.mean(axis=1, keepdims=True)
@@ -61,29 +64,32 @@ def _denoise(x_t, level):
   return denoisers.from_x0(level.alpha * size * x_t, x_t, level)
 
 
-def _run(rotation, energy, source, *, num_repeats=1, keep=False, **options):
-  """Samples with all noise and the source rotated."""
+@functools.cache
+def _compiled(energy, keep):
+  """`(rotation, source, steps)`, with all noise and the source rotated."""
 
-  @jax.jit
-  def run(keys, rotation, source, steps):
-    prng = noises.prng_noise(keys)
-
+  @programs.jit
+  def run(rotation, source, steps):
     def noise(index, slot, shape, law="normal", inner=0):
-      return prng(index, slot, shape, law, inner) @ rotation
+      return NOISE(index, slot, shape, law, inner) @ rotation
 
     sampler = samplers.egsde(
         _denoise, noise, guidance=guidance.at_state(energy),
-        source=source @ rotation, project=_centred, guidance_scale=0.05,
-        **options)
+        source=source @ rotation, project=_centred, guidance_scale=0.05)
     return samplers.sample(
         sampler, noise(-1, "start", SHAPE), steps,
         keep_every=1 if keep else None)
 
+  return run
+
+
+def _run(rotation, energy, source, *, num_repeats=1, keep=False):
   steps = samplers.egsde_steps(SCHEDULE, 6, num_repeats=num_repeats)
-  return run(KEYS, rotation, source, steps)
+  return _compiled(energy, keep)(rotation, source, steps)
 
 
 def test_an_invariant_energy_has_a_gradient_that_rotates():
+  @programs.jit
   def slope(x):
     return jax.grad(lambda x: _spread(x, None, None).sum())(x)
 
@@ -126,13 +132,12 @@ def test_the_noise_of_the_source_is_projected(num_draws):
         SOURCE, level, draw, num_draws=num_draws))
     return jnp.zeros(2)
 
-  noise = noises.prng_noise(KEYS)
   sampler = samplers.egsde(
-      _denoise, noise, guidance=guidance.at_state(energy), source=SOURCE,
+      _denoise, NOISE, guidance=guidance.at_state(energy), source=SOURCE,
       project=_centred)
   steps = samplers.egsde_steps(SCHEDULE, 2)
   first = jax.tree.map(lambda leaf: leaf[0], steps)
-  state = sampler.init(noise(-1, "start", SHAPE), first)
+  state = sampler.init(NOISE(-1, "start", SHAPE), first)
   with jax.disable_jit():
     sampler.step(state, first)
   assert len(seen) == num_draws
@@ -144,10 +149,9 @@ def test_the_noise_of_the_source_is_projected(num_draws):
 def test_score_shift_projects_too():
   pull = guidance.at_state(_lift)
   level = SCHEDULE.at_level(10)
-  noise = noises.prng_noise(KEYS)
-  shifted = samplers.score_shift(_denoise, pull, noise, project=_centred)
+  shifted = samplers.score_shift(_denoise, pull, NOISE, project=_centred)
   plain = _denoise(SOURCE, level)
   np.testing.assert_allclose(
       shifted(SOURCE, level).eps, plain.eps, atol=1e-6)
-  free = samplers.score_shift(_denoise, pull, noise)(SOURCE, level)
+  free = samplers.score_shift(_denoise, pull, NOISE)(SOURCE, level)
   assert np.abs(free.eps - plain.eps).max() > 0.01
