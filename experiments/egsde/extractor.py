@@ -26,6 +26,7 @@ from jaxguide.evaluation import pictures
 from jaxguide.evaluation import store as run_store
 from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
+from jaxguide.training import curves as training_curves
 from jaxguide.training import log
 from jaxguide.training import loop
 from jaxguide.training import noisy_classifier
@@ -113,6 +114,8 @@ def train(
   store = checkpoints.Checkpoints(out / "checkpoints")
   state = store.resume(lambda: init_state(recipe, classifier))
   first = int(state.step)
+  if not training_curves.installed():
+    _say(training_curves.MISSING)
   _say(f"{recipe.name} from step {first} to {recipe.num_steps}")
   update = noisy_classifier.make_update(apply, _optimizer(recipe), schedule)
   measure = accuracy.make_measure(
@@ -256,8 +259,9 @@ def _write_accuracy(
     curves = {}
     for row in table.rows:
       curves.setdefault(int(row[0]), []).append((int(row[1]), float(row[3])))
-    picture = accuracy.draw_curves(curves, accuracy.chance(label))
-    run_store.write_atomic(out / CURVE_FILE, pictures.encode_png(picture))
+    if training_curves.installed():
+      picture = accuracy.draw_curves(curves, accuracy.chance(label))
+      run_store.write_atomic(out / CURVE_FILE, pictures.encode_png(picture))
     _say(f"step {step}, accuracy by level " + ", ".join(
         f"{s.level}: {s.accuracy:.3f}" for s in scores))
 

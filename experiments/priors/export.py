@@ -75,8 +75,9 @@ def export(
       dtype=np.float16)
   shutil.copy(run / train.LOG_FILE, destination)
   # Drawn, not copied: a run that was just resumed may have a later picture.
-  preview.write_picture(
-      destination / train.CURVE_FILE, curves.draw_log(run / train.LOG_FILE))
+  if curves.installed():
+    preview.write_picture(
+        destination / train.CURVE_FILE, curves.draw_log(run / train.LOG_FILE))
   return step
 
 

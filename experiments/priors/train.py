@@ -158,8 +158,9 @@ def keep_log(
   def write_row(state):
     row = table.append(
         int(state.step), float(state.average_loss), evaluate(state))
-    preview.write_picture(
-        out / CURVE_FILE, curves.draw_log(out / LOG_FILE))
+    if curves.installed():
+      preview.write_picture(
+          out / CURVE_FILE, curves.draw_log(out / LOG_FILE))
     row = ", ".join(f"{name} {value}" for name, value in row.items())
     sys.stderr.write(f"train: {row}\n")
 
@@ -178,6 +179,8 @@ def train(
       out / "checkpoints", keep_period=10 * config.checkpoint_every)
   state = store.resume(lambda: init_state(config))
   first = int(state.step)
+  if not curves.installed():
+    sys.stderr.write(f"train: {curves.MISSING}\n")
   sys.stderr.write(
       f"train: {config.name} from step {first} to {config.num_steps}\n")
   evaluate = held_out_loss(
