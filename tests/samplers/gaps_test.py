@@ -5,15 +5,16 @@ float64, from the recursions of the contract cases, and a run of the sampler
 shows that the recursion at that number of steps is the sampler's own.
 """
 
+import functools
 import re
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxguide import samplers
+from tests import programs
 from tests.samplers import cases
 from tests.samplers import gaussians
 from tests.samplers import runs
@@ -116,9 +117,10 @@ def _posterior(p):
   return Target(slope, offset, covariance)
 
 
-def reached_by(case: cases.Case, num_steps: int) -> Target:
-  """What the sampler ends with, in the same form."""
-  p = gaussians.prior()
+@functools.cache
+def reached_by(name: str, num_steps: int) -> Target:
+  """What the sampler of that case ends with, in the same form."""
+  case, p = _case(name), gaussians.prior()
 
   def moments(y):
     return gaussians.moments(*case.recursion(p, y, num_steps))
@@ -154,7 +156,7 @@ def test_the_docstring_states_the_gap(name, stated):
   p = gaussians.prior()
   is_posterior = stated.first_level is None
   where = p.mask == 0 if is_posterior else np.ones(gaussians.DIM, bool)
-  got = reached_by(_case(name), stated.num_steps)
+  got = reached_by(name, stated.num_steps)
   gap, ratio = gap_of(got, target_of(stated), where)
   row = rf"{re.escape(stated.label)} +{round(gap, 9):#.2g} +{ratio:.2f}"
   sampler = getattr(samplers, name.split("-")[0])
@@ -172,10 +174,10 @@ def test_the_sampler_has_the_means_of_its_recursion(name, stated):
     return jnp.zeros((y.shape[0], *shape))
 
   shared = runs.shared_of(case, case.plan(cases.schedule(), stated.num_steps))
-  out = np.float64(jax.jit(
+  out = np.float64(programs.jit(
       lambda shared, y: runs.run(case, shared, {"y": y}, silence)
   )(shared, y))
-  want = reached_by(case, stated.num_steps)
+  want = reached_by(name, stated.num_steps)
   np.testing.assert_allclose(out[0], want.offset, atol=1e-4)
   np.testing.assert_allclose((out[1:] - out[0]).T, want.slope, atol=2e-4)
 
@@ -185,14 +187,14 @@ def test_the_sampler_has_the_means_of_its_recursion(name, stated):
 def test_the_sampler_has_the_covariance_of_its_recursion(name, stated):
   case, p = _case(name), gaussians.prior()
   _, covariance = runs.measured_moments(case, stated.num_steps, p.mean)
-  want = reached_by(case, stated.num_steps).covariance
+  want = reached_by(name, stated.num_steps).covariance
   np.testing.assert_allclose(covariance, want, atol=2e-4)
 
 
 @pytest.mark.parametrize("name", ("steered-printed", "steered-bayes"))
 def test_look_aheads_lose_the_observation(name):
   """As the docstring says: on a Gaussian the two terms' means are equal."""
-  got, p = reached_by(_case(name), 100), gaussians.prior()
+  got, p = reached_by(name, 100), gaussians.prior()
   np.testing.assert_allclose(got.slope, 0, atol=1e-9)
   np.testing.assert_allclose(got.offset, p.mean, atol=1e-3)
 
