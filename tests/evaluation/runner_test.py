@@ -400,6 +400,13 @@ class TestFailuresStaySmall:
     report, _ = _run(experiment, tmp_path, limit=2)
     assert report.summary["counts"]["ok"] == 1
 
+  def test_an_unreadable_image_that_fills_up_the_last_batch(self, tmp_path):
+    """Its copies are no failures more: the others of the batch are sampled."""
+    experiment = support.experiment(data=_Spoilt(unreadable=4), batch_size=3)
+    report, _ = _run(experiment, tmp_path)
+    assert report.summary["counts"]["ok"] == 4
+    assert [f["index"] for f in report.summary["failures"]] == [4]
+
   def test_nothing_but_unreadable_images(self, tmp_path):
     experiment = support.experiment(data=_Spoilt(unreadable=0))
     report, _ = _run(experiment, tmp_path, limit=1)
