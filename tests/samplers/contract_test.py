@@ -14,6 +14,7 @@ from jaxguide import noise as noises
 from jaxguide import parallel
 from jaxguide import samplers
 from jaxguide import schedules
+from tests import programs
 from tests.samplers import cases
 from tests.samplers import gaussians
 from tests.samplers import runs
@@ -68,8 +69,8 @@ def test_unit_responses_match_the_recursion(case):
 def _draw_many(case):
   """One compiled program for 20,000 samples of one observation."""
   y = np.broadcast_to(np.float32(runs.observation()), (20_000, gaussians.DIM))
-  fn = jax.jit(lambda shared, keys: runs.run(case, shared,
-                                             {"keys": keys, "y": y}))
+  fn = jax.jit(lambda shared, keys: runs.run(
+      case, shared, {"keys": keys, "y": y}))
   return lambda shared, seed: fn(
       shared, noises.image_keys(seed, jnp.arange(20_000)))
 
@@ -224,16 +225,17 @@ def test_scalars_can_be_vmapped(case):
       return runs.run(case, {**shared, "scalars": scalars}, batch)
 
     shared = _shared(case)
-    swept = jax.jit(jax.vmap(fn, in_axes=(0, None)))(values, shared)
+    swept = programs.jit(jax.vmap(fn, in_axes=(0, None)))(values, shared)
+    alone = programs.jit(fn)
     for value, got in zip(values, swept, strict=True):
       np.testing.assert_allclose(
-          got, jax.jit(fn)(value, shared), rtol=1e-5, atol=1e-5)
+          got, alone(value, shared), rtol=1e-5, atol=1e-5)
 
 
 @each_sampler
 def test_a_scalar_may_differ_from_image_to_image(case):
   batch = _drawn(case, 3)
-  fn = jax.jit(functools.partial(runs.run, case))
+  fn = programs.jit(functools.partial(runs.run, case))
   for name in case.scalars:
     values = np.float32([0.0, 0.2, 0.5])
     together = fn(_shared(case, **{name: values}), batch)
@@ -313,9 +315,10 @@ def test_the_trailing_shape_does_not_matter(case):
     ))
     return samplers.sample(sampler, noise(-1, "start", shape), steps)
 
-  flat = run((48,))
+  compiled = programs.jit(run, static_argnums=0)
+  flat = compiled((48,))
   for shape in ((16, 3), (4, 4, 3)):
-    out = run(shape)
+    out = compiled(shape)
     assert out.x.shape == (2, *shape)
     assert out.is_finite.shape == (2,)
     np.testing.assert_allclose(

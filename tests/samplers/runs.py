@@ -10,6 +10,7 @@ import numpy as np
 from jaxguide import denoisers
 from jaxguide import noise as noises
 from jaxguide import samplers
+from tests import programs
 from tests.samplers import cases
 from tests.samplers import gaussians
 
@@ -122,7 +123,7 @@ def measured_moments(
     return jnp.where(hit[:, None], unit, 0.0)
 
   y = np.broadcast_to(np.float32(y), (len(rows), gaussians.DIM))
-  out = jax.jit(lambda shared, batch: run(case, shared, batch, noise))(
+  out = programs.jit(lambda shared, batch: run(case, shared, batch, noise))(
       shared_of(case, steps), {"y": y}
   )
   out = np.float64(out)
