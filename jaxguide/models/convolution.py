@@ -31,7 +31,7 @@ def _lax_conv(x, kernel, stride=1):
 
 def _steady_conv(x, kernel, stride):
   """`_lax_conv`, image by image where the result would depend on the batch."""
-  if x.shape[1] * x.shape[2] // stride**2 >= steady.FEW_PIXELS:
+  if steady.fills_blocks(-(-x.shape[1] // stride) * -(-x.shape[2] // stride)):
     return _lax_conv(x, kernel, stride)
   return jax.lax.map(lambda one: _lax_conv(one[None], kernel, stride)[0], x)
 

@@ -25,6 +25,15 @@ def on_cpu() -> bool:
   return jax.default_backend() == "cpu"
 
 
+def fills_blocks(pixels: int) -> bool:
+  """Whether an image's pixels, as rows of a matmul, are whole blocks of it.
+
+  The CPU works on blocks of rows, and rounds what is left over differently:
+  with other numbers of pixels it depends on the batch which rows these are.
+  """
+  return pixels > 0 and pixels % FEW_PIXELS == 0
+
+
 def pixel_sums(x: jax.Array) -> jax.Array:
   """Sums `[B, N, C]` over N, in a matmul: fast and batch-invariant on CPU."""
   ones = jnp.ones((x.shape[0], 1, x.shape[1]), x.dtype)

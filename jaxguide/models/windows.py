@@ -1,8 +1,9 @@
 """Convolutions and pools of any window, for converted feature networks.
 
 3x3 convolutions with a border of one are those of `layers`; the others are
-left to the compiler, image by image on CPU where these have few pixels, since
-it would divide the work, and round, by the batch there.
+left to the compiler, on CPU image by image where it would divide the work, and
+round, by the batch (`steady.fills_blocks`). On CPU they have their own
+derivative, and no forward mode, as those of `layers`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import numpy as np
 
 from jaxguide import arrays
 from jaxguide.models import layers
+from jaxguide.models import steady
 
 Pair = tuple[int, int]
-_FEW_PIXELS = 64
 
 
 def convolve(
@@ -42,17 +43,90 @@ def convolve(
   _check_size(x, kernel.shape[:2], padding)
   if kernel.shape[:2] == (3, 3) and stride == 1 and padding == (1, 1):
     return layers.conv_3x3(x, kernel)
-  rows, columns = padding
+  if steady.on_cpu():
+    return _cpu_convolve(x, kernel, stride, padding)
+  return _correlate(x, kernel, stride, _both_sides(padding))
 
-  def compute(images: jax.Array) -> jax.Array:
-    return jax.lax.conv_general_dilated(
-        images, kernel, (stride, stride), ((rows, rows), (columns, columns)),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
-  pixels = x.shape[1] * x.shape[2] // stride**2
-  if pixels >= _FEW_PIXELS or jax.default_backend() != "cpu":
+def _both_sides(padding: Pair) -> tuple[Pair, Pair]:
+  return (padding[0], padding[0]), (padding[1], padding[1])
+
+
+def _correlate(
+    x: jax.Array, kernel: jax.Array, stride: int, padding: tuple[Pair, Pair]
+) -> jax.Array:
+  return jax.lax.conv_general_dilated(
+      x, kernel, (stride, stride), padding,
+      dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def _steadily(
+    x: jax.Array, kernel: jax.Array, stride: int, padding: tuple[Pair, Pair]
+) -> jax.Array:
+  """`_correlate`, image by image where the bits would depend on the batch."""
+  compute = lambda x: _correlate(x, kernel, stride, padding)
+  _, height, width, _ = jax.eval_shape(compute, x).shape
+  if steady.fills_blocks(height * width):
     return compute(x)
   return jax.lax.map(lambda image: compute(image[None])[0], x)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _cpu_convolve(x, kernel, stride, padding):
+  """`_correlate` with a derivative whose bits do not depend on the batch.
+
+  The compiler's own spreads the cotangent by zeros and divides that work, in
+  jax 0.12, by the size of the batch; in loops it leaves the fast path.
+  """
+  return _steadily(x, kernel, stride, _both_sides(padding))
+
+
+def _cpu_forward(x, kernel, stride, padding):
+  return _cpu_convolve(x, kernel, stride, padding), (x, kernel)
+
+
+def _cpu_backward(stride, padding, saved, cotangent):
+  x, kernel = saved
+  _, pull = jax.vjp(
+      lambda k: _steadily(x, k, stride, _both_sides(padding)), kernel)
+  return (_transposed(cotangent, kernel, stride, padding, x.shape[1:3]),
+          pull(cotangent)[0])
+
+
+_cpu_convolve.defvjp(_cpu_forward, _cpu_backward)
+
+
+def _transposed(
+    y: jax.Array, kernel: jax.Array, stride: int, padding: Pair, size: Pair
+) -> jax.Array:
+  """The adjoint of `_correlate` in its input: `[B, h, w, O]` -> `[B, *, I]`.
+
+  Input pixel i meets output pixel j through tap i + p - s j. With i + p =
+  s u + a the taps of one phase a are those of a convolution without stride,
+  so all s x s phases together are one, with s x s x I channels, whose pixels
+  are then interleaved.
+  """
+  taps = [-(-k // stride) for k in kernel.shape[:2]]
+  number = [-(-(n + p) // stride) for n, p in zip(size, padding, strict=True)]
+  phases = jnp.pad(kernel, [
+      *((0, stride * t - k)
+        for t, k in zip(taps, kernel.shape[:2], strict=True)),
+      (0, 0), (0, 0)])
+  phases = phases.reshape(
+      taps[0], stride, taps[1], stride, *kernel.shape[2:])[::-1, :, ::-1]
+  # [tap, tap, O, phase, phase, I]
+  phases = phases.transpose(0, 2, 5, 1, 3, 4).reshape(
+      *taps, kernel.shape[3], -1)
+  # A negative border leaves out what meets no input pixel.
+  borders = tuple(
+      (t - 1, n - h) for t, n, h in zip(
+          taps, number, y.shape[1:3], strict=True))
+  x = _steadily(y, phases, 1, borders)
+  x = x.reshape(-1, *number, stride, stride, kernel.shape[2])
+  x = x.transpose(0, 1, 3, 2, 4, 5).reshape(
+      len(y), number[0] * stride, number[1] * stride, -1)
+  (top, left), (height, width) = padding, size
+  return x[:, top:top + height, left:left + width]
 
 
 class Conv(nn.Module):
