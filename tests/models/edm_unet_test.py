@@ -7,6 +7,7 @@ from jaxguide import denoisers
 from jaxguide import preconditioning
 from jaxguide import schedules
 from jaxguide.models import edm_unet
+from tests import programs
 from tests.models import edm_recordings
 from tests.models import recordings
 
@@ -112,7 +113,7 @@ def test_options_evaluate_in_single_and_half_precision(cls, fields):
   augment = _normal(2, 2, 2) if module.augment_dim else None
   params = {"params": _params(module, x, noise, labels, augment)}
   outputs = {
-      name: jax.jit(module.clone(**options).apply)(
+      name: programs.jit(module.clone(**options).apply)(
           params, x, noise, labels, augment)
       for name, options in (
           ("plain", {}), ("half", {"dtype": jnp.bfloat16}))}
@@ -127,7 +128,7 @@ def test_no_label_a_negative_one_and_one_hot():
   module = edm_unet.SongUnet(**_SMALL, label_dim=4, augment_dim=2)
   x, noise = _normal(1, 2, 8, 8, 3), jnp.asarray([-1.0, 0.7])
   params = {"params": _params(module, x, noise)}
-  call = jax.jit(lambda *args: module.apply(params, x, noise, *args))
+  call = programs.jit(lambda *args: module.apply(params, x, noise, *args))
   given = call(jnp.asarray([3, 1]))
   np.testing.assert_array_equal(given, call(jnp.eye(4)[jnp.asarray([3, 1])]))
   none = call()
@@ -144,10 +145,10 @@ def test_dropout_of_labels_is_for_training_alone():
   x, noise = _normal(1, 2, 8, 8, 3), jnp.asarray([-1.0, 0.7])
   params = {"params": _params(module, x, noise)}
   labels = jnp.asarray([3, 1])
-  trained = jax.jit(lambda labels: module.apply(
+  trained = programs.jit(lambda labels: module.apply(
       params, x, noise, labels, train=True,
       rngs={"dropout": jax.random.key(0)}))(labels)
-  call = jax.jit(lambda labels: module.apply(params, x, noise, labels))
+  call = programs.jit(lambda labels: module.apply(params, x, noise, labels))
   assert edm_recordings.relative(trained, call(None)) < 1e-6
   assert edm_recordings.relative(call(labels), trained) > 1e-3
 
@@ -158,7 +159,7 @@ def test_fourier_frequencies_are_a_constant_of_training():
       **_SMALL, embedding_type="fourier", channel_mult_noise=2)
   x, noise = _normal(1, 1, 8, 8, 3), jnp.asarray([0.3])
   params = _params(module, x, noise)
-  gradient = jax.jit(jax.grad(
+  gradient = programs.jit(jax.grad(
       lambda p: jnp.sum(module.apply({"params": p}, x, noise) ** 2)))(params)
   assert not np.any(gradient["map_noise"]["freqs"])
   assert np.any(gradient["map_layer0"]["kernel"])

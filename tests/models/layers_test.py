@@ -7,6 +7,7 @@ import pytest
 
 from jaxguide.models import convolution
 from jaxguide.models import layers
+from tests import programs
 
 
 def _normal(seed, *shape):
@@ -141,7 +142,7 @@ def test_kernel_gradient_is_the_same_in_chunks_and_at_once(monkeypatch):
   def kernel_bar():
     kernel = jnp.zeros((3, 3, 32, 64))
     # Another function each time: a compiled one would keep its budget.
-    pull = jax.jit(lambda y_bar: jax.vjp(
+    pull = programs.jit(lambda y_bar: jax.vjp(
         lambda k: layers.conv_3x3(x, k, impl="winograd"), kernel)[1](y_bar)[0])
     return pull(y_bar)
 
@@ -163,7 +164,7 @@ def test_second_derivatives_of_convolution(impl):
     return jnp.sum(jax.grad(value)(x) ** 2)
 
   conv = functools.partial(layers.conv_3x3, impl=impl)
-  slopes = jax.jit(jax.grad(penalty, (1, 2)), static_argnums=0)
+  slopes = programs.jit(jax.grad(penalty, (1, 2)), static_argnums=0)
   found, expected = slopes(conv, x, kernel), slopes(stock, x, kernel)
   for a, b in zip(found, expected, strict=True):
     assert _relative(a, b) < 1e-5

@@ -10,6 +10,7 @@ import pytest
 from jaxguide.convert import ldm
 from jaxguide.models import autoencoders
 from jaxguide.models import ldm_unet
+from tests import programs
 from tests.models import recordings
 
 _OUTPUT, _GRADIENT = 2e-5, 2e-4
@@ -44,7 +45,7 @@ def test_unet(path):
   conditions = (recorded.in_.get("context"), recorded.in_.get("y"))
   params = recordings.fill(module, recorded.sd, x, time, *conditions)
 
-  @jax.jit
+  @programs.jit
   def forward_and_gradient(params, x, cotangent):
     call = lambda x: module.apply({"params": params}, x, time, *conditions)
     y, vjp = jax.vjp(call, x)
@@ -61,7 +62,7 @@ def _autoencoder(recorded):
   module = ldm.AUTOENCODERS[family].module(**fields, conv_impl="lax")
   params = recordings.fill(module, recorded.sd, _last(recorded.in_["x"]))
 
-  @functools.partial(jax.jit, static_argnames=("method", "quantise"))
+  @functools.partial(programs.jit, static_argnames=("method", "quantise"))
   def call(method, x, cotangent, **options):
     """The output and its gradient; compiling is most of the time here."""
     run = lambda x: module.apply(
@@ -69,9 +70,9 @@ def _autoencoder(recorded):
     y, vjp = jax.vjp(run, x)
     return y, vjp(cotangent)[0]
 
-  latents = jax.jit(lambda x: module.apply(
+  latents = programs.jit(lambda x: module.apply(
       {"params": params}, x, method="encode"))
-  quantise = jax.jit(lambda z: module.apply(
+  quantise = programs.jit(lambda z: module.apply(
       {"params": params}, z, method="quantise"))
   return call, latents, quantise
 

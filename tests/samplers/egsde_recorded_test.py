@@ -15,6 +15,7 @@ from jaxguide import noise as noises
 from jaxguide import operators
 from jaxguide import samplers
 from jaxguide import schedules
+from tests import programs
 from tests import recorded_kinds
 from tests.samplers import egsde_recordings as recordings
 
@@ -177,13 +178,13 @@ def _replayers(arrays, net, extractor):
         source=jnp.asarray(_source(arrays)), mask=mask,
         guidance=guidance.at_state(energy) if energy else None)
 
-  @jax.jit
+  @programs.jit
   def whole(params, tables, steps):
     return samplers.sample(
         sampler(params, tables), tables["start"][0, 0], steps,
         record=lambda state: state.result)
 
-  @jax.jit
+  @programs.jit
   def apart(params, tables, steps, starts, e):
     def one(row):
       x, e, step = row
@@ -269,7 +270,7 @@ def test_recorded_energies(path):
     weights = {"lambda_s": np.float64(weights[0]),
                "lambda_i": np.float64(weights[1])}
     with jax.default_matmul_precision("highest"):
-      value, slope = jax.jit(
+      value, slope = programs.jit(
           lambda params, w=weights: evaluate(w, params))(extractor.params)
     _check_energy(path, name, value, slope, arrays[f"E_{name}"],
                   arrays[f"grad_{name}"])
@@ -320,7 +321,7 @@ def test_single_energies(path, kind):
   net = recordings.extractor_for(lambda net: _largest(
       recordings.features(net, net.params)(y, at), want))
 
-  @jax.jit
+  @programs.jit
   def run(params, time):
     energy = energies.translation(
         recordings.features(net, params), xt,
@@ -369,7 +370,7 @@ def test_ilvr(path):
   size = reference.shape[1]
   low = operators.lowpass(size, int(_scalar(arrays, "down_N", 8)), "cubic")
 
-  @jax.jit
+  @programs.jit
   def run(params, tables, steps):
     denoise = denoisers.clip_x0(recordings.denoiser(net, params))
     sampler = samplers.ilvr(
