@@ -8,7 +8,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 _FLAGS = (
     # Eight virtual devices, so that one device and many can be compared.
     "--xla_force_host_platform_device_count=8",
-    # Each of the workers has one core: a program compiled in 32 parts at once
+    # Each of the workers has one core: a program compiled in many parts at once
     # takes an eighth longer. The code generated is the same.
     "--xla_cpu_parallel_codegen_split_count=1",
 )

@@ -12,8 +12,8 @@ from jaxguide import noise as noises
 def hashed_noise(numbers) -> noises.Noise:
   """Draws of any shape out of a few integer operations, a row per number.
 
-  They compile in a tenth of the time of `prng_noise`, and image n has the
-  same ones in any batch. Of the laws they have mean and variance, not the
+  They compile faster than `prng_noise`, and image n has the same ones in any
+  batch. Of the laws they have mean and variance, not the
   form: a "normal" draw is uniform of variance 1.
 
   Args:

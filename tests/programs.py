@@ -4,8 +4,8 @@ import functools
 
 import jax
 
-# LLVM takes most of a compilation on CPU, and optimised code of what runs
-# for milliseconds is not worth it. Last bits are those of another program:
+# A good part of a compilation on CPU is LLVM's optimisation, which does not
+# pay for what runs for milliseconds. Last bits are those of another program:
 # what is compared bit for bit is compiled as users compile it.
 FAST = {"xla_backend_optimization_level": 0}
 

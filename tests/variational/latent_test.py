@@ -145,17 +145,11 @@ def paint(name, num_iterations, shared, batch):
           "posterior": found.posterior, "finite": out.is_finite}
 
 
-_LAST_BIT = pytest.mark.xfail(
-    jax.__version_info__ >= (0, 11), strict=False,
-    reason="from jax 0.12 on one number in 16,384 of the fit differs in its "
-    "last bit on eight virtual devices; where is not found yet")
-
-
 @pytest.mark.parametrize("name, alone", [
-    pytest.param("latent-vp", (), marks=_LAST_BIT),
+    ("latent-vp", ()),
     # In the quick run an image is alone on many devices only: every program
     # takes ten seconds to compile.
-    pytest.param("latent-vp", (2, 1), marks=[pytest.mark.slow, _LAST_BIT]),
+    pytest.param("latent-vp", (2, 1), marks=pytest.mark.slow),
     pytest.param("latent-vp-1", (2, 1), marks=[
         pytest.mark.slow, pytest.mark.xfail(
             reason="on eight virtual devices a last bit of the diffusion term "
