@@ -47,7 +47,8 @@ def transition(
 ) -> Transition:
   """The forward transition between two noise levels, element-wise."""
   scale = alpha_to * (1 / alpha_from)
-  return Transition(scale, sigma_to**2 - scale**2 * sigma_from**2)
+  kept = scale * sigma_from
+  return Transition(scale, (sigma_to - kept) * (sigma_to + kept))
 
 
 def bridge(
@@ -70,16 +71,22 @@ def bridge(
   a_star, v_star = onto
   seen = a_star if variant == "released" else a
   variance = v * v_star * (1 / (v + seen**2 * v_star))
-  mean = variance * (a_star * (1 / v_star) * z_star + a * (1 / v) * z_t)
+  # Of a sum of two products the compiler contracts one, and which depends on
+  # the program: one of the two is pulled out, here as in `transition`.
+  ratio = (a * v_star) * (1 / (a_star * v))
+  mean = variance * a_star * (1 / v_star) * (z_star + ratio * z_t)
   return Normal(mean, jnp.sqrt(variance))
 
 
 def divergence(q: Normal, p: Normal, variant: str = "paper") -> arrays.Array:
   """KL(q || p), element-wise; "released" multiplies by p's variance."""
+  # Not log(p.std / q.std): its derivative is simplified to a division by p's
+  # scalar, and whether that becomes a product depends on the program.
+  inverse = 1 / p.std
   half_precision = 0.5 / p.std**2
   released = variant == "released"
   mean_weight = 0.5 * p.std**2 if released else half_precision
-  return (mean_weight * (q.mean - p.mean) ** 2 + jnp.log(p.std / q.std)
+  return (mean_weight * (q.mean - p.mean) ** 2 - jnp.log(q.std * inverse)
           + half_precision * q.std**2 - 0.5)
 
 

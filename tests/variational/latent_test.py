@@ -150,10 +150,7 @@ def paint(name, num_iterations, shared, batch):
     # In the quick run an image is alone on many devices only: every program
     # takes ten seconds to compile.
     pytest.param("latent-vp", (2, 1), marks=pytest.mark.slow),
-    pytest.param("latent-vp-1", (2, 1), marks=[
-        pytest.mark.slow, pytest.mark.xfail(
-            reason="on eight virtual devices a last bit of the diffusion term "
-            "depends on the size of the slab")]),
+    pytest.param("latent-vp-1", (2, 1), marks=pytest.mark.slow),
     pytest.param("pixel-ve-4", (2, 1), marks=pytest.mark.slow),
 ])
 def test_alone_batched_and_sharded_are_equal_to_the_bit(name, alone):
