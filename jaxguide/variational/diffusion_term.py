@@ -48,6 +48,7 @@ def transition(
   """The forward transition between two noise levels, element-wise."""
   scale = alpha_to * (1 / alpha_from)
   kept = scale * sigma_from
+  # Factored: between neighbours of the grid the squares cancel.
   return Transition(scale, (sigma_to - kept) * (sigma_to + kept))
 
 
@@ -71,10 +72,10 @@ def bridge(
   a_star, v_star = onto
   seen = a_star if variant == "released" else a
   variance = v * v_star * (1 / (v + seen**2 * v_star))
-  # Of a sum of two products the compiler contracts one, and which depends on
-  # the program: one of the two is pulled out, here as in `transition`.
-  ratio = (a * v_star) * (1 / (a_star * v))
-  mean = variance * a_star * (1 / v_star) * (z_star + ratio * z_t)
+  # A product that is used twice may or may not be contracted with the sum it
+  # goes into: means are sums.
+  mean = (variance * (a_star * (1 / v_star)) * z_star
+          + variance * (a * (1 / v)) * z_t)
   return Normal(mean, jnp.sqrt(variance))
 
 
