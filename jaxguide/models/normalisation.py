@@ -41,6 +41,7 @@ def _norm(x, scale, shift, num_groups, eps, silu):
   return _norm_forward(x, scale, shift, num_groups, eps, silu)[0]
 
 
+@functools.partial(jax.jit, static_argnums=(3, 4, 5))
 def _norm_forward(x, scale, shift, num_groups, eps, silu):
   mean, spread = _moments(x, num_groups, eps)
   gain = spread * scale
@@ -49,6 +50,7 @@ def _norm_forward(x, scale, shift, num_groups, eps, silu):
   return y, (x, scale, shift, mean, spread)
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _norm_backward(num_groups, eps, silu, saved, cotangent):
   del eps
   x, scale, shift, mean, spread = saved
