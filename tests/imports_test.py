@@ -30,9 +30,6 @@ def _id(path):
   return str(path.relative_to(ROOT))
 
 
-each_file = pytest.mark.parametrize("path", FILES, ids=_id)
-
-
 @functools.cache
 def _tree(path):
   return ast.parse(path.read_text(), str(path))
@@ -72,14 +69,14 @@ def test_every_module_has_a_layer():
   assert units <= set(RANK), units - set(RANK)
 
 
-@each_file
-def test_imports_point_downward(path):
+def _check_imports_point_downward(path):
   unit = _unit(path)
   if unit in ELSEWHERE:
     return
   for other in _units_imported(path):
-    assert RANK[other] <= RANK[unit], f"{unit} imports {other}"
-    assert (unit, other) not in STRANGERS, f"{unit} imports {other}"
+    assert RANK[other] <= RANK[unit], f"{_id(path)} imports {other}"
+    assert (unit, other) not in STRANGERS, (
+        f"{_id(path)} imports {other}")
 
 
 def test_no_cycle_between_modules():
@@ -95,23 +92,21 @@ def test_no_cycle_between_modules():
       del graph[leaf]
 
 
-@each_file
-def test_linen_lives_in_models(path):
+def _check_linen_lives_in_models(path):
   if _unit(path) in ("models", "convert"):
     return
   for name in _imports(path):
-    assert not name.startswith("flax.linen"), name
+    assert not name.startswith("flax.linen"), f"{_id(path)}: {name}"
 
 
-@each_file
-def test_no_torch_and_no_relative_imports(path):
+def _check_no_torch_and_no_relative_imports(path):
   for name in _imports(path):
-    assert name.split(".")[0] not in ("torch", "torchvision"), name
-    assert name != "relative import"
+    where = f"{_id(path)}: {name}"
+    assert name.split(".")[0] not in ("torch", "torchvision"), where
+    assert name != "relative import", where
 
 
-@each_file
-def test_modules_are_imported_not_names(path):
+def _check_modules_are_imported_not_names(path):
   """A package's `__init__` gathers names; no other file does."""
   if path.name == "__init__.py":
     return
@@ -120,11 +115,10 @@ def test_modules_are_imported_not_names(path):
       if node.module.split(".")[0] == "jaxguide":
         for alias in node.names:
           name = f"{node.module}.{alias.name}"
-          assert _is_module(name), f"{name} is no module"
+          assert _is_module(name), f"{_id(path)}: {name} is no module"
 
 
-@each_file
-def test_no_assert_and_no_print(path):
+def _check_no_assert_and_no_print(path):
   for node in ast.walk(_tree(path)):
     where = f"{_id(path)}:{getattr(node, 'lineno', 0)}"
     assert not isinstance(node, ast.Assert), f"assert at {where}"
@@ -133,6 +127,16 @@ def test_no_assert_and_no_print(path):
                   and isinstance(node.func, ast.Name)
                   and node.func.id == "print")
       assert not is_print, f"print at {where}"
+
+
+@pytest.mark.parametrize("check", [
+    _check_imports_point_downward, _check_linen_lives_in_models,
+    _check_no_torch_and_no_relative_imports,
+    _check_modules_are_imported_not_names, _check_no_assert_and_no_print],
+    ids=lambda check: check.__name__)
+def test_every_file(check):
+  for path in FILES:
+    check(path)
 
 
 def test_the_checks_can_fail(tmp_path, monkeypatch):
@@ -148,10 +152,10 @@ def test_the_checks_can_fail(tmp_path, monkeypatch):
   worse = tmp_path / "denoisers.py"
   worse.write_text("from flax import linen\nprint(linen)\n")
   for check, path in (
-      (test_imports_point_downward, bad), (test_no_assert_and_no_print, bad),
-      (test_no_torch_and_no_relative_imports, bad),
-      (test_modules_are_imported_not_names, bad),
-      (test_linen_lives_in_models, worse),
-      (test_no_assert_and_no_print, worse)):
+      (_check_imports_point_downward, bad), (_check_no_assert_and_no_print, bad),
+      (_check_no_torch_and_no_relative_imports, bad),
+      (_check_modules_are_imported_not_names, bad),
+      (_check_linen_lives_in_models, worse),
+      (_check_no_assert_and_no_print, worse)):
     with pytest.raises(AssertionError):
       check(path)

@@ -58,15 +58,21 @@ def test_replays_a_recorded_network(path):
       module, edm_recordings.without("model.", recorded.sd), x, sigma, labels)
   assert all(name.endswith("resample_filter") for name in constants)
 
-  @jax.jit  # Around the network alone: it is compiled once for all its uses.
-  def network(params, x, noise, labels, augment=None):
+  def plain(params, x, noise, labels, augment=None):
     return module.apply({"params": params}, x, noise, labels, augment)
 
-  with jax.default_matmul_precision("highest"):
+  @programs.jit
+  def value_and_slope(params, x, cotangent):
     denoise = preconditioning.precondition(
-        lambda x, noise: network(params, x, noise, labels), scaling)
+        lambda x, noise: plain(params, x, noise, labels), scaling)
     y, vjp = jax.vjp(lambda x: denoise(x, sigma), x)
-    x_bar, = vjp(recordings.channels_last(recorded.in_["cotangent"]))
+    return y, vjp(cotangent)[0]
+
+  # Around the network alone: it is compiled once for all its uses.
+  network = programs.jit(plain)
+  with jax.default_matmul_precision("highest"):
+    y, x_bar = value_and_slope(
+        params, x, recordings.channels_last(recorded.in_["cotangent"]))
     raw = network(params, x, _array(recorded, "raw_noise_labels"), labels)
     x0 = denoisers.from_apply(
         network, params, prediction="edm", cond=labels,
