@@ -9,6 +9,7 @@ import pytest
 from jaxguide.models import adm_classifier
 from jaxguide.models import layers
 from tests import marks
+from tests import programs
 from tests import recorded_kinds
 from tests.models import recordings
 
@@ -55,7 +56,7 @@ def test_replays_a_recorded_classifier(path):
   _check_gradient(module, params, recorded, x, time)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(programs.jit, static_argnums=0)
 def _logits_and_blocks(module, params, x, time):
   """The logits, and all blocks' outputs by their names in a checkpoint."""
   outputs = {}
@@ -100,7 +101,7 @@ def _check_gradient(module, params, recorded, x, time):
     return jnp.sum(logits[jnp.arange(len(labels)), labels])
 
   with jax.default_matmul_precision("highest"):
-    found = jax.jit(jax.grad(log_probability))(x)
+    found = programs.jit(jax.grad(log_probability))(x)
   expected = recordings.channels_last(recorded.out[gradients[0]])
   assert _relative(found, expected) < 2e-4
 
@@ -127,7 +128,7 @@ def test_replays_the_recorded_extractor():
       out_channels=2, head_name="I2Iout", conv_impl="lax")
   x = jnp.zeros((2, 32, 32, 3))
   params = {"params": recordings.fill(module, weights, x, jnp.zeros(2))}
-  features = jax.jit(lambda x, time: module.apply(
+  features = programs.jit(lambda x, time: module.apply(
       params, x, time, features_only=True))
   for y, time, expected in cases:
     y = recordings.channels_last(y)
@@ -176,13 +177,13 @@ def test_features_are_the_same_under_any_head():
   params = {"params": _params(module, x, time)}
   assert any(name.startswith("I2Iout.") for name in params["params"])
   assert not any(name.startswith("out.") for name in params["params"])
-  features = jax.jit(lambda params: module.apply(
+  features = programs.jit(lambda params: module.apply(
       params, x, time, features_only=True))(params)
   assert features.shape == (2, 4, 4, 64)
   trunk = {"params": {
       k: v for k, v in params["params"].items() if "I2Iout" not in k}}
   other = adm_classifier.AdmClassifier(**_SMALL, pool="spatial")
-  found = jax.jit(lambda params: other.apply(
+  found = programs.jit(lambda params: other.apply(
       params, x, time, method=adm_classifier.AdmClassifier.features))(trunk)
   assert np.array_equal(found, features)
 

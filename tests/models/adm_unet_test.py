@@ -7,6 +7,7 @@ import pytest
 
 from jaxguide.models import adm_unet
 from tests import marks
+from tests import programs
 from tests import recorded_kinds
 from tests.models import recordings
 
@@ -49,7 +50,7 @@ def test_replays_a_recorded_network(path):
     extra["low_res"] = recordings.channels_last(recorded.in_["low_res"])
   params = recordings.fill(module, recorded.sd, x, time, labels, **extra)
 
-  @jax.jit
+  @programs.jit
   def forward_and_gradient(x, cotangent):
     call = lambda x: module.apply({"params": params}, x, time, labels, **extra)
     y, vjp = jax.vjp(call, x)
@@ -165,6 +166,7 @@ def test_half_precision_is_close_to_single():
   assert 1e-5 < _relative(found, expected) < 0.1
 
 
+@pytest.mark.slow
 def test_one_device_and_many_agree():
   if jax.device_count() < 4:
     pytest.skip("needs four devices")
@@ -196,7 +198,7 @@ def test_the_two_qkv_orders_differ_and_one_head_makes_them_one():
           **_SMALL, "num_head_channels": -1, "num_heads": heads,
           "qkv_order": order})
       params = _params(module, x, time)
-      outputs[heads, order] = jax.jit(module.apply)(
+      outputs[heads, order] = programs.jit(module.apply)(
           {"params": params}, x, time)
   assert _relative(outputs[1, "legacy"], outputs[1, "new"]) < 1e-5
   assert _relative(outputs[2, "legacy"], outputs[2, "new"]) > 1e-3
@@ -233,8 +235,9 @@ def test_super_resolution_appends_the_resized_image():
   np.add.at(matrix, (np.arange(8), right), weight)
   up = np.einsum("ih,jw,bhwc->bijc", matrix, matrix, low)
   plain = adm_unet.AdmUnet(**{**fields, "in_channels": 6})
-  expected = jax.jit(plain.apply)(params, jnp.concatenate([x, up], -1), time)
-  found = jax.jit(module.apply)(params, x, time, low_res=low)
+  expected = programs.jit(plain.apply)(
+      params, jnp.concatenate([x, up], -1), time)
+  found = programs.jit(module.apply)(params, x, time, low_res=low)
   assert _relative(found, expected) < 1e-5
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxguide.models import ddpm_unet
+from tests import programs
 from tests.models import edm_recordings
 from tests.models import recordings
 
@@ -24,7 +25,7 @@ def test_replays_a_recorded_network(path):
       module, edm_recordings.without(prefix, recorded.sd), x, time)
   assert not left
 
-  @jax.jit
+  @programs.jit
   def forward_and_gradient(x, cotangent):
     y, vjp = jax.vjp(lambda x: module.apply({"params": params}, x, time), x)
     return y, vjp(cotangent)[0]

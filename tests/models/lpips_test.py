@@ -8,6 +8,7 @@ import pytest
 from jaxguide.models import lpips
 from jaxguide.models import perceptual_trunks
 from tests import marks
+from tests import programs
 from tests.models import recordings
 
 _UNUSED = ("scaling_layer.", "lins.")
@@ -47,7 +48,7 @@ def test_recorded_values_and_gradients(path):
   apply = functools.partial(module.apply, {"params": params})
   trunk = perceptual_trunks.PerceptualTrunk(data.config["net"])
 
-  @jax.jit
+  @programs.jit
   def evaluate(a, b):
     value, pull = jax.vjp(lambda x: apply(x, b), a)
     return {
@@ -126,7 +127,7 @@ def test_agrees_with_torch_in_double_precision(net, size, version):
     maps.append(((unit[0] - unit[1])**2 * head.reshape(1, -1, 1, 1)).sum(
         1, keepdim=True))
   value = sum(m.mean((1, 2, 3)) for m in maps).numpy()
-  found, spatial = jax.jit(lambda a, b: tuple(
+  found, spatial = programs.jit(lambda a, b: tuple(
       module.apply({"params": params}, a, b, spatial=spatial)
       for spatial in (False, True)))(*pair)
   np.testing.assert_allclose(found, value, rtol=2e-5)
@@ -143,15 +144,16 @@ def test_features_carry_the_distance(net):
   module, params = _small(net)
   a, b = _images(3, 64)
   features = lpips.LpipsFeatures(net, "0.1", 16)
-  distance = jax.jit(functools.partial(module.apply, {"params": params}))
-  extract = jax.jit(functools.partial(features.apply, {"params": params}))
+  distance = programs.jit(functools.partial(module.apply, {"params": params}))
+  extract = programs.jit(functools.partial(features.apply, {"params": params}))
   value = sum(
       ((np.float64(f) - g)**2).sum((1, 2, 3))
       for f, g in zip(extract(a), extract(b), strict=True))
   found = distance(a, b)
   np.testing.assert_allclose(found, value, rtol=1e-5)
-  np.testing.assert_array_equal(jax.jit(lambda a: distance(a, a))(a), 0)
-  normalised = jax.jit(functools.partial(
+  np.testing.assert_array_equal(programs.jit(
+      lambda a: module.apply({"params": params}, a, a))(a), 0)
+  normalised = programs.jit(functools.partial(
       module.apply, {"params": params}, normalize=True))
   np.testing.assert_allclose(
       found, normalised((a + 1) / 2, (b + 1) / 2), rtol=1e-4)
@@ -181,7 +183,7 @@ def test_gradient_is_finite_where_features_vanish():
   module, params = _small("vgg")
   dark = jax.tree.map(lambda p: np.full_like(p, -1.0), params["net"])
   a, b = _images(2, 16)
-  slope = jax.jit(
+  slope = programs.jit(
       jax.grad(lambda x, p: module.apply({"params": p}, x, b).sum()))
   for trunk in (dark, params["net"]):
     found = slope(a, {**params, "net": trunk})
