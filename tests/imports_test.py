@@ -152,7 +152,8 @@ def test_the_checks_can_fail(tmp_path, monkeypatch):
   worse = tmp_path / "denoisers.py"
   worse.write_text("from flax import linen\nprint(linen)\n")
   for check, path in (
-      (_check_imports_point_downward, bad), (_check_no_assert_and_no_print, bad),
+      (_check_imports_point_downward, bad),
+      (_check_no_assert_and_no_print, bad),
       (_check_no_torch_and_no_relative_imports, bad),
       (_check_modules_are_imported_not_names, bad),
       (_check_linen_lives_in_models, worse),

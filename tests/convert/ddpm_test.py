@@ -12,6 +12,7 @@ from jaxguide.convert import errors
 from jaxguide.convert import families
 from jaxguide.convert import model_config
 from jaxguide.convert import safetensors
+from tests import programs
 from tests.convert import crafted
 from tests.models import edm_recordings
 from tests.models import recordings
@@ -83,7 +84,7 @@ def test_a_recorded_network_is_a_prior_by_itself(path, tmp_path):
   x = jnp.asarray(recordings.channels_last(recorded.in_["x"]))
   time = jnp.asarray(recorded.in_["t"], jnp.float32)
   with jax.default_matmul_precision("highest"):
-    found = jax.jit(prior.apply)(prior.params, x, time, None)
+    found = programs.jit(prior.apply)(prior.params, x, time, None)
   expected = recordings.channels_last(recorded.out["out"])
   assert edm_recordings.relative(found, expected) < 2e-5
 

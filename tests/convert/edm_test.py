@@ -17,6 +17,7 @@ from jaxguide.convert import families
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
 from jaxguide.convert import safetensors
+from tests import programs
 from tests.convert import crafted
 from tests.models import edm_recordings
 from tests.models import recordings
@@ -107,7 +108,7 @@ def _replays(prior, recorded):
   level = schedules.NoiseLevel(
       jnp.ones(len(x)), jnp.asarray(recorded["sigma"]), jnp.zeros(len(x)))
   with jax.default_matmul_precision("highest"):
-    found = jax.jit(
+    found = programs.jit(
         lambda x: prior.denoiser(cond=labels)(x, level).x0)(x)
   expected = recordings.channels_last(recorded["D"])
   assert edm_recordings.relative(found, expected) < 2e-5

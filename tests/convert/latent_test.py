@@ -265,7 +265,7 @@ def test_vipaint_is_fitted_to_a_loaded_model(model):
       model.schedule, variational.levels_at_sigmas(model.schedule, (0.9,)))
   draws = noise.prng_noise(noise.image_keys(0, np.arange(2)))
 
-  @jax.jit
+  @programs.jit
   def run(params):
     codec = model.codec(params, conv_impl="lax")
     energy = variational.decoded(

@@ -12,6 +12,7 @@ from jaxguide.convert import atomic
 from jaxguide.convert import model_store
 from jaxguide.convert import orbax_store
 from jaxguide.convert import safetensors
+from tests import programs
 from tests.convert import small
 
 CONFIG = small.unet()
@@ -59,7 +60,7 @@ def test_network_runs_on_what_was_loaded(tmp_path):
   params, config = convert.load_model(tmp_path / "a")
   module = convert.build_module(config, conv_impl="lax")
   x = np.ones((2, 16, 16, 3), np.float32)
-  out = jax.jit(module.apply)({"params": params}, x, np.float32([1, 2]))
+  out = programs.jit(module.apply)({"params": params}, x, np.float32([1, 2]))
   assert out.shape == (2, 16, 16, 6) and np.isfinite(out).all()
 
 

@@ -8,6 +8,7 @@ import pytest
 from jaxguide import schedules
 from jaxguide.energies import perceptual
 from jaxguide.models import lpips
+from tests import programs
 
 LEVEL = schedules.linear().at_level(3)
 RNG = np.random.default_rng(7)
@@ -40,7 +41,7 @@ def values_and_slopes(energy):
     values = energy(x, LEVEL, None)
     return values.sum(), values
 
-  slope, values = jax.jit(jax.grad(total, has_aux=True))(jnp.asarray(X))
+  slope, values = programs.jit(jax.grad(total, has_aux=True))(jnp.asarray(X))
   return np.asarray(values), np.asarray(slope)
 
 
@@ -70,7 +71,7 @@ def test_lpips_by_one_pass_and_by_two():
 
 def test_equal_images_cost_nothing():
   energy = perceptual.lpips_error(PARAMS, R, **SMALL)
-  value = jax.jit(lambda x: energy(x, LEVEL, None))(jnp.asarray(R))
+  value = programs.jit(lambda x: energy(x, LEVEL, None))(jnp.asarray(R))
   # The target was computed by another program, and rounds differently.
   assert np.all(np.abs(value) < 1e-11)
 

@@ -31,6 +31,7 @@ from jaxguide.evaluation import tasks
 from jaxguide.evaluation import translation
 from jaxguide.evaluation import translation_methods
 from jaxguide.metrics import preprocessing
+from tests import programs
 from tests.evaluation import support
 
 
@@ -93,7 +94,7 @@ class TestMethods:
     key = jax.random.fold_in(image_key, 0)[None]
     steps = samplers.egsde_steps(prior.schedule, 5)
 
-    @jax.jit
+    @programs.jit
     def by_hand(key):
       noise = noises.prng_noise(key)
       denoise = denoisers.from_apply(prior.apply, prior.params)

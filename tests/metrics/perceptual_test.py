@@ -1,7 +1,6 @@
 """LPIPS as a metric: recordings, the PyPI package, and its signature."""
 
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from jaxguide.convert import metric_files
 from jaxguide.convert import perceptual as configs
 from jaxguide.convert import rules
 from jaxguide.metrics import perceptual
+from tests import programs
 from tests.metrics import catalogue
 from tests.metrics import published
 from tests.models import recordings
@@ -41,7 +41,7 @@ def test_recorded_values(path):
       convert.Model(params, config), quantise="none")
   a, b = (recordings.channels_last(data.in_[k]) for k in "ab")
   np.testing.assert_allclose(
-      jax.jit(metric.function)(a, b), data.out["value"].ravel(), rtol=2e-5)
+      programs.jit(metric.function)(a, b), data.out["value"].ravel(), rtol=2e-5)
 
 
 @pytest.mark.parametrize("net", ["alex", "vgg"])
@@ -66,7 +66,7 @@ def test_equals_the_package_lpips(net):
     want = theirs(*(torch.tensor(a).double().permute(0, 3, 1, 2)
                     for a in (x, reference))).numpy().ravel()
   metric = metrics.lpips_metric(model)
-  got = jax.jit(metric.function)(jnp.asarray(x), jnp.asarray(reference))
+  got = programs.jit(metric.function)(jnp.asarray(x), jnp.asarray(reference))
   np.testing.assert_allclose(got, want, rtol=2e-5)
 
 
@@ -75,7 +75,7 @@ def test_is_taken_on_the_saved_picture():
   x, reference = pictures(1, size=32)
   moved = x + np.float32(0.3 / 127.5)
   saved, raw = (
-      jax.jit(m.function)
+      programs.jit(m.function)
       for m in (metric, catalogue.small_lpips(net="alex", quantise="none")))
   np.testing.assert_array_equal(
       saved(np.clip(moved, -1, 1), reference), saved(x, reference))

@@ -8,6 +8,7 @@ import pytest
 
 from jaxguide.models import inception
 from jaxguide.models import windows
+from tests import programs
 from tests import recorded_kinds
 from tests.models import recordings
 
@@ -32,7 +33,7 @@ def test_recorded_blocks(path):
   x = jnp.asarray(recordings.channels_last(inputs[0]))
   sd = {k: v for k, v in data.sd.items() if "num_batches" not in k}
   params = _fill(block, sd, x)
-  found = np.asarray(jax.jit(block.apply)({"params": params}, x))
+  found = np.asarray(programs.jit(block.apply)({"params": params}, x))
   found = np.moveaxis(found, -1, 1)
   wanted = [v for v in data.out.values() if v.shape == found.shape]
   assert wanted
@@ -116,7 +117,7 @@ def test_blocks_agree_with_torch_in_double_precision(kind, module):
   torch = pytest.importorskip("torch")
   x = np.random.default_rng(1).normal(size=(2, 7, 9, 12)).astype(np.float32)
   params = _random(module, x)
-  found = jax.jit(module.apply)({"params": params}, x)
+  found = programs.jit(module.apply)({"params": params}, x)
   wanted = _torch_block(
       kind, params, torch.tensor(x).double().permute(0, 3, 1, 2),
       getattr(module, "pool", "average")).permute(0, 2, 3, 1).numpy()

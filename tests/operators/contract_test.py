@@ -162,7 +162,7 @@ def test_prox_minimises_its_objective(case):
 def test_jit_is_eager(case):
   operator = case.make(ALL_IMAGES)
   x = images(case)
-  y = jax.jit(operator.apply)(x)
+  y = programs.jit(operator.apply)(x)
   with jax.disable_jit():
     np.testing.assert_allclose(operator.apply(x), y, atol=1e-6)
   # The factory may be called inside jit.

@@ -10,6 +10,7 @@ import numpy as np
 from jaxguide import denoisers
 from jaxguide import noise as noises
 from jaxguide import samplers
+from tests import draws
 from tests import programs
 from tests.samplers import cases
 from tests.samplers import gaussians
@@ -83,6 +84,8 @@ def run(
   denoise = denoisers.gaussian(shared["mean"], shared["covariance"])
   if noise is None and "tables" in batch:
     noise = noises.recorded_noise(batch["tables"])
+  if noise is None and "numbers" in batch:
+    noise = draws.hashed_noise(batch["numbers"])
   noise = noise or noises.prng_noise(batch["keys"])
   z = noise(-1, "start", SHAPE).astype(dtype)
   sampler = case.make(cases.Setting(

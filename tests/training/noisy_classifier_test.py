@@ -13,6 +13,7 @@ from jaxguide import schedules
 from jaxguide.convert import families
 from jaxguide.convert import rules
 from jaxguide.training import noisy_classifier
+from tests import programs
 from tests import recorded_kinds
 from tests.samplers import egsde_recordings as recordings
 
@@ -107,7 +108,7 @@ def test_a_separable_toy_is_learned():
   optimizer = noisy_classifier.annealed_adamw(0.1, 60, 0.01)
   nothing = jax.tree.map(jnp.zeros_like, linear_params(12, 2))
   first = noisy_classifier.init_state(nothing, optimizer)
-  update = jax.jit(
+  update = programs.jit(
       noisy_classifier.make_update(linear_apply, optimizer, SCHEDULE))
 
   def draw():
@@ -147,7 +148,7 @@ def test_recorded_training_is_replayed(path):
   optimizer = optax.chain(
       _kept_gradient(),
       noisy_classifier.annealed_adamw(rate[0], number, 0.05))
-  step = jax.jit(lambda state, *batch: noisy_classifier.descend(
+  step = programs.jit(lambda state, *batch: noisy_classifier.descend(
       _apply(net), optimizer, state, *batch))
   state = noisy_classifier.init_state(net.params, optimizer)
   steady = {}

@@ -2,13 +2,13 @@
 
 import os
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxguide import noise as noises
 from jaxguide import variational
+from tests import programs
 from tests.variational import recordings
 
 pytestmark = pytest.mark.skipif(
@@ -77,7 +77,7 @@ def starts(case):
 def test_losses_and_gradients(path):
   case = recordings.case(path)
   loss = case.loss()
-  evaluate = jax.jit(lambda p, n: variational.gradients(loss, p, n))
+  evaluate = programs.jit(lambda p, n: variational.gradients(loss, p, n))
   for n, suffix in starts(case):
     gradient, terms = evaluate(case.posterior(suffix), n)
     stored = {k.removeprefix(f"it{n}_"): v for k, v in case.arrays.items()
@@ -125,7 +125,7 @@ def test_network_calls(path):
   case = recordings.case(path)
   denoise = case.denoiser()
 
-  @jax.jit
+  @programs.jit
   def run(posterior):
     calls = []
 
@@ -157,7 +157,7 @@ def test_parameters_after_the_updates(path):
   variant = "released" if case.shifts else "paper"
   if case.plan.num_levels == 1:
     variant = "released"  # There is no mean that could be shifted.
-  found = jax.jit(lambda p: variational.fit(
+  found = programs.jit(lambda p: variational.fit(
       case.loss(), p, num_iterations=case.num_iterations, variant=variant,
       keep_every=1))(case.posterior("init"))
   for n in range(case.num_iterations):
@@ -186,7 +186,7 @@ def test_a_fit_without_the_shift_is_not_the_released_one():
       break
   else:
     pytest.skip("no recording with the shift")
-  found = jax.jit(lambda p: variational.fit(
+  found = programs.jit(lambda p: variational.fit(
       case.loss(), p, num_iterations=1))(case.posterior("init"))
   with pytest.raises(AssertionError):
     close(found.posterior.mu[0],

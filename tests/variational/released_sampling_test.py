@@ -12,6 +12,7 @@ from jaxguide import noise as noises
 from jaxguide import samplers
 from jaxguide import variational
 from jaxguide.variational import sampling
+from tests import programs
 from tests.variational import recordings
 
 pytestmark = pytest.mark.skipif(
@@ -59,7 +60,7 @@ def test_every_recorded_step_by_itself(path):
   """From the recorded z to the next, at every part of the way."""
   replay = Replay(path)
 
-  @jax.jit
+  @programs.jit
   def one(z, step):
     state = sampling.VipaintState(z, z, jnp.zeros(z.shape[0]))
     new = replay.sampler.step(state, step)
@@ -80,7 +81,7 @@ def test_every_recorded_step_by_itself(path):
 @every_sampling
 def test_the_whole_way(path):
   replay = Replay(path)
-  found = jax.jit(lambda z: samplers.sample(
+  found = programs.jit(lambda z: samplers.sample(
       replay.sampler, z, replay.steps, record=lambda s: s))(replay.z)
   z, energy = found.trajectory.z, found.trajectory.energy
   for i in replay.indices():
@@ -103,7 +104,7 @@ def test_hierarchy_and_plan(path):
   assert int(replay.arrays["apply_model_calls"]) == replay.down + count
   first = jax.tree.map(lambda x: x[0], replay.steps)
   state = replay.sampler.init(replay.z, first)
-  advance = jax.jit(replay.sampler.step)
+  advance = programs.jit(replay.sampler.step)
   for k in range(replay.down):
     step = jax.tree.map(lambda x, k=k: x[k], replay.steps)
     state = advance(state, step)

@@ -12,6 +12,7 @@ from jaxguide import variational
 from jaxguide.variational import diffusion_term
 from jaxguide.variational import hierarchy
 from jaxguide.variational import sampling
+from tests import programs
 from tests.variational import exact
 
 VP = schedules.scaled_linear()
@@ -178,7 +179,7 @@ def test_diffusion_loss_with_an_exact_denoiser(kind):
   z, n = rng.normal(size=(2, count, exact.DIM))
   std = schedule.sigma[e] * rng.uniform(0.6, 0.95, size=(count, exact.DIM))
   u = np.linspace(0, 0.98, count)
-  got = jax.jit(lambda plan, *a: diffusion_term.diffusion_loss(
+  got = programs.jit(lambda plan, *a: diffusion_term.diffusion_loss(
       plan, denoiser(prior), *a))(
           plan, *(jnp.float32(a) for a in (z, std, u, n)))
   for i in range(count):
