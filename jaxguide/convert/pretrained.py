@@ -157,7 +157,10 @@ def schedule_of(entry: dict[str, Any]) -> schedules.Schedule:
 
 def embedded_names() -> list[str]:
   """Names of the priors that ship with the package."""
-  return sorted(p.parent.name for p in EMBEDDED.glob("*/config.json"))
+  folders = sorted(path.parent for path in EMBEDDED.glob("*/config.json"))
+  # A classifier, which predicts no image, is no prior.
+  return [folder.name for folder in folders
+          if model_store.read_config(folder).prediction is not None]
 
 
 def _find(path: str | os.PathLike[str]) -> pathlib.Path:
