@@ -9,6 +9,7 @@ import time
 from typing import NamedTuple, TextIO
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 
 from jaxguide import data
 from jaxguide import evaluation
@@ -59,11 +60,12 @@ def run(
   """Inpaints, colours and enlarges held-out pictures with the embedded prior.
 
   The folder gets table.md, grid.png, timing.json, and a folder per row with
-  every picture. Called again after an interruption it goes on.
+  every picture. Called again after an interruption, or for more images, it
+  goes on.
 
   Args:
     out: the folder.
-    num_images: held-out images per task, at least 1; 8 when left out.
+    num_images: held-out images per task, 1 to 64; 8 when left out.
     seed: of all noise.
     stream: where progress goes; stderr when left out.
 
@@ -74,8 +76,9 @@ def run(
     ValueError: for `num_images` out of range, or a folder of another run.
   """
   count = NUM_IMAGES if num_images is None else num_images
-  if count < 1:
-    raise ValueError(f"images must be at least 1, got {count}")
+  most = len(sources.EmbeddedImages().open().names)
+  if not 1 <= count <= most:
+    raise ValueError(f"images must be in 1..{most}, got {count}")
   started, folder = time.monotonic(), pathlib.Path(out)
   results = {}
   with _compilation_cache():
@@ -111,7 +114,7 @@ def _run_task(
     return evaluation.Experiment(
         name=f"{one.name}: {method.title}", prior=sources.EmbeddedPrior(),
         data=sources.EmbeddedImages(), task=one.task, method=method,
-        batch_size=count, seed=seed)
+        batch_size=min(count, NUM_IMAGES), seed=seed)
 
   results = []
   steered = {f"steered_n{n}": methods.Steered(NUM_STEPS, n, clip_x0=True)
@@ -135,9 +138,11 @@ def _unguided(folder, one, experiment, options) -> _Result:
     report = evaluation.evaluate(
         experiment(_DDIM), made, **options)
     return _Result(UNGUIDED, report)
+  # What is scored is the folder as it is: with more images it is another.
   report = evaluation.score_outputs(
       experiment(_DDIM), made / "images",
-      folder / one.folder / "unguided", method_name=UNGUIDED, **options)
+      folder / one.folder / f"unguided_{options['limit']}",
+      method_name=UNGUIDED, **options)
   return _Result(UNGUIDED, report)
 
 
@@ -216,7 +221,8 @@ def _write_timing(folder, results, wall_seconds: float) -> None:
       "sampling_seconds": sampled,
       "rows": sum(len(found) for found in results.values()),
       "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
-      "note": "compiling costs the same for any number of images; sampling "
+      "note": "wall_seconds are those of the last call, the others of all; "
+              "compiling costs the same for any number of images; sampling "
               "is bound by the network (about 0.8 GFLOP per image and "
               "evaluation) and grows with --images",
   }))
@@ -234,8 +240,10 @@ def _compilation_cache() -> Iterator[None]:
   with tempfile.TemporaryDirectory() as folder:
     jax.config.update(names[0], folder)
     jax.config.update(names[1], 0.0)
+    compilation_cache.reset_cache()  # It would go on with another folder.
     try:
       yield
     finally:
       for name, value in before.items():
         jax.config.update(name, value)
+      compilation_cache.reset_cache()

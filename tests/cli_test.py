@@ -44,9 +44,11 @@ def test_bad_input_is_one_line_that_names_it(argv, capsys, tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-def test_demo_refuses_a_number_of_images_that_makes_no_sense(tmp_path, capsys):
-  assert cli.main(["demo", "--out", str(tmp_path), "--images", "0"]) == 1
-  assert "images must be" in capsys.readouterr().err
+@pytest.mark.parametrize("count", ("0", "65"))
+def test_demo_refuses_a_number_of_images_that_makes_no_sense(
+    tmp_path, capsys, count):
+  assert cli.main(["demo", "--out", str(tmp_path), "--images", count]) == 1
+  assert "images must be in 1..64" in capsys.readouterr().err
 
 
 def test_evaluate_takes_the_flags_of_the_script(capsys):

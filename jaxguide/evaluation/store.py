@@ -1,6 +1,7 @@
 """The folder of a run: atomic files, a journal, and what may go on in it.
 
-  run.json        what the folder holds; a run of anything else is refused
+  run.json        what the folder holds; once there is a picture, a run of
+                  anything else is refused
   journal.jsonl   one line per finished picture, appended and synced
   images/*.png    the pictures
 
@@ -81,7 +82,8 @@ class Store:
     """Opens or makes the folder.
 
     Args:
-      directory: new, empty, or of an earlier run of the same thing.
+      directory: new, empty, of an earlier run of the same thing, or of one
+        that has made nothing.
       identity: JSON values that say what is run. Everything that can change
         a result belongs here.
 
@@ -194,11 +196,14 @@ class Store:
             f"{path} is damaged: delete {self.directory} and start again"
         ) from None
       changes = list(differences(found, identity))
-      if changes:
+      if changes and self._is_begun():
         raise StoreError(
             f"{self.directory} holds another run: {'; '.join(changes)}; "
             "choose another folder, or delete this one"
         )
+      if changes:
+        # What failed before its first picture is no reason to refuse.
+        write_atomic(path, dump_json(identity))
       return
     strangers = [p.name for p in self.directory.iterdir()
                  if not p.name.endswith(".tmp")]
@@ -208,6 +213,12 @@ class Store:
           f"{', '.join(sorted(strangers)[:3])}; choose another folder"
       )
     write_atomic(path, dump_json(identity))
+
+  def _is_begun(self) -> bool:
+    """Whether there is anything that another run would lose."""
+    journal, folder = self.directory / JOURNAL_FILE, self.directory / PICTURES
+    return (journal.is_file() and journal.stat().st_size > 0) or any(
+        path.is_file() for path in folder.rglob("*"))
 
   def _sweep(self) -> None:
     """Removes what a killed run left half-written."""

@@ -22,6 +22,12 @@ def _add(folder, item, data=b"png"):
   folder.add([_record(item)], {item: data})
 
 
+def _begin(path):
+  """A run with its first picture."""
+  with store.Store(path, IDENTITY) as folder:
+    _add(folder, 0)
+
+
 class TestWriteAtomic:
 
   def test_replaces_and_leaves_nothing_beside(self, tmp_path):
@@ -136,8 +142,7 @@ class TestJournal:
 class TestIdentity:
 
   def test_drift_is_refused_and_named(self, tmp_path):
-    with store.Store(tmp_path, IDENTITY):
-      pass
+    _begin(tmp_path)
     drifted = {"experiment": {"seed": 3, "method": {"num_steps": 50}}}
     with pytest.raises(store.StoreError) as caught:
       store.Store(tmp_path, drifted)
@@ -167,9 +172,23 @@ class TestIdentity:
     with pytest.raises(store.StoreError, match="run.json is damaged"):
       store.Store(tmp_path, IDENTITY)
 
-  def test_a_refused_folder_is_free_again(self, tmp_path):
+  def test_what_made_nothing_may_become_another_run(self, tmp_path):
+    with store.Store(tmp_path, {"experiment": {"seed": 9}}):
+      pass
     with store.Store(tmp_path, IDENTITY):
       pass
+    assert json.loads((tmp_path / "run.json").read_text()) == IDENTITY
+
+  def test_a_picture_that_is_not_yet_noted_keeps_the_folder(self, tmp_path):
+    with store.Store(tmp_path, IDENTITY):
+      pass
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "0.png").write_bytes(b"png")
+    with pytest.raises(store.StoreError, match="holds another run"):
+      store.Store(tmp_path, {})
+
+  def test_a_refused_folder_is_free_again(self, tmp_path):
+    _begin(tmp_path)
     with pytest.raises(store.StoreError):
       store.Store(tmp_path, {})
     with store.Store(tmp_path, IDENTITY):
