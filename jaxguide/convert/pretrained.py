@@ -27,7 +27,8 @@ class Prior:
   Attributes:
     apply: `(params, x, time, cond) -> out`; cond is the labels of a
       class-conditional network, else None (which an EDM network also takes
-      for "no class").
+      for "no class"); of an upsampler the pair (labels or None, small images
+      `[B, h, w, C]`).
     params: its parameters, float32 numpy.
     schedule: the noise levels that it was trained on.
     prediction: what the network predicts, see `denoisers.from_apply`.
@@ -65,7 +66,7 @@ class Prior:
       params: the parameters, as an argument of the jitted function that this
         is called in; left out, they become constants of the program.
       cond: labels int `[B]` of a class-conditional network; or, of an EDM
-        network, one-hot `[B, label_dim]`.
+        network, one-hot `[B, label_dim]`; or an upsampler's pair, see `apply`.
     """
     return denoisers.from_apply(
         self.apply,
@@ -111,7 +112,14 @@ def load_prior(
       time: arrays.PerImage,
       cond: Any,
   ) -> arrays.Batch:
-    return module.apply({"params": params}, x, time, cond)
+    if config.family != "adm_superres":
+      return module.apply({"params": params}, x, time, cond)
+    if not isinstance(cond, tuple) or len(cond) != 2:
+      raise ValueError(
+          f"cond of the upsampler {path} must be a pair (labels or None, small "
+          f"images), got {type(cond).__name__}")
+    labels, low_res = cond
+    return module.apply({"params": params}, x, time, labels, low_res=low_res)
 
   return Prior(
       apply=apply,

@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from jaxguide import convert
 from jaxguide.convert import pretrained
+from tests import programs
 from tests.convert import small
 
 
@@ -25,3 +27,25 @@ def test_embedded_names_are_those_of_priors(tmp_path, monkeypatch):
 def test_the_embedded_prior_is_known_by_name():
   assert "noto32" in convert.embedded_names()
   assert convert.load_prior("noto32").image_shape == (32, 32, 3)
+
+
+def test_an_upsampler_is_a_prior_given_small_images(tmp_path):
+  config = small.superres()
+  params = small.params(config)
+  convert.save_model(tmp_path / "model", params, config)
+  prior = convert.load_prior(tmp_path / "model")
+  rng = np.random.default_rng(0)
+  x = np.float32(rng.normal(size=(2, 16, 16, 3)))
+  low = np.float32(rng.normal(size=(2, 4, 4, 3)))
+  labels, level = np.array([1, 4]), prior.schedule.at_level(300)
+  evaluate = programs.jit(lambda low: prior.denoiser(
+      cond=(labels, low))(x, level).eps)
+  want = programs.jit(lambda: convert.build_module(config).apply(
+      {"params": params}, x, np.full(2, level.time, np.float32), labels,
+      low_res=low))()
+  np.testing.assert_allclose(
+      evaluate(low), want[..., :3], rtol=1e-4, atol=1e-5)
+  assert np.abs(evaluate(-low) - want[..., :3]).max() > 1e-3
+  for cond in (None, labels):
+    with pytest.raises(ValueError, match="cond of the upsampler.*pair"):
+      prior.denoiser(cond=cond)(x, level)
