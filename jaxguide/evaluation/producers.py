@@ -6,6 +6,7 @@ and files that another program made are two more, so that all are scored and
 written down in the same way.
 """
 
+import collections
 from collections.abc import Callable, Mapping, Sequence
 import functools
 import hashlib
@@ -261,7 +262,10 @@ class FilesProducer:
   """Pictures that another program made, found by name."""
 
   def __init__(
-      self, directory: pathlib.Path | str, samples_per_image: int = 1
+      self,
+      directory: pathlib.Path | str,
+      samples_per_image: int = 1,
+      names: Sequence[str] = (),
   ):
     """Lists the folder.
 
@@ -269,6 +273,8 @@ class FilesProducer:
       directory: pictures named as the images (any suffix); further samples
         of an image are named like `name_s1`.
       samples_per_image: pictures expected of every image.
+      names: of all images of the data set. The picture of `cat/1` may then be
+        `1` if no other image's name ends so; left out, it may not.
 
     Raises:
       ValueError: if there is no such folder, it holds no picture, or two
@@ -277,13 +283,16 @@ class FilesProducer:
     self._directory = pathlib.Path(directory)
     self._many = samples_per_image > 1
     self._files = _pictures_by_stem(self._directory)
+    self._sharing = collections.defaultdict(list)
+    for name in names:
+      stem = picture_name(name, 0, False)
+      self._sharing[_last(stem)].append(stem)
 
   def __call__(self, batch: Batch) -> list[Outcome]:
     """See `Producer`."""
     shape = batch.references.shape[1:]
     return [
-        self._read(picture_name(batch.names[i], int(batch.samples[i]),
-                                self._many), shape)
+        self._read(batch.names[i], int(batch.samples[i]), shape)
         for i in range(len(batch.items))
     ]
 
@@ -299,10 +308,27 @@ class FilesProducer:
       digest.update(hashlib.sha256(path.read_bytes()).digest())
     return {"folder": str(self._directory), "sha256": digest.hexdigest()}
 
-  def _read(self, name: str, shape: Sequence[int]) -> Outcome:
-    path = self._files.get(name) or self._files.get(name.rsplit("/", 1)[-1])
+  def _find(self, name: str, sample: int) -> pathlib.Path | Failure:
+    stem = picture_name(name, sample, self._many)
+    if stem in self._files:
+      return self._files[stem]
+    missing = f"{self._directory} has no picture {stem}"
+    path = self._files.get(_last(stem))
     if path is None:
-      return Failure("missing", f"{self._directory} has no picture {name}")
+      return Failure("missing", missing)
+    sharing = self._sharing[_last(picture_name(name, 0, False))]
+    if len(sharing) == 1:
+      return path
+    # Scored for several images, it would be right for one of them at most.
+    images_of = ", ".join(sharing[:3]) + (", ..." if sharing[3:] else "")
+    why = (f"could be of {len(sharing)} images: {images_of}" if sharing else
+           "could be of another image")
+    return Failure("missing", f"{missing}, and {path.name} {why}")
+
+  def _read(self, name: str, sample: int, shape: Sequence[int]) -> Outcome:
+    path = self._find(name, sample)
+    if isinstance(path, Failure):
+      return path
     try:
       picture = images.read_picture(path)
     except data.ImageError as error:
@@ -321,6 +347,10 @@ def picture_name(name: str, sample: int, many: bool) -> str:
   if path.suffix.lower() in images.SUFFIXES:
     path = path.with_suffix("")
   return f"{path}_s{sample}" if many else str(path)
+
+
+def _last(stem: str) -> str:
+  return stem.rsplit("/", 1)[-1]
 
 
 def _pictures_by_stem(directory: pathlib.Path) -> dict[str, pathlib.Path]:
