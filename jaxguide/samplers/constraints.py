@@ -4,6 +4,8 @@ D maps into image space: D = L A, an operator A and a lift L of what it
 observes. Each function returns the correction as a function of x0.
 """
 
+import jax.numpy as jnp
+
 from jaxguide import arrays
 from jaxguide import operators
 from jaxguide.operators import lifts
@@ -23,9 +25,19 @@ def linear(
   Args:
     observation: y and A.
     lift: L, linear; the pseudo-inverse of A when left out.
+
+  Raises:
+    ValueError: (when called) if y has not the shape of A x0.
   """
   lift = lift or observation.operator.pseudo_inverse
-  return lambda x0: lift(observation.y - observation.operator.apply(x0))
+
+  def correction(x0: arrays.Batch) -> arrays.Batch:
+    measured = observation.operator.apply(x0)
+    # Broadcasting would make a picture of an observation that does not fit.
+    arrays.check_shape("y", observation.y, measured.shape)
+    return lift(observation.y - measured)
+
+  return correction
 
 
 def inpainting(y: arrays.Images, mask: arrays.Images) -> core.Constraint:
@@ -33,9 +45,25 @@ def inpainting(y: arrays.Images, mask: arrays.Images) -> core.Constraint:
 
   Args:
     y: `[B, H, W, C]`; what lies where the mask is 0 is not used.
-    mask: 1 where observed, `[B, H, W, 1]` or `[B, H, W, C]`.
+    mask: 1 where observed, `[B, H, W, 1]` or `[B, H, W, C]`; B may be 1.
+
+  Raises:
+    ValueError: (when called) if a shape is not that of x0.
   """
-  return lambda x0: y * mask - x0 * mask
+
+  def correction(x0: arrays.Images) -> arrays.Images:
+    arrays.check_shape("y", y, x0.shape)
+    if mask.ndim != x0.ndim or any(
+        have not in (1, want)
+        for have, want in zip(mask.shape, x0.shape, strict=True)):
+      raise ValueError(
+          f"mask must broadcast to x0, {x0.shape}, with as many axes; got "
+          f"shape {mask.shape}")
+    # Missing pixels may be NaN, which no product with 0 removes.
+    seen = jnp.where(mask > 0, y, 0)
+    return seen * mask - x0 * mask
+
+  return correction
 
 
 def colorization(
@@ -51,7 +79,12 @@ def colorization(
   """
   arrays.check_choice("variant", variant, core.VARIANTS)
   if variant == "released":
-    return lambda x0: operators.ycbcr_swap(x0, y) - x0
+
+    def correction(x0: arrays.Images) -> arrays.Images:
+      arrays.check_shape("y", y, (*x0.shape[:-1], 1))
+      return operators.ycbcr_swap(x0, y) - x0
+
+    return correction
   observation = operators.Observation(y, operators.colorization())
   return linear(observation, lifts.replicate(3))
 

@@ -10,6 +10,7 @@ RNG = np.random.default_rng(6)
 SHAPE = (16, 16)
 X0 = RNG.normal(size=(2, *SHAPE, 3)).astype(np.float32)
 REFERENCE = RNG.normal(size=(2, *SHAPE, 3)).astype(np.float32)
+MASK = np.float32(RNG.random((2, *SHAPE, 1)) > 0.5)
 WEIGHTS = np.float32([0.299, 0.587, 0.114])
 
 
@@ -22,6 +23,31 @@ def test_inpainting_shows_what_is_observed():
   moved = X0 + constraints.inpainting(REFERENCE, mask)(X0)
   want = np.where(mask > 0, REFERENCE, X0)
   np.testing.assert_allclose(moved, want, atol=1e-6)
+
+
+def test_what_is_missing_may_be_anything():
+  mask = np.float32(RNG.random((2, *SHAPE, 1)) > 0.5)
+  holes = np.where(mask > 0, REFERENCE, np.float32(np.nan))
+  np.testing.assert_array_equal(
+      constraints.inpainting(holes, mask)(X0),
+      constraints.inpainting(np.where(mask > 0, REFERENCE, 0), mask)(X0))
+
+
+@pytest.mark.parametrize("make, name", [
+    (lambda: constraints.inpainting(REFERENCE[..., :1], MASK), "y"),
+    (lambda: constraints.inpainting(REFERENCE[:1], MASK), "y"),
+    (lambda: constraints.inpainting(REFERENCE, MASK[0]), "mask"),
+    (lambda: constraints.inpainting(REFERENCE, MASK[:, :4]), "mask"),
+    (lambda: constraints.colorization(REFERENCE), "y"),
+    (lambda: constraints.colorization(REFERENCE, "released"), "y"),
+    (lambda: constraints.super_resolution(
+        np.zeros((2, 1, 1, 3), np.float32), SHAPE, 4), "y"),
+    (lambda: constraints.super_resolution(
+        np.zeros((1, 4, 4, 3), np.float32), SHAPE, 4), "y"),
+])
+def test_what_does_not_fit_is_named_and_never_broadcast(make, name):
+  with pytest.raises(ValueError, match=f"^{name} must"):
+    make()(X0)
 
 
 def test_soft_masks_blend():
