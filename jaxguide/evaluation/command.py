@@ -33,6 +33,8 @@ DIR gets per_image.csv, summary.json, table.md, grid.png, images/*.png and
 timing.json. The same command run again goes on where it was interrupted.
 """
 
+# They say how pictures are made, which `--outputs` does not do.
+_OF_SAMPLING = ("devices", "backend", "batch_size", "matmul_precision")
 
 
 def define_flags() -> flags.FlagValues:
@@ -147,6 +149,15 @@ def _check(values: flags.FlagValues, rest: Sequence[str]) -> None:
   for name in ("config", "out"):
     if not values[name].value:
       raise flags.Error(f"--{name} is needed; see --help")
+  for name in _OF_SAMPLING if values.outputs else ():
+    if values[name].present:
+      raise flags.Error(
+          f"--{name} does nothing with --outputs: its pictures are scored, "
+          "none is made")
+  if values["method_name"].present and not values.outputs:
+    raise flags.Error(
+        "--method_name does nothing without --outputs: it names the row of "
+        "pictures that another program made")
 
 
 def _keep_compiled(directory: str) -> None:
