@@ -13,6 +13,7 @@ import enum
 import functools
 import importlib.util
 import pathlib
+import traceback
 import types
 import typing
 from typing import Any, Literal
@@ -138,7 +139,8 @@ def load(path: pathlib.Path | str, *, smoke: bool = False) -> Experiment:
     smoke: asks for the tiny version that runs anywhere in seconds.
 
   Raises:
-    ConfigError: if there is no such file, or it gives no `Experiment`.
+    ConfigError: if there is no such file, it cannot be executed (the cause is
+      attached), or it gives no `Experiment`.
   """
   path = pathlib.Path(path)
   if not path.is_file():
@@ -147,7 +149,11 @@ def load(path: pathlib.Path | str, *, smoke: bool = False) -> Experiment:
   if spec is None:
     raise ConfigError(f"config {path} is no Python file")
   module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
+  try:
+    spec.loader.exec_module(module)
+  except Exception as error:
+    raise ConfigError(
+        f"config {path}{_fault(spec.origin, error)}") from error
   if not callable(getattr(module, "get_config", None)):
     raise ConfigError(f"config {path} has no function get_config")
   experiment = module.get_config(smoke=True) if smoke else module.get_config()
@@ -157,6 +163,21 @@ def load(path: pathlib.Path | str, *, smoke: bool = False) -> Experiment:
         f"{type(experiment).__name__}"
     )
   return experiment
+
+
+def _fault(here: str, error: Exception) -> str:
+  """Where in the file `here` an error arose, and which, on one line."""
+  lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)
+           if frame.filename == here]
+  reason = str(error)
+  if isinstance(error, SyntaxError):
+    reason = error.msg
+    if error.filename == here:
+      lines.append(error.lineno)
+    elif error.filename:
+      reason += f" ({error.filename}, line {error.lineno})"
+  place = f", line {lines[-1]}" if lines and lines[-1] else ""
+  return " ".join(f"{place}: {type(error).__name__}: {reason}".split())
 
 
 def _nearby_files(path: pathlib.Path) -> str:

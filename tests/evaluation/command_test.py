@@ -82,6 +82,17 @@ def test_scores_pictures_of_another_program(config, tmp_path):
     (["--config=x", "--out=y", "--limit=0"], "--limit"),
     (["--config=x", "--out=y", "--limit=few"], "--limit"),
     (["--config=x", "--out=y", "extra"], "unexpected argument 'extra'"),
+    (["--config=x", "--out=y", "--outputs=z", "--devices=1"],
+     "--devices does nothing with --outputs: "),
+    # Refused though it is the default: it was given.
+    (["--config=x", "--out=y", "--outputs=z", "--backend=pmap"],
+     "--backend does nothing with --outputs: "),
+    (["--config=x", "--out=y", "--outputs=z", "--batch_size=4"],
+     "--batch_size does nothing with --outputs: "),
+    (["--config=x", "--out=y", "--outputs=z", "--matmul_precision=high"],
+     "--matmul_precision does nothing with --outputs: "),
+    (["--config=x", "--out=y", "--method_name=PULSE"],
+     "--method_name does nothing without --outputs: "),
 ])
 def test_wrong_flags(argv, message):
   status, out, err = _main(*argv)
@@ -108,6 +119,21 @@ def test_a_missing_config_names_a_near_one(config, tmp_path):
   status, _, err = _main(f"--config={config.replace('mine', 'mime')}",
                          "--out=x")
   assert status == 1 and "did you mean" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("text, message", [
+    ("import os\ndef get_config(:\n  return 1\n", "mine.py, line 2: "),
+    ("import os\nimport no_such_module\n",
+     "mine.py, line 2: ModuleNotFoundError: No module named 'no_such_module'"),
+])
+def test_a_config_that_is_no_python_is_one_line(
+    config, tmp_path, text, message
+):
+  pathlib.Path(config).write_text(text)
+  status, _, err = _main(f"--config={config}", f"--out={tmp_path / 'run'}")
+  assert status == 1
+  assert message in err and err.count("\n") == 1 and err.startswith("error: ")
+  assert not (tmp_path / "run").exists()
 
 
 def test_drift_is_one_line(config, tmp_path):

@@ -42,6 +42,41 @@ class TestLoad:
     with pytest.raises(config.ConfigError, match=message):
       config.load(self._write(tmp_path, text))
 
+  @pytest.mark.parametrize("text, message", [
+      ("x = 1\n\ndef get_config(:\n", ", line 3: SyntaxError: "),
+      ("x = 1\n  y = 2\n", ", line 2: IndentationError: unexpected indent"),
+      ("x = 1\nx = y\n", ", line 2: NameError: name 'y' is not defined"),
+      # The line of the file itself, not of what it calls; on one line.
+      ("import json\n\njson.loads('{')\n", ", line 3: JSONDecodeError: "),
+      ("raise ValueError('two\\nlines')", ", line 1: ValueError: two lines"),
+      ("import broken\n",
+       r", line 1: SyntaxError: .* \(.*broken.py, line 2\)$"),
+      ("x = '\0'\n", r"mine.py: \w+Error: source code"),
+  ])
+  def test_says_where_a_file_cannot_be_executed(
+      self, tmp_path, monkeypatch, text, message
+  ):
+    (tmp_path / "broken.py").write_text("x = 1\nx = = 2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    path = self._write(tmp_path, text)
+    with pytest.raises(config.ConfigError, match=message) as caught:
+      config.load(path)
+    assert str(caught.value).startswith(f"config {path}")
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is not None
+
+  def test_knows_the_line_by_a_relative_path_too(
+      self, tmp_path, monkeypatch
+  ):
+    self._write(tmp_path, "x = 1\nx = y\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(config.ConfigError, match="^config mine.py, line 2: "):
+      config.load("mine.py")
+
+  def test_an_interrupt_is_no_fault_of_the_file(self, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+      config.load(self._write(tmp_path, "raise KeyboardInterrupt"))
+
   def test_names_a_near_file(self, tmp_path):
     self._write(tmp_path, "")
     with pytest.raises(config.ConfigError, match="did you mean .*mine.py"):
