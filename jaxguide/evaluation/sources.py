@@ -40,6 +40,8 @@ class ConvertedPrior:
     origin: where people get the file, in words.
     dtype: of the network's arithmetic.
     remat: recompute activations in a backward pass, to save memory.
+    attention_impl: see `layers.attention`; not every network has a choice.
+    conv_impl: see `layers.conv_3x3`; not every network has a choice.
   """
 
   path: str
@@ -48,6 +50,8 @@ class ConvertedPrior:
   origin: str = ""
   dtype: Literal["float32", "bfloat16"] = "float32"
   remat: bool = False
+  attention_impl: Literal["auto", "matmul", "dot_product"] = "auto"
+  conv_impl: Literal["auto", "lax", "winograd"] = "auto"
 
   def load(self) -> pretrained.Prior:
     """See `PriorSource`."""
@@ -59,8 +63,10 @@ class ConvertedPrior:
           f"--card {self.card} --out {self.path}; a copy elsewhere is named "
           "with --set prior.path=FOLDER"
       )
+    chosen = {n: getattr(self, n) for n in ("attention_impl", "conv_impl")}
+    options = {n: value for n, value in chosen.items() if value != "auto"}
     return pretrained.load_prior(
-        self.path, dtype=jnp.dtype(self.dtype), remat=self.remat)
+        self.path, dtype=jnp.dtype(self.dtype), remat=self.remat, **options)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,10 +124,8 @@ def _random_like(shapes, seed: int):
 
 
 def _digest(params) -> str:
-  digest = hashlib.sha256()
-  for leaf in jax.tree.leaves(params):
-    digest.update(np.asarray(leaf).tobytes())
-  return digest.hexdigest()
+  leaves = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(params)]
+  return hashlib.sha256(b"".join(leaves)).hexdigest()
 
 
 class DataSource(Protocol):
@@ -179,7 +183,7 @@ class FolderImages:
     wanted = f" (wanted: {self.origin})" if self.origin else ""
     try:
       parts = {
-          name: data.ImageFolder(
+          name and f"{name}/": data.ImageFolder(
               pathlib.Path(self.path, name), (self.size, self.size),
               resize=self.resize, recursive=self.recursive)
           for name in self.folders or ("",)}
@@ -196,13 +200,13 @@ class FolderImages:
 
 
 class _Joined:
-  """The first pictures of some folders, one folder after the other."""
+  """The first pictures of some folders, by what stands before a name."""
 
   def __init__(self, parts: Mapping[str, data.Dataset], count: int | None):
     self._places = [
-        (folder, part, n)
-        for folder, part in parts.items() for n in range(len(part))][:count]
-    self.names = [_below(f, part.name(n)) for f, part, n in self._places]
+        (before, part, n)
+        for before, part in parts.items() for n in range(len(part))][:count]
+    self.names = [b + part.name(n) for b, part, n in self._places]
 
   def __len__(self) -> int:
     return len(self.names)
@@ -211,16 +215,12 @@ class _Joined:
     return self.names[index]
 
   def load(self, index: int) -> np.ndarray:
-    folder, part, n = self._places[index]
+    before, part, n = self._places[index]
     try:
       return part.load(n)
     except data.ImageError as error:
       raise data.ImageError(
-          _below(folder, error.name), error.status, error.reason) from error
-
-
-def _below(folder: str, name: str) -> str:
-  return f"{folder}/{name}" if folder else name
+          before + error.name, error.status, error.reason) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -331,6 +331,8 @@ class Masks:
     match: which picture belongs to which image; see `data.MaskFolder`.
     threshold: see `data.MaskFolder`; None keeps grey as soft weights, as the
       released Steered Diffusion does.
+    suffix: with match "stem", what a mask's name has after the image's.
+    resize: how the pictures are brought to the image's size; or "none".
   """
 
   drawn: data.MaskSource
@@ -338,6 +340,8 @@ class Masks:
   mask_white: Literal["observed", "missing"] = "missing"
   match: Literal["stem", "cycle"] = "stem"
   threshold: float | None = None
+  suffix: str = ""
+  resize: Literal["bicubic", "area", "nearest", "none"] = "bicubic"
 
   def mask(
       self, index: int, name: str, shape: tuple[int, int]
@@ -350,8 +354,8 @@ class Masks:
   @functools.cached_property
   def _from_folder(self) -> data.MaskFolder:
     return data.MaskFolder(
-        self.folder, self.mask_white, match=self.match,
-        threshold=self.threshold)
+        self.folder, self.mask_white, match=self.match, suffix=self.suffix,
+        threshold=self.threshold, resize=self.resize)
 
 
 @dataclasses.dataclass(frozen=True)

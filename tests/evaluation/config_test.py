@@ -5,6 +5,7 @@ import enum
 import functools
 import json
 import pathlib
+import typing
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,8 @@ from jaxguide.evaluation import config
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
+from jaxguide.models import attention
+from jaxguide.models import convolution
 from tests.evaluation import support
 
 
@@ -154,6 +157,46 @@ class TestOverride:
       value = functools.reduce(getattr, path.split("."), support.experiment())
       again = config.override(support.experiment(), [f"{path}={value}"])
       assert again == support.experiment()
+
+
+class TestConvertedPrior:
+
+  def _options(self, tmp_path, monkeypatch, *settings):
+    """What the network is built with."""
+    asked = []
+    monkeypatch.setattr(
+        sources.pretrained, "load_prior",
+        lambda path, **options: asked.append(options))
+    prior = sources.ConvertedPrior(str(tmp_path), "adm.pt", "adm")
+    config.override(
+        support.experiment(prior=prior), settings).prior.load()
+    return asked[0]
+
+  def test_gives_the_chosen_formulations(self, tmp_path, monkeypatch):
+    options = self._options(
+        tmp_path, monkeypatch, "prior.conv_impl=winograd",
+        "prior.attention_impl=matmul", "prior.remat=true")
+    assert options["conv_impl"] == "winograd"
+    assert options["attention_impl"] == "matmul" and options["remat"]
+
+  def test_leaves_the_others_to_the_network(self, tmp_path, monkeypatch):
+    """Not every network has them."""
+    assert set(self._options(tmp_path, monkeypatch)) == {"dtype", "remat"}
+    options = self._options(tmp_path, monkeypatch, "prior.conv_impl=lax")
+    assert set(options) == {"dtype", "remat", "conv_impl"}
+
+  def test_knows_every_formulation(self):
+    kinds = typing.get_type_hints(sources.ConvertedPrior)
+    assert typing.get_args(
+        kinds["conv_impl"]) == convolution.IMPLEMENTATIONS
+    assert typing.get_args(
+        kinds["attention_impl"]) == attention.IMPLEMENTATIONS
+
+  def test_refuses_others_before_anything_is_loaded(
+      self, tmp_path, monkeypatch
+  ):
+    with pytest.raises(config.ConfigError, match="auto, lax, winograd"):
+      self._options(tmp_path, monkeypatch, "prior.conv_impl=fft")
 
 
 class _Colour(enum.Enum):

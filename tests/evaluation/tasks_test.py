@@ -1,5 +1,7 @@
 """Tasks: what is observed, the baseline, and the constraint."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from jaxguide import noise as noises
 from jaxguide import schedules
 from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import reports
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 from jaxguide.operators import lifts
@@ -125,6 +128,35 @@ def test_masks_come_from_the_folder_where_one_is_named(tmp_path):
   read = sources.Masks(data.masks.Half(), folder=str(tmp_path))
   mask = read.mask(0, "a.jpg", SHAPE)
   np.testing.assert_array_equal(mask[..., 0], 1 - white / 255)
+
+
+def test_masks_named_and_sized_otherwise_are_set_by_their_names(tmp_path):
+  from PIL import Image
+
+  white = np.zeros((8, 8), np.uint8)
+  white[:4] = 255
+  Image.fromarray(white).save(tmp_path / "a_mask.png")
+  experiment = support.experiment(
+      task=tasks.Inpainting(sources.Masks(data.masks.Half())))
+  settings = [f"task.masks.folder={tmp_path}", "task.masks.suffix=_mask",
+              "task.masks.resize=nearest"]
+  changed = config.override(experiment, settings)
+  mask = changed.task.masks.mask(0, "a.jpg", SHAPE)
+  # Bicubic resizing, the default, would leave grey at the edge.
+  np.testing.assert_array_equal(mask[..., 0], [[0] * 16] * 8 + [[1] * 16] * 8)
+  refusing = config.override(changed, ["task.masks.resize=none"])
+  with pytest.raises(ValueError, match="is 8x8, must be 16x16"):
+    refusing.task.masks.mask(0, "a.jpg", SHAPE)
+  # They change the picture, so a folder of results tells them apart.
+  said = reports.identity(changed, None, None)["experiment"]["task"]["masks"]
+  assert said["suffix"] == "_mask" and said["resize"] == "nearest"
+
+
+def test_masks_of_a_folder_have_the_reader_s_defaults():
+  defaults = {f.name: f.default for f in dataclasses.fields(sources.Masks)}
+  for field in dataclasses.fields(data.MaskFolder):
+    if field.default is not dataclasses.MISSING:
+      assert defaults[field.name] == field.default, field.name
 
 
 @pytest.mark.parametrize("fields, message", [
