@@ -18,6 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import arrays
+from jaxguide import tables
+
+linear_betas = tables.linear_betas
+cosine_betas = tables.cosine_betas
+scaled_linear_betas = tables.scaled_linear_betas
+edm_sigmas = tables.edm_sigmas
+space_timesteps = tables.space_timesteps
+respaced_betas = tables.respaced_betas
 
 
 class NoiseLevel(NamedTuple):
@@ -60,7 +68,14 @@ class Schedule(NamedTuple):
     return self.alpha**2
 
   def at_level(self, level: arrays.Array | int) -> NoiseLevel:
-    """The rows of the tables at integer levels, scalar or `[B]`."""
+    """The rows of the tables at integer levels, scalar or `[B]`.
+
+    Raises:
+      ValueError: a Python or numpy level that is no integer in 0..N. Arrays
+        of jax, which may be traced, are not checked.
+    """
+    if isinstance(level, (int, float, np.generic, np.ndarray)):
+      _check_levels(np.asarray(level), self.num_levels)
     level = jnp.asarray(level, jnp.int32)
     rows = (jnp.asarray(t, jnp.float32)[level] for t in self)
     return NoiseLevel(*rows, level=level)
@@ -96,6 +111,13 @@ class Schedule(NamedTuple):
     return NoiseLevel(jnp.ones_like(sigma), sigma, fed, nearest)
 
 
+def _check_levels(level: np.ndarray, top: int) -> None:
+  whole = level.dtype.kind in "iu"
+  wrong = level[(level < 0) | (level > top) | (not whole)]
+  if wrong.size:
+    raise ValueError(f"level must be an integer in 0..{top}, got {wrong[0]}")
+
+
 def from_alpha_bar(
     alpha_bar: np.ndarray, time: np.ndarray | None = None
 ) -> Schedule:
@@ -109,14 +131,19 @@ def from_alpha_bar(
     Schedule with alpha = sqrt(alpha_bar), sigma = sqrt(1 - alpha_bar).
 
   Raises:
-    ValueError: if the table is not decreasing or leaves (0, 1).
+    ValueError: if the table is not decreasing or leaves (0, 1), or `time`
+      has another shape.
   """
   alpha_bar = np.asarray(alpha_bar, np.float64)
   if alpha_bar.ndim != 1 or alpha_bar.size == 0:
     raise ValueError(f"alpha_bar must be [N], got shape {alpha_bar.shape}")
   steps = np.diff(alpha_bar, prepend=1.0)
-  if not (np.all(steps < 0) and alpha_bar[-1] > 0):
-    raise ValueError("alpha_bar must decrease from below 1 to above 0")
+  fine = (steps < 0) & (alpha_bar > 0)
+  if not fine.all():
+    at = int(np.argmin(fine))
+    raise ValueError(
+        "alpha_bar must decrease from below 1 to above 0, got "
+        f"{alpha_bar[at]:.3g} at index {at}")
   if time is None:
     time = np.arange(alpha_bar.size)
   time = np.asarray(time, np.float64)
@@ -135,11 +162,17 @@ def from_betas(betas: np.ndarray, time: np.ndarray | None = None) -> Schedule:
     betas: `[N]`, each in (0, 1).
     time: `[N]`, what the network is fed; 0..N-1 when left out.
 
+  Returns:
+    Schedule, see `from_alpha_bar`.
+
   Raises:
-    ValueError: if a beta leaves (0, 1), as with too few levels.
+    ValueError: if a beta leaves (0, 1), as with too few levels, or `time`
+      has another shape.
   """
   betas = np.asarray(betas, np.float64)
-  if betas.size and not (betas.min() > 0 and betas.max() < 1):
+  if betas.ndim != 1 or betas.size == 0:
+    raise ValueError(f"betas must be [N], got shape {betas.shape}")
+  if not (betas.min() > 0 and betas.max() < 1):
     raise ValueError(
         "betas must lie in (0, 1), got "
         f"{betas.min():.3g} to {betas.max():.3g} for {betas.size} levels"
@@ -147,123 +180,50 @@ def from_betas(betas: np.ndarray, time: np.ndarray | None = None) -> Schedule:
   return from_alpha_bar(np.cumprod(1.0 - betas), time)
 
 
-def linear_betas(
-    num_levels: int = 1000, start: float = 1e-4, end: float = 0.02
-) -> np.ndarray:
-  """`[N]` betas of Ho et al. 2020, scaled by 1000 / N for other N."""
-  scale = 1000 / num_levels
-  return np.linspace(scale * start, scale * end, num_levels, dtype=np.float64)
-
-
-def cosine_betas(num_levels: int = 1000, max_beta: float = 0.999) -> np.ndarray:
-  """`[N]` betas of Nichol & Dhariwal 2021, Eq. 17, capped at `max_beta`."""
-  u = np.arange(num_levels + 1, dtype=np.float64) / num_levels
-  curve = np.cos((u + 0.008) / 1.008 * np.pi / 2) ** 2
-  return np.minimum(1 - curve[1:] / curve[:-1], max_beta)
-
-
-def scaled_linear_betas(
-    num_levels: int = 1000, start: float = 0.0015, end: float = 0.0195
-) -> np.ndarray:
-  """`[N]` betas linear in their square roots (latent diffusion's "linear")."""
-  roots = np.linspace(start**0.5, end**0.5, num_levels, dtype=np.float64)
-  return roots**2
-
-
 def linear(
     num_levels: int = 1000, start: float = 1e-4, end: float = 0.02
 ) -> Schedule:
-  """The VP schedule with linear betas (Ho et al. 2020)."""
+  """The VP schedule with linear betas (Ho et al. 2020).
+
+  Args:
+    num_levels: N, at least 1.
+    start: the first beta for N = 1000, positive.
+    end: the last beta for N = 1000, positive.
+
+  Raises:
+    ValueError: naming the argument out of range, or scaled betas of 1 or
+      more: too few levels.
+  """
   return from_betas(linear_betas(num_levels, start, end))
 
 
 def cosine(num_levels: int = 1000, max_beta: float = 0.999) -> Schedule:
-  """The VP schedule with cosine alpha_bar (Nichol & Dhariwal 2021)."""
+  """The VP schedule with cosine alpha_bar (Nichol & Dhariwal 2021).
+
+  Args:
+    num_levels: N, at least 1.
+    max_beta: the cap, in (0, 1).
+
+  Raises:
+    ValueError: naming the argument out of range.
+  """
   return from_betas(cosine_betas(num_levels, max_beta))
 
 
 def scaled_linear(
     num_levels: int = 1000, start: float = 0.0015, end: float = 0.0195
 ) -> Schedule:
-  """The schedule of latent diffusion: linear in the square root of beta."""
-  return from_betas(scaled_linear_betas(num_levels, start, end))
-
-
-def space_timesteps(num_timesteps: int, respacing: str | int) -> np.ndarray:
-  """Which of `num_timesteps` 0-based timesteps a respacing keeps.
-
-  "100" keeps 100 of them, both ends included, at a real-valued stride rounded
-  half to even; "10,20,30" splits the range into sections (the first ones one
-  longer where it does not divide) and strides each in that way; "ddim50"
-  takes the smallest integer stride that gives exactly 50; "" keeps all.
+  """The schedule of latent diffusion: linear in the square root of beta.
 
   Args:
-    num_timesteps: length of the original table.
-    respacing: the rule, or an integer count.
-
-  Returns:
-    Increasing int64 `[n]`.
+    num_levels: N, at least 1.
+    start: the first beta, in (0, 1).
+    end: the last beta, in (0, 1).
 
   Raises:
-    ValueError: if the rule cannot be met, naming it.
+    ValueError: naming the argument out of range.
   """
-  rule = str(respacing).strip()
-  if not rule:
-    return np.arange(num_timesteps)
-  if rule.startswith("ddim"):
-    return _integer_stride(num_timesteps, rule)
-  try:
-    counts = [int(part) for part in rule.split(",")]
-  except ValueError:
-    raise ValueError(
-        f"respacing must be counts, 'ddimN' or '', got {respacing!r}"
-    ) from None
-  kept, first = [], 0
-  for i, count in enumerate(counts):
-    size = num_timesteps // len(counts) + (i < num_timesteps % len(counts))
-    if not 1 <= count <= size:
-      raise ValueError(
-          f"respacing {respacing!r}: section {i} has {size} timesteps, "
-          f"cannot keep {count}"
-      )
-    stride = 1.0 if count == 1 else (size - 1) / (count - 1)
-    # The released tables come from repeated addition, not multiplication.
-    position = 0.0
-    for _ in range(count):
-      kept.append(first + round(position))
-      position += stride
-    first += size
-  return np.asarray(sorted(set(kept)), np.int64)
-
-
-def _integer_stride(num_timesteps: int, rule: str) -> np.ndarray:
-  """The "ddimN" rule of `space_timesteps`."""
-  digits = rule.removeprefix("ddim")
-  if not digits.isdigit():
-    raise ValueError(f"respacing must read 'ddimN', got {rule!r}")
-  for stride in range(1, num_timesteps):
-    kept = range(0, num_timesteps, stride)
-    if len(kept) == int(digits):
-      return np.asarray(kept, np.int64)
-  raise ValueError(
-      f"respacing {rule!r}: no integer stride keeps {digits} of "
-      f"{num_timesteps} timesteps"
-  )
-
-
-def respaced_betas(
-    alpha_bar: np.ndarray, timesteps: np.ndarray
-) -> np.ndarray:
-  """Betas of the subsequence `timesteps` of a table of cumulative products.
-
-  beta'_i = 1 - alpha_bar[m_i] / alpha_bar[m_(i-1)], with 1 before the first.
-
-  Args:
-    alpha_bar: `[N]`, 0-based.
-    timesteps: increasing 0-based indices `[n]`.
-  """
-  kept = np.asarray(alpha_bar, np.float64)[timesteps]
-  return 1 - kept / np.concatenate([[1.0], kept[:-1]])
+  return from_betas(scaled_linear_betas(num_levels, start, end))
 
 
 def respace(schedule: Schedule, respacing: str | int) -> Schedule:
@@ -276,9 +236,13 @@ def respace(schedule: Schedule, respacing: str | int) -> Schedule:
     schedule: a variance-preserving schedule.
     respacing: see `space_timesteps`.
 
+  Returns:
+    Schedule of the kept timesteps.
+
   Raises:
     ValueError: the schedule does not preserve the variance (a subsequence of
-      such a one is taken by `space_levels`), or is traced.
+      such a one is taken by `space_levels`), or is traced, or the rule
+      cannot be met.
   """
   check_preserves_variance(schedule, "respace")
   kept = space_timesteps(schedule.num_levels, respacing)
@@ -305,12 +269,8 @@ def space_levels(
   """
   check_concrete(schedule)
   top = schedule.num_levels if first_level is None else first_level
-  if not 1 <= top <= schedule.num_levels:
-    raise ValueError(
-        f"first_level must be in 1..{schedule.num_levels}, got {first_level}"
-    )
-  if not 1 <= num_steps <= top:
-    raise ValueError(f"num_steps must be in 1..{top}, got {num_steps}")
+  tables.check_count("first_level", top, schedule.num_levels)
+  tables.check_count("num_steps", num_steps, top)
   if num_steps == 1:
     # A single step has to leave from the noisiest level, not arrive at it.
     return np.asarray([top, 0], np.int64)
@@ -339,25 +299,23 @@ def check_preserves_variance(schedule: Schedule, what: str) -> None:
         f"in [{power.min():.3g}, {power.max():.3g}]")
 
 
-def edm_sigmas(
-    num_levels: int,
-    sigma_min: float = 0.002,
-    sigma_max: float = 80.0,
-    rho: float = 7.0,
-) -> np.ndarray:
-  """`[N]` increasing sigmas of Karras et al. 2022, Eq. 5."""
-  ramp = np.linspace(0, 1, num_levels) if num_levels > 1 else np.ones(1)
-  low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
-  return (low + ramp * (high - low)) ** rho
-
-
 def edm(
     num_levels: int,
     sigma_min: float = 0.002,
     sigma_max: float = 80.0,
     rho: float = 7.0,
 ) -> Schedule:
-  """The grid of Karras et al. 2022: alpha 1, sigma by Eq. 5, time ln(s)/4."""
+  """The grid of Karras et al. 2022: alpha 1, sigma by Eq. 5, time ln(s)/4.
+
+  Args:
+    num_levels: N, at least 1; a single level is `sigma_max`.
+    sigma_min: sigma of level 1, positive.
+    sigma_max: sigma of level N, above `sigma_min` and finite.
+    rho: curvature, positive; larger ones put more levels near `sigma_min`.
+
+  Raises:
+    ValueError: naming the argument out of range.
+  """
   sigma = edm_sigmas(num_levels, sigma_min, sigma_max, rho)
   return variance_exploding(sigma, np.log(sigma) / 4)
 
@@ -370,11 +328,20 @@ def variance_exploding(
   Args:
     sigma: `[N]`, increasing, positive.
     time: `[N]`, what the network is fed; sigma itself when left out.
+
+  Raises:
+    ValueError: if sigma is not positive, finite and increasing, or `time` has
+      another shape.
   """
   sigma = np.asarray(sigma, np.float64)
-  if not (sigma.ndim == 1 and sigma.size
-          and np.all(np.diff(sigma, prepend=0.0) > 0)):
-    raise ValueError("sigma must be [N], positive and increasing")
+  if sigma.ndim != 1 or sigma.size == 0:
+    raise ValueError(f"sigma must be [N], got shape {sigma.shape}")
+  fine = (np.diff(sigma, prepend=0.0) > 0) & np.isfinite(sigma)
+  if not fine.all():
+    at = int(np.argmin(fine))
+    raise ValueError(
+        "sigma must be positive, finite and increasing, got "
+        f"{sigma[at]:.3g} at index {at}")
   time = sigma if time is None else np.asarray(time, np.float64)
   arrays.check_shape("time", time, sigma.shape)
   return Schedule(
@@ -387,5 +354,15 @@ def variance_exploding(
 def geometric(
     num_levels: int, sigma_min: float = 0.01, sigma_max: float = 50.0
 ) -> Schedule:
-  """The variance-exploding schedule of Song et al. 2021: geometric sigmas."""
-  return variance_exploding(np.geomspace(sigma_min, sigma_max, num_levels))
+  """The variance-exploding schedule of Song et al. 2021: geometric sigmas.
+
+  Args:
+    num_levels: N, at least 1; a single level is `sigma_max`.
+    sigma_min: sigma of level 1, positive.
+    sigma_max: sigma of level N, above `sigma_min` and finite.
+
+  Raises:
+    ValueError: naming the argument out of range.
+  """
+  sigma = tables.geometric_sigmas(num_levels, sigma_min, sigma_max)
+  return variance_exploding(sigma)

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(jaxguide.__file__).parent
 
 # Lower layers first; a module imports from its own layer or from below.
 LAYERS = (
-    ("arrays", "schedules", "noise", "preconditioning"),
+    ("arrays", "tables", "schedules", "noise", "preconditioning"),
     ("operators", "models", "denoisers", "codecs"),
     ("energies", "convert"),
     ("guidance",),

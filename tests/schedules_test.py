@@ -113,6 +113,21 @@ def test_at_level_takes_a_level_per_image_and_traced_tables():
   np.testing.assert_array_equal(got.level, rows)
 
 
+@pytest.mark.parametrize("level", (
+    1001, 2000, -1, np.int64(1001), np.array([0, 1001]), np.array([3, -1])))
+def test_a_level_beyond_the_table_is_refused(level):
+  with pytest.raises(ValueError, match=r"level must be .* 0\.\.1000, got "):
+    ALL["linear"].at_level(level)
+
+
+def test_a_level_is_an_integer():
+  for level in (2.5, np.array([1.0])):
+    with pytest.raises(ValueError, match="level must be an integer in"):
+      ALL["linear"].at_level(level)
+  ends = ALL["linear"].at_level(np.array([0, 1000]))
+  np.testing.assert_array_equal(ends.level, [0, 1000])
+
+
 # Points between rows.
 
 
@@ -257,6 +272,9 @@ def test_space_levels():
     ((11, 10), "num_steps must be in 1..10, got 11"),
     ((5, 0), "first_level must be in 1..1000, got 0"),
     ((5, 1001), "first_level must be in 1..1000, got 1001"),
+    ((2.5,), "num_steps must be an integer in 1..1000, got 2.5"),
+    (("10",), "num_steps must be an integer in 1..1000, got '10'"),
+    ((5, 7.5), "first_level must be an integer in 1..1000, got 7.5"),
 ])
 def test_space_levels_out_of_range(arguments, message):
   with pytest.raises(ValueError, match=message):
@@ -280,7 +298,6 @@ def test_edm_grid():
   np.testing.assert_allclose(s.sigma[[1, 18]], [0.002, 80])
   np.testing.assert_array_equal(s.alpha, 1)
   np.testing.assert_allclose(s.time[1:], np.log(s.sigma[1:]) / 4)
-  assert schedules.edm(1).sigma[1] == pytest.approx(80)
 
 
 def test_geometric_and_variance_exploding():
@@ -289,8 +306,74 @@ def test_geometric_and_variance_exploding():
   np.testing.assert_array_equal(s.time[1:], s.sigma[1:])
 
 
+def test_a_single_level_is_the_noisiest():
+  for make in (schedules.edm, schedules.geometric):
+    s = make(1, sigma_min=0.5, sigma_max=3.0)
+    np.testing.assert_allclose(s.sigma, [0, 3])
+
+
+# Arguments out of range, each named before anything is computed.
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("make", (
+    schedules.linear, schedules.cosine, schedules.scaled_linear,
+    schedules.edm, schedules.geometric, schedules.linear_betas,
+    schedules.cosine_betas, schedules.scaled_linear_betas,
+    schedules.edm_sigmas))
+def test_there_is_at_least_one_level(make):
+  for count in (0, -3):
+    with pytest.raises(
+        ValueError, match=f"num_levels must be at least 1, got {count}"):
+      make(count)
+  with pytest.raises(ValueError, match="num_levels must be an integer"):
+    make(2.5)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("make, options, message", [
+    (schedules.linear, {"start": 0.0}, r"start must be in \(0, inf\), got 0"),
+    (schedules.linear, {"end": -0.1}, r"end must be in \(0, inf\), got -0.1"),
+    (schedules.cosine, {"max_beta": 1.0}, r"max_beta must be in \(0, 1\)"),
+    (schedules.cosine, {"max_beta": 0.0}, "max_beta must be in .*got 0"),
+    (schedules.scaled_linear, {"start": -1.0}, "start must be in .*got -1"),
+    (schedules.scaled_linear, {"end": 1.5}, r"end must be in \(0, 1\)"),
+    (schedules.edm, {"rho": 0}, r"rho must be in \(0, inf\), got 0"),
+    (schedules.edm, {"rho": -7.0}, "rho must be in .*got -7"),
+    (schedules.edm, {"rho": 1e-3}, "rho must be larger .* got 0.001"),
+    (schedules.edm, {"sigma_min": -1}, r"sigma_min must be in \(0, 80\)"),
+    (schedules.edm, {"sigma_min": 80.0}, "sigma_min must be in .*got 80"),
+    (schedules.edm, {"sigma_max": np.inf}, "sigma_max must be in .*got inf"),
+    (schedules.edm, {"sigma_max": np.nan}, "sigma_max must be in .*got nan"),
+    (schedules.geometric, {"sigma_min": 0.0}, "sigma_min must be in .*got 0"),
+    (schedules.geometric, {"sigma_max": 0.01}, r"sigma_min must be .*0.01"),
+])
+def test_arguments_out_of_range_are_named(make, options, message):
+  with pytest.raises(ValueError, match=message):
+    make(18, **options)
+
+
+@pytest.mark.parametrize("timesteps, message", [
+    ([0, 5, 5], r"timesteps must increase within 0\.\.9, got 5 at index 2"),
+    ([0, 10], "got 10 at index 1"),
+    ([-1, 3], "got -1 at index 0"),
+    ([0.0, 1.0], "timesteps must be integers"),
+    ([[0], [1]], r"timesteps must be integers \[n\], got shape \(2, 1\)"),
+])
+def test_timesteps_that_no_table_has(timesteps, message):
+  alpha_bar = np.linspace(0.9, 0.1, 10)
+  with pytest.raises(ValueError, match=message):
+    schedules.respaced_betas(alpha_bar, np.asarray(timesteps))
+
+
+def test_there_is_something_to_respace():
+  with pytest.raises(ValueError, match="num_timesteps must be at least 1"):
+    schedules.space_timesteps(0, "")
+
+
 @pytest.mark.parametrize("sigma", [[1.0, 0.5], [0.0, 1.0], [1.0, 1.0], [],
-                                   [[1.0, 2.0]], [-1.0, 1.0], [np.nan]])
+                                   [[1.0, 2.0]], [-1.0, 1.0], [np.nan],
+                                   [1.0, np.inf]])
 def test_sigmas_must_increase(sigma):
   with pytest.raises(ValueError, match="sigma must be"):
     schedules.variance_exploding(np.asarray(sigma))
@@ -304,11 +387,20 @@ def test_alpha_bar_must_decrease(alpha_bar):
 
 
 def test_shapes_of_tables_are_checked():
-  for bad in (np.zeros((2, 2)), np.zeros(0)):
+  for bad in (np.full((2, 2), 0.1), np.zeros(0)):
+    with pytest.raises(ValueError, match=r"betas must be \[N\]"):
+      schedules.from_betas(bad)
     with pytest.raises(ValueError, match=r"alpha_bar must be \[N\]"):
       schedules.from_alpha_bar(bad)
   with pytest.raises(ValueError, match="time must have shape"):
     schedules.from_alpha_bar(np.array([0.9, 0.5]), time=np.arange(3))
+
+
+def test_the_first_wrong_entry_is_shown():
+  with pytest.raises(ValueError, match="got 0.6 at index 1"):
+    schedules.from_alpha_bar(np.array([0.5, 0.6, 0.1]))
+  with pytest.raises(ValueError, match="got 0.5 at index 2"):
+    schedules.variance_exploding(np.array([0.1, 1.0, 0.5]))
 
 
 @pytest.mark.parametrize("betas", [[0.1, 1.0], [0.0, 0.1], [-0.1], [np.nan]])
