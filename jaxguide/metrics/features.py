@@ -157,7 +157,7 @@ def trunk_features(
 ) -> FeatureSet:
   """Means over pixels of the features under LPIPS: VGG16 or AlexNet.
 
-  They come with the extra `jaxguide[lpips]` and need no download. What they
+  They come with the extra `lpips` and need no download. What they
   measure is not FID, and is called "frechet_vgg_..." and "kernel_vgg_...".
 
   Args:

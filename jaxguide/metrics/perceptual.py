@@ -31,7 +31,7 @@ def lpips_metric(
 
   Args:
     model: from `convert.metric_files.load_lpips` (version 0.1, with the extra
-      `jaxguide[lpips]`) or `read_lpips` (the released files).
+      `lpips`) or `read_lpips` (the released files).
     quantise: a rule of `quantisation.quantise`, applied to both images.
     name: of the column.
 
@@ -67,7 +67,7 @@ def lpips_metric(
 def installed_lpips(
     net: str = "vgg", *, quantise: str = "uint8"
 ) -> tuple[metric.Metric, ...]:
-  """`lpips_metric` where the extra `jaxguide[lpips]` is installed, else none.
+  """`lpips_metric` where the extra `lpips` is installed, else none.
 
   For the metrics of an experiment that can do without:
   `metrics=(*other, *installed_lpips())`.

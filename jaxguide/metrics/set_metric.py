@@ -158,7 +158,7 @@ def installed_trunk(
 ) -> tuple[SetMetric, ...]:
   """Frechet and kernel distance by LPIPS' trunk where its extra is installed.
 
-  Nothing where `jaxguide[lpips]` is not. What they measure is not FID.
+  Nothing where the extra `lpips` is not. What they measure is not FID.
 
   Args:
     net: "vgg" or "alex".

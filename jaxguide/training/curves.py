@@ -22,7 +22,7 @@ _DPI = 100
 _SIZE = (640, 400)  # Pixels.
 COLOURS: tuple[Colour, ...] = (
     (20, 60, 140), (190, 80, 20), (30, 120, 60), (130, 50, 130))
-MISSING = "no curves are drawn: they need pip install 'jaxguide[plots]'"
+MISSING = "no curves are drawn: they need pip install '.[plots]'"
 
 
 class Curve(NamedTuple):

@@ -147,5 +147,5 @@ def test_unknown_net_and_missing_package(monkeypatch):
     metric_files.load_lpips("squeeze")
   monkeypatch.setattr(
       metric_files.importlib.util, "find_spec", lambda name: None)
-  with pytest.raises(errors.ConversionError, match=r"jaxguide\[lpips\]"):
+  with pytest.raises(errors.ConversionError, match=r"install '\.\[lpips\]'"):
     metric_files.load_lpips("vgg")

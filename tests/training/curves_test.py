@@ -123,7 +123,7 @@ def test_the_user_s_style_changes_nothing():
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
   monkeypatch.setattr(curves, "installed", lambda: False)
-  with pytest.raises(ModuleNotFoundError, match="jaxguide.plots."):
+  with pytest.raises(ModuleNotFoundError, match=r"install '\.\[plots\]'"):
     curves.draw([], title="", x_label="")
 
 

@@ -15,7 +15,7 @@ Published, 300 images (FID, LPIPS, NIQE):
 
 100 steps, N = 3, as the paper describes; the released program has N = 1
 (--set method.num_inner=1 --set method.variant=released).
-LPIPS is computed where `jaxguide[lpips]` is installed (VGG's; the paper does
+LPIPS is computed where the extra `lpips` is installed (VGG's; the paper does
 not name the network), FID where
 `checkpoints/pt_inception-2015-12-05-6726825d.pth` is (against the run's own
 images; the paper names no reference set). NIQE is not computed; its

@@ -19,7 +19,7 @@ Published (FID, LPIPS, PSNR, SSIM); the number of images is not given, and
 The masks are drawn here in the manner of LaMa's thin ones. For a folder of
 released masks, one per image and white where missing, add
 --set task.masks.folder=FOLDER.
-LPIPS is computed where `jaxguide[lpips]` is installed (VGG's; the paper does
+LPIPS is computed where the extra `lpips` is installed (VGG's; the paper does
 not name the network), FID where
 `checkpoints/pt_inception-2015-12-05-6726825d.pth` is (against the run's own
 images; the paper names no reference set).

@@ -18,7 +18,7 @@ Published, 300 images (FID, LPIPS, NIQE, PSNR, SSIM):
 enlarges by 4, along the width only (--set task.factor=4 --set
 task.axes=width --set method.variant=released), so the table was probably
 made with another revision of it.
-LPIPS is computed where `jaxguide[lpips]` is installed (VGG's; the paper does
+LPIPS is computed where the extra `lpips` is installed (VGG's; the paper does
 not name the network), FID where
 `checkpoints/pt_inception-2015-12-05-6726825d.pth` is (against the run's own
 images; the paper names no reference set). NIQE is not computed; its
