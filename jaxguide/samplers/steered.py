@@ -32,6 +32,7 @@ from jaxguide import denoisers
 from jaxguide import guidance as guidances
 from jaxguide import noise as noises
 from jaxguide import schedules
+from jaxguide import tables
 from jaxguide.samplers import core
 
 LOOK_AHEADS = ("none", "printed", "bayes")
@@ -111,8 +112,7 @@ def steered_steps(
     ValueError: naming the argument out of range.
   """
   arrays.check_choice("variant", variant, core.VARIANTS)
-  if num_inner < 1:
-    raise ValueError(f"num_inner must be at least 1, got {num_inner}")
+  tables.check_count("num_inner", num_inner)
   if not 0 <= eta <= 1:
     raise ValueError(f"eta must be in [0, 1], got {eta}")
   grid = schedules.space_levels(schedule, num_steps)
@@ -238,8 +238,8 @@ def steered(
       Costs a second network evaluation, forward and backward.
 
   Raises:
-    ValueError: for an unknown option, or a look-ahead without terms through
-      the denoiser.
+    ValueError: for an unknown option, a look-ahead without terms through
+      the denoiser, or (when run) the plan of another sampler.
   """
   arrays.check_choice("look_ahead", look_ahead, LOOK_AHEADS)
   guidance = guidance or guidances.none()
@@ -247,6 +247,7 @@ def steered(
     _check_look_ahead(guidance)
 
   def init(z: arrays.Batch, first: core.Step) -> SteeredState:
+    _check_plan(first.coefficients)
     x = (first.coefficients.start_scale * z).astype(z.dtype)
     return SteeredState(x, *(jnp.zeros_like(x) for _ in range(3)))
 
@@ -296,11 +297,21 @@ def _bind(noise: noises.Noise, index: arrays.Array) -> Any:
   return lambda slot, shape, law="normal": noise(index, slot, shape, law)
 
 
+def _check_plan(coefficients: Any) -> None:
+  if not isinstance(coefficients, SteeredCoefficients):
+    raise ValueError(
+        "steps must be a plan of steered_steps, with SteeredCoefficients, "
+        f"got coefficients of type {type(coefficients).__name__}")
+
+
 def _check_look_ahead(guidance: guidances.Guidance) -> None:
   if not guidance.through or guidance.estimate or guidance.state:
+    found = ", ".join(
+        f"{len(getattr(guidance, kind))} {kind}"
+        for kind in ("through", "estimate", "state"))
     raise ValueError(
-        "look_ahead needs guidance made of terms through the denoiser only"
-    )
+        "look_ahead needs guidance made of terms through the denoiser only, "
+        f"at least one; got {found}")
 
 
 def _look_ahead(guidance, denoise, x, step, draw, z, sign):

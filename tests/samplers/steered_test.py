@@ -109,13 +109,26 @@ def test_inner_iterations_repeat_the_level():
 @pytest.mark.parametrize("options, message", [
     ({"variant": "official"}, "variant must be one of"),
     ({"num_inner": 0}, "num_inner must be at least 1, got 0"),
+    ({"num_inner": 1.5}, "num_inner must be an integer at least 1, got 1.5"),
+    ({"num_inner": [1] * 10}, "num_inner must be an integer at least 1, got"),
+    ({"num_steps": 2.5}, "num_steps must be an integer in 1..1000, got 2.5"),
     ({"eta": 1.5}, r"eta must be in \[0, 1\], got 1.5"),
     ({"gradient_schedule": "linear"}, "gradient_schedule must be one of"),
     ({"constraint_schedule": "linear"}, "constraint_schedule must be one of"),
 ])
 def test_bad_plans_are_named(options, message):
   with pytest.raises(ValueError, match=message):
-    samplers.steered_steps(S, 10, **options)
+    samplers.steered_steps(S, **{"num_steps": 10, **options})
+
+
+@pytest.mark.parametrize("plan, found", [
+    (samplers.ddim_steps, "DdimCoefficients"),
+    (samplers.ddpm_steps, "DdpmCoefficients")])
+def test_the_plan_of_another_sampler_is_refused(plan, found):
+  sampler = samplers.steered(_denoise(), _noise())
+  with pytest.raises(
+      ValueError, match=f"must be a plan of steered_steps.*{found}"):
+    samplers.sample(sampler, jnp.zeros((4, gaussians.DIM)), plan(S, 10))
 
 
 def test_the_released_variant_needs_a_preserved_variance():
@@ -255,11 +268,15 @@ def test_the_last_step_looks_at_x_itself():
     np.testing.assert_allclose(_look_ahead_move(name, i=9), 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("terms", (
-    guidance.none(), guidance.at_estimate(lambda x, level, draw: x[:, 0]),
-    _pull() + guidance.at_state(lambda x, level, draw: x[:, 0])))
-def test_look_ahead_is_for_terms_through_the_denoiser(terms):
-  with pytest.raises(ValueError, match="terms through the denoiser only"):
+@pytest.mark.parametrize("terms, found", (
+    (guidance.none(), "0 through, 0 estimate, 0 state"),
+    (guidance.at_estimate(lambda x, level, draw: x[:, 0]),
+     "0 through, 1 estimate, 0 state"),
+    (_pull() + guidance.at_state(lambda x, level, draw: x[:, 0]),
+     "1 through, 0 estimate, 1 state")))
+def test_look_ahead_is_for_terms_through_the_denoiser(terms, found):
+  with pytest.raises(
+      ValueError, match=f"terms through the denoiser only.* got {found}"):
     samplers.steered(
         _denoise(), _noise(), guidance=terms, look_ahead="bayes")
 
