@@ -52,7 +52,14 @@ def from_x0(
     level: schedules.NoiseLevel,
     variance_fraction: arrays.Batch | None = None,
 ) -> Prediction:
-  """The prediction with the given x0: eps = (x_t - alpha x0) / sigma."""
+  """The prediction with the given x0: eps = (x_t - alpha x0) / sigma.
+
+  Args:
+    x0: `[B, ...]`.
+    x_t: the shape of x0.
+    level: where x_t is; scalar or `[B]`, sigma positive.
+    variance_fraction: passed on.
+  """
   alpha, sigma = (_like(v, x_t) for v in level[:2])
   return Prediction(x0, (x_t - alpha * x0) * (1 / sigma), variance_fraction)
 
@@ -63,7 +70,14 @@ def from_eps(
     level: schedules.NoiseLevel,
     variance_fraction: arrays.Batch | None = None,
 ) -> Prediction:
-  """The prediction with the given eps: x0 = (x_t - sigma eps) / alpha."""
+  """The prediction with the given eps: x0 = (x_t - sigma eps) / alpha.
+
+  Args:
+    eps: `[B, ...]`.
+    x_t: the shape of eps.
+    level: where x_t is; scalar or `[B]`, alpha positive.
+    variance_fraction: passed on.
+  """
   alpha, sigma = (_like(v, x_t) for v in level[:2])
   return Prediction((x_t - sigma * eps) * (1 / alpha), eps, variance_fraction)
 
@@ -157,7 +171,13 @@ def _edm(
 def clip_x0(
     denoise: Denoiser, low: float = -1.0, high: float = 1.0
 ) -> Denoiser:
-  """Clips x0 to [low, high] and makes eps agree with it."""
+  """Clips x0 to [low, high] and makes eps agree with it.
+
+  Args:
+    denoise: any denoiser.
+    low: the smallest value of x0 that is left.
+    high: the largest one.
+  """
 
   def clipped(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
     raw = denoise(x_t, level)

@@ -98,6 +98,9 @@ def window(first: int, last: int, weight: float = 1.0) -> Weight:
     first: lowest level (a released 0-based index i is level i + 1).
     last: highest level.
     weight: its value inside.
+
+  Raises:
+    ValueError: first is above last.
   """
   if first > last:
     raise ValueError(f"window needs first <= last, got {first} > {last}")

@@ -47,6 +47,14 @@ def split_qkv(
   The two orders of the ADM checkpoints have the same shapes, so that the
   wrong one loads silently: "legacy" keeps head, then q/k/v, then d; "new"
   keeps q/k/v, then head, then d.
+
+  Args:
+    qkv: `[B, T, 3C]`.
+    num_heads: divides C.
+    order: "legacy" or "new".
+
+  Raises:
+    ValueError: an unknown order, or heads that do not divide C.
   """
   arrays.check_choice("qkv_order", order, QKV_ORDERS)
   batch, tokens, width = qkv.shape

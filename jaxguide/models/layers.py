@@ -106,7 +106,11 @@ upsample_nearest.defvjp(
 
 
 def average_pool(x: jax.Array) -> jax.Array:
-  """Averages 2x2 pixels: `[B, H, W, C]` -> `[B, H / 2, W / 2, C]`."""
+  """Averages 2x2 pixels: `[B, H, W, C]` -> `[B, H / 2, W / 2, C]`.
+
+  Raises:
+    ValueError: H or W is odd.
+  """
   if x.shape[1] % 2 or x.shape[2] % 2:
     raise ValueError(
         f"x has {x.shape[1]} x {x.shape[2]} pixels; both must be even here")
