@@ -208,6 +208,9 @@ CASES |= source_cases.CASES
 
 ALL = tuple(one for group in CASES.values() for one in group)
 FIRST = tuple(group[0] for group in CASES.values())
+# Its program has a branch that no first case has.
+LOOKING_AHEAD = _steered("looking-ahead", _Steered(
+    num_inner=2, gradient=0.4, look_ahead="bayes"))
 
 
 def schedule() -> schedules.Schedule:

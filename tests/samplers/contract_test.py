@@ -25,7 +25,9 @@ def _id(case):
 
 
 each = pytest.mark.parametrize("case", cases.ALL, ids=_id)
-each_sampler = pytest.mark.parametrize("case", cases.FIRST, ids=_id)
+each_sampler = pytest.mark.parametrize("case", [
+    *cases.FIRST,
+    pytest.param(cases.LOOKING_AHEAD, marks=pytest.mark.slow)], ids=_id)
 
 
 @functools.cache
