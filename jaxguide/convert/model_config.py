@@ -92,9 +92,9 @@ class ModelConfig:
     if schedule is None:
       return
     _require(
-        isinstance(schedule, Mapping) and schedule.get("kind") in SCHEDULES,
-        "schedule", schedule, "an object whose kind is one of "
-        f"{', '.join(SCHEDULES)}, or null")
+        isinstance(schedule, Mapping), "schedule", schedule,
+        "an object with a kind, or null")
+    check_schedule_kind(schedule)
     _require(
         _is_positive(schedule.get("num_steps")), "schedule.num_steps",
         schedule.get("num_steps"), "a positive integer")
@@ -156,6 +156,14 @@ def check_names(
       hint = f"; near ones are {errors.listed(near)}" if near else ""
       raise errors.ConversionError(
           f"has an unknown {what} {errors.quoted(name)}{hint}")
+
+
+def check_schedule_kind(schedule: Mapping[str, Any]) -> None:
+  """Raises ConversionError unless the schedule's kind is a known one."""
+  kind = schedule.get("kind")
+  _require(
+      kind in SCHEDULES, "schedule.kind", kind,
+      f"one of {', '.join(SCHEDULES)}")
 
 
 def _tuples(module: Any) -> Any:

@@ -15,6 +15,7 @@ from jaxguide import preconditioning as preconditionings
 from jaxguide import schedules
 from jaxguide.convert import errors
 from jaxguide.convert import latent
+from jaxguide.convert import model_config
 from jaxguide.convert import model_store
 
 EMBEDDED = pathlib.Path(__file__).parent.parent / "embedded"
@@ -91,7 +92,8 @@ def load_prior(
 
   Raises:
     ConversionError: there is no such directory, it holds no model, one that
-      predicts no image, or one that predicts latents.
+      predicts no image, one that predicts latents, one of images in another
+      range than [-1, 1], or one whose schedule cannot be made.
   """
   folder = _find(path)
   if latent.is_directory(folder):
@@ -102,6 +104,9 @@ def load_prior(
   if config.prediction is None or config.schedule is None:
     raise errors.ConversionError(
         f"{path}: a {config.family} predicts no image; a prior is needed")
+  with errors.naming(folder / "config.json"):
+    _check_range(config.value_range)
+    schedule = schedule_of(config.schedule)
   module = model_store.build_module(config, **module_options)
   scaling = config.preconditioning and preconditionings.from_config(
       config.preconditioning)
@@ -124,7 +129,7 @@ def load_prior(
   return Prior(
       apply=apply,
       params=model.params,
-      schedule=schedule_of(config.schedule),
+      schedule=schedule,
       prediction=config.prediction,
       learned_variance=config.learned_variance,
       image_size=config.image_size,
@@ -143,7 +148,8 @@ def schedule_of(entry: dict[str, Any]) -> schedules.Schedule:
       "rescale_timesteps".
 
   Raises:
-    ConversionError: an argument that the kind does not have.
+    ConversionError: an unknown kind, an argument that the kind does not
+      have, or one out of range.
   """
   makers = {
       "linear": schedules.linear,
@@ -151,12 +157,13 @@ def schedule_of(entry: dict[str, Any]) -> schedules.Schedule:
       "scaled_linear": schedules.scaled_linear,
       "edm": schedules.edm,
   }
+  model_config.check_schedule_kind(entry)
   options = dict(entry)
   make, steps = makers[options.pop("kind")], options.pop("num_steps")
   rescale = options.pop("rescale_timesteps", False)
   try:
     schedule = make(steps, **options)
-  except TypeError as error:
+  except (TypeError, ValueError) as error:
     raise errors.ConversionError(f"schedule {entry}: {error}") from error
   if rescale:
     schedule = schedule._replace(time=schedule.time * (1000 / steps))
@@ -169,6 +176,13 @@ def embedded_names() -> list[str]:
   # A classifier, which predicts no image, is no prior.
   return [folder.name for folder in folders
           if model_store.read_config(folder).prediction is not None]
+
+
+def _check_range(found: tuple[float, float]) -> None:
+  """Samplers take every image to lie in [-1, 1]."""
+  if tuple(found) != (-1, 1):
+    raise errors.ConversionError(
+        f"value_range is {errors.quoted(found)}; a prior's must be [-1, 1]")
 
 
 def _find(path: str | os.PathLike[str]) -> pathlib.Path:

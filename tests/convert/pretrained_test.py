@@ -1,6 +1,7 @@
 """The names of what ships with the package."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -49,3 +50,53 @@ def test_an_upsampler_is_a_prior_given_small_images(tmp_path):
   for cond in (None, labels):
     with pytest.raises(ValueError, match="cond of the upsampler.*pair"):
       prior.denoiser(cond=cond)(x, level)
+
+
+@pytest.fixture(name="folder", scope="module")
+def _folder(tmp_path_factory):
+  config = small.unet()
+  folder = tmp_path_factory.mktemp("prior") / "model"
+  convert.save_model(folder, small.params(config), config)
+  return folder
+
+
+def _message(folder, **entries):
+  """Of the error when the config of a stored prior says something else."""
+  path = folder / "config.json"
+  text = path.read_text()
+  path.write_text(json.dumps({**json.loads(text), **entries}))
+  try:
+    with pytest.raises(convert.ConversionError) as caught:
+      convert.load_prior(folder)
+  finally:
+    path.write_text(text)
+  message = str(caught.value)
+  assert str(path) in message and "\n" not in message
+  return message
+
+
+def test_a_prior_of_another_range_is_refused(folder):
+  for found in ([0, 1], [-1.0, 0.5], [0, 255]):
+    values = ", ".join(str(v) for v in found)
+    assert _message(folder, value_range=found).endswith(
+        f"value_range is [{values}]; a prior's must be [-1, 1]")
+  assert convert.load_prior(folder).image_shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize("schedule, wanted", [
+    ({"kind": "lineal", "num_steps": 1000},
+     "schedule.kind is 'lineal'; expected one of linear, cosine"),
+    ({"num_steps": 1000}, "schedule.kind is None; expected one of linear"),
+    ({"kind": "cosine", "num_steps": 1000, "max_beta": 2.0},
+     "max_beta must be in (0, 1), got 2"),
+    ({"kind": "linear", "num_steps": 10}, "betas must lie in (0, 1)"),
+    ({"kind": "linear", "num_steps": 10, "middle": 1}, "'middle'"),
+])
+def test_a_schedule_that_cannot_be_made_is_named(folder, schedule, wanted):
+  assert wanted in _message(folder, schedule=schedule)
+
+
+def test_the_kind_of_a_schedule_is_checked():
+  with pytest.raises(
+      convert.ConversionError, match="schedule.kind is 'sigmoid'; expected"):
+    pretrained.schedule_of({"kind": "sigmoid", "num_steps": 10})
