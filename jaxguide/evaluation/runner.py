@@ -133,7 +133,10 @@ def score_outputs(
   """
   experiment = dataclasses.replace(
       experiment, prior=None, method=methods.External(method_name))
-  producer = producers.FilesProducer(outputs, experiment.samples_per_image)
+  # All names, not those up to the limit: what one could be of does not depend
+  # on it.
+  producer = producers.FilesProducer(
+      outputs, experiment.samples_per_image, experiment.data.open().names)
   identity = reports.identity(
       experiment, None, None, outputs=producer.fingerprint())
   return _run(experiment, identity, producer, _scorer(experiment), out, limit,
