@@ -1,4 +1,4 @@
-"""Pixel errors against closed forms and scikit-image."""
+"""Pixel errors against closed forms, scikit-image and torchmetrics."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +7,7 @@ import pytest
 from jaxguide import metrics
 from jaxguide import operators
 from jaxguide.metrics import pixelwise
+from tests.metrics import published
 
 
 def pair(seed=0, shape=(2, 9, 7, 3)):
@@ -61,6 +62,16 @@ def test_equals_scikit_image():
         np.asarray(b, np.float64), np.asarray(a, np.float64), data_range=2
     )
     np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+def test_equals_torchmetrics():
+  image = published.module("torchmetrics.functional.image")
+  torch = pytest.importorskip("torch")
+  x, y = pair(8)
+  wanted = image.peak_signal_noise_ratio(
+      *(torch.tensor(np.array(v, np.float64)) for v in (x, y)),
+      data_range=2.0, reduction="none", dim=(1, 2, 3)).numpy()
+  np.testing.assert_allclose(metrics.psnr(x, y), wanted, rtol=1e-5)
 
 
 def test_equals_scikit_image_on_saved_pictures():

@@ -1,4 +1,4 @@
-"""SSIM against scikit-image, a direct reference, and closed forms."""
+"""SSIM against scikit-image, torchmetrics, a direct reference, closed forms."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -6,6 +6,7 @@ import pytest
 import scipy.ndimage
 
 from jaxguide import metrics
+from tests.metrics import published
 
 UNIFORM = metrics.SsimOptions("uniform", 7, covariance="sample")
 FILTERS = {
@@ -117,6 +118,21 @@ def test_equals_scikit_image_on_saved_pictures():
         sigma=1.5, use_sample_covariance=False
     )
     np.testing.assert_allclose(value, wanted, atol=5e-6)
+
+
+def test_equals_torchmetrics():
+  image = published.module("torchmetrics.functional.image")
+  torch = pytest.importorskip("torch")
+  x, r = pictures(4)
+  a, b = (torch.tensor((np.moveaxis(np.float64(v), -1, 1) + 1) / 2)
+          for v in (x, r))
+  _, local = image.structural_similarity_index_measure(
+      a, b, data_range=1.0, reduction="none", return_full_image=True)
+  # Theirs has a mirrored border too, which the published definition leaves out.
+  wanted = local[..., 5:-5, 5:-5].mean((1, 2, 3)).numpy()
+  assert np.ptp(wanted) > 0
+  got = metrics.ssim(jnp.asarray(x), jnp.asarray(r))
+  np.testing.assert_allclose(got, wanted, atol=5e-6)
 
 
 def test_equal_images_score_one_and_negatives_less_than_zero():
