@@ -138,7 +138,8 @@ def test_alone_batched_and_sharded_are_equal_to_the_bit(case):
   want = None
   # Sizes that are padded to the same rows share a compiled program.
   for count, backend, sizes in (
-      (1, "pmap", (16, 2, 1)), (8, "pmap", (16, 3, 1)), (8, "jit", (16, 3))):
+      (1, "pmap", (16, 3, 2, 1)), (1, "jit", (16,)),
+      (8, "pmap", (16, 3, 1)), (8, "jit", (16, 3))):
     mapped = parallel.map_batch(
         fn, devices=jax.local_devices()[:count], backend=backend)
     for size in sizes:
