@@ -15,6 +15,12 @@ from jaxguide.training import order
 # Pictures whose mirror image is no emoji: they hold text or are chiral.
 UNMIRRORED = ("Symbols", "Flags")
 
+# The classes of class-conditional models, by label.
+CATEGORIES = (
+    "Activities", "Animals & Nature", "Component", "Flags", "Food & Drink",
+    "Objects", "People & Body", "Smileys & Emotion", "Symbols",
+    "Travel & Places")
+
 
 class Emoji(NamedTuple):
   """Images of one split.
@@ -22,10 +28,12 @@ class Emoji(NamedTuple):
   Attributes:
     images: `[N, H, W, 3]`, float32 in [-1, 1].
     may_flip: `[N]` bool, whether the mirror image is as good.
+    label: `[N]` int32, an index of `CATEGORIES`.
   """
 
   images: np.ndarray
   may_flip: np.ndarray
+  label: np.ndarray
 
 
 def load(
@@ -41,7 +49,8 @@ def load(
 
   Raises:
     ValueError: a file is missing or unreadable, the index and the images
-      differ in number, the split is empty, or the size does not fit.
+      differ in number, the split is empty, a category is unknown, or the
+      size does not fit.
   """
   folder = pathlib.Path(folder)
   try:
@@ -63,25 +72,44 @@ def load(
   factor = side // image_size
   x = images[chosen].astype(np.float32).reshape(
       len(chosen), image_size, factor, image_size, factor, 3).mean((2, 4))
-  may_flip = [index[i]["category"] not in UNMIRRORED for i in chosen]
-  return Emoji(x / 127.5 - 1.0, np.array(may_flip))
+  categories = [index[i]["category"] for i in chosen]
+  unknown = sorted(set(categories) - set(CATEGORIES))
+  if unknown:
+    raise ValueError(
+        f"data is {folder}: emoji_index.json has category {unknown[0]!r}; "
+        f"known are {', '.join(CATEGORIES)}")
+  return Emoji(
+      x / 127.5 - 1.0, np.array([c not in UNMIRRORED for c in categories]),
+      np.array([CATEGORIES.index(c) for c in categories], np.int32))
+
+
+def draw(
+    may_flip: np.ndarray, step: int, batch_size: int, seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+  """Which images an update sees, a pure function of (seed, step).
+
+  Every epoch is a fresh permutation; batches run on across its end. Half of
+  the images that may be are mirrored.
+
+  Args:
+    may_flip: `[N]` bool, of all images.
+    step: the update.
+    batch_size: images per update.
+    seed: of the order.
+
+  Returns:
+    Rows `[batch_size]`, and which are mirrored.
+  """
+  rows = order.epoch_rows(len(may_flip), step, batch_size, seed)
+  return rows, order.coins(step, batch_size, seed) & may_flip[rows]
 
 
 def batch_at(
     emoji: Emoji, step: int, batch_size: int, seed: int,
 ) -> np.ndarray:
-  """The batch of one update, a pure function of (seed, step).
-
-  Every epoch is a fresh permutation; batches run on across its end. Half of
-  the images that may be are mirrored.
-
-  Returns:
-    `[batch_size, H, W, 3]`.
-  """
-  rows = order.epoch_rows(len(emoji.images), step, batch_size, seed)
-  coins = order.coins(step, batch_size, seed)
+  """The images of one update, `[batch_size, H, W, 3]`; see `draw`."""
+  rows, mirrored = draw(emoji.may_flip, step, batch_size, seed)
   images = emoji.images[rows]
-  mirrored = coins & emoji.may_flip[rows]
   return np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
 
 

@@ -19,9 +19,9 @@ from absl import logging
 import jax
 import numpy as np
 
+from experiments.priors import kinds
 from experiments.priors import preview
-from experiments.priors import train
-from jaxguide import convert
+from experiments.priors import runs
 from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
 from jaxguide.training import curves
@@ -32,52 +32,50 @@ _CONFIG = flags.DEFINE_string(
 _RUN = flags.DEFINE_string("run", None, "Folder of the training run.")
 _DESTINATION = flags.DEFINE_string(
     "destination", None, "Model directory to write; must not exist.")
-
-LICENCE = "Apache-2.0; trained on Noto Emoji (Google, Apache-2.0)"
+_DATA = flags.DEFINE_string(
+    "data", None, "Folder of the emoji; needed for an autoencoder.")
+_FIRST_STAGE = flags.DEFINE_string(
+    "first_stage", None, "Overrides a latent model's autoencoder.")
 
 
 def export(
-    config: training_config.PriorTraining,
+    config: training_config.Training,
     run: pathlib.Path,
     destination: pathlib.Path,
+    data: str | None = None,
 ) -> int:
-  """Writes config.json, params.safetensors, training_log.csv and loss.png.
+  """Writes a model directory, and in it training_log.csv and loss.png.
 
   Args:
     config: of the run.
     run: its folder, with at least one checkpoint.
     destination: the new model directory.
+    data: folder of the emoji; needed for an autoencoder.
 
   Returns:
     How many updates are behind the parameters.
 
   Raises:
-    ValueError: there is no checkpoint, or the destination exists.
+    ValueError: there is no checkpoint, the destination exists, or `data` is
+      missing.
   """
   store = checkpoints.Checkpoints(run / "checkpoints")
   if store.latest_step() is None:
     raise ValueError(f"{run}: holds no checkpoint")
   # Shapes say enough: nothing has to be initialised.
-  state = store.restore(jax.eval_shape(lambda: train.init_state(config)))
+  state = store.restore(jax.eval_shape(lambda: runs.init_state(config)))
   store.close()
   step = int(state.step)
-  model_config = convert.ModelConfig(
-      family="adm_unet", module=config.module, image_size=config.image_size,
-      channels=3, prediction="eps", learned_variance=False,
-      schedule={"kind": "linear", "num_steps": config.num_levels},
-      licence=LICENCE,
-      source={"trained_by": "experiments/priors", "name": config.name,
-              "updates": step, "batch_size": config.batch_size,
-              "averaging": config.ema_decay})
-  params = jax.tree.map(np.asarray, state.ema)
-  convert.save_model(
-      destination, params, model_config, container="safetensors",
-      dtype=np.float16)
-  shutil.copy(run / train.LOG_FILE, destination)
+  source = {
+      "trained_by": "experiments/priors", "name": config.name, "updates": step,
+      "batch_size": config.batch_size, "averaging": config.ema_decay}
+  kinds.module_of(config).save(
+      config, jax.tree.map(np.asarray, state.ema), destination, source, data)
+  shutil.copy(run / runs.LOG_FILE, destination)
   # Drawn, not copied: a run that was just resumed may have a later picture.
   if curves.installed():
     preview.write_picture(
-        destination / train.CURVE_FILE, curves.draw_log(run / train.LOG_FILE))
+        destination / runs.CURVE_FILE, curves.draw_log(run / runs.LOG_FILE))
   return step
 
 
@@ -87,10 +85,12 @@ def main(argv: list[str]) -> int:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
   logging.set_verbosity(logging.WARNING)
   try:
-    config = training_config.load(
-        _CONFIG.value, training_config.PriorTraining)
+    config = runs.changed(
+        training_config.load(_CONFIG.value, tuple(kinds.KINDS)),
+        first_stage=_FIRST_STAGE.value)
     step = export(
-        config, pathlib.Path(_RUN.value), pathlib.Path(_DESTINATION.value))
+        config, pathlib.Path(_RUN.value), pathlib.Path(_DESTINATION.value),
+        _DATA.value)
   except ValueError as error:
     sys.stderr.write(f"export: {error}\n")
     return 2

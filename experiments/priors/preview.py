@@ -6,7 +6,6 @@ here, and a few lines of DDIM (arXiv:2010.02502, Eq. 12) serve.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import os
 import pathlib
 
@@ -15,11 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
+from jaxguide import denoisers
 from jaxguide import schedules
 
 
 def fill_in(
-    predict_eps: Callable[[jax.Array, jax.Array], jax.Array],
+    denoise: denoisers.Denoiser,
     schedule: schedules.Schedule,
     observed: jax.Array,
     mask: jax.Array,
@@ -33,7 +33,7 @@ def fill_in(
   early errors, which a deterministic sampler carries to the end.
 
   Args:
-    predict_eps: `(x_t, time [B])` -> eps.
+    denoise: the prior; nothing is clipped here.
     schedule: the diffusion.
     observed: `[B, H, W, C]` images.
     mask: `[B, H, W, 1]`, 1 where observed; all 0: plain samples.
@@ -41,7 +41,7 @@ def fill_in(
     num_steps: network evaluations.
 
   Returns:
-    `[B, H, W, C]`, clipped to [-1, 1].
+    `[B, H, W, C]`.
   """
   levels = np.linspace(schedule.num_levels, 0, num_steps + 1).round()
   levels = jnp.asarray(levels, jnp.int32)
@@ -53,9 +53,7 @@ def fill_in(
     known = now.alpha * observed + now.sigma * jax.random.normal(
         jax.random.fold_in(renoise, index), x.shape)
     x = mask * known + (1.0 - mask) * x
-    eps = predict_eps(x, jnp.full(x.shape[:1], now.time))
-    x0 = jnp.clip((x - now.sigma * eps) / now.alpha, -1.0, 1.0)
-    eps = (x - now.alpha * x0) / now.sigma
+    x0, eps, _ = denoise(x, now)
     shrink = now.alpha * after.sigma / (after.alpha * now.sigma)
     variance = after.sigma**2 * (1.0 - shrink**2)
     z = jax.random.normal(jax.random.fold_in(fresh, index), x.shape)
@@ -64,7 +62,7 @@ def fill_in(
 
   x = jax.random.normal(start, observed.shape)
   x, _ = jax.lax.scan(step, x, jnp.arange(num_steps))
-  return jnp.clip(mask * observed + (1.0 - mask) * x, -1.0, 1.0)
+  return mask * observed + (1.0 - mask) * x
 
 
 def write_grid(

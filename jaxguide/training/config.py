@@ -12,17 +12,16 @@ from jaxguide import arrays
 from jaxguide.training import order as orders
 
 
-@dataclasses.dataclass(frozen=True)
-class PriorTraining:
-  """How a prior is trained; see `diffusion` for the meaning of the terms.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Training:
+  """What every training of averaged parameters has; see `updates`.
 
   Attributes:
-    name: of the prior, written into its `config.json`.
-    module: constructor fields of `models.AdmUnet`.
+    name: of the model, written into its `config.json`.
+    module: constructor fields of the network.
+    image_size: height and width of the images in pixels.
     train_module: fields that differ in training alone (dropout,
       formulations); they change no parameter.
-    image_size: height and width of the images in pixels.
-    num_levels: levels of the linear variance-preserving schedule.
     batch_size: images per update.
     num_steps: updates in all.
     learning_rate: of the trunk.
@@ -31,7 +30,6 @@ class PriorTraining:
     weight_decay: of AdamW.
     clip_norm: bound on the gradient's norm over all parameters.
     ema_decay: of the averaged parameters.
-    weight_limit: bound on the loss weights; see `diffusion.make_update`.
     seed: of the initialisation, the data order and all noise.
     log_every: updates between lines of the training log.
     checkpoint_every: updates between checkpoints.
@@ -42,7 +40,6 @@ class PriorTraining:
   module: dict[str, Any]
   image_size: int
   train_module: dict[str, Any] = dataclasses.field(default_factory=dict)
-  num_levels: int = 1000
   batch_size: int = 32
   num_steps: int = 20_000
   learning_rate: float = 1e-3
@@ -51,7 +48,6 @@ class PriorTraining:
   weight_decay: float = 1e-3
   clip_norm: float = 1.0
   ema_decay: float = 0.9995
-  weight_limit: float = 1.0
   seed: int = 0
   log_every: int = 500
   checkpoint_every: int = 500
@@ -59,9 +55,94 @@ class PriorTraining:
 
   def __post_init__(self):
     _check_counts(
-        self, "image_size", "num_levels", "batch_size", "num_steps",
-        "log_every", "checkpoint_every", "picture_every")
+        self, "image_size", "batch_size", "num_steps", "log_every",
+        "checkpoint_every", "picture_every")
     _check_positive(self, "learning_rate", "clip_norm")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PriorTraining(Training):
+  """How an eps-predicting prior of pixels is trained.
+
+  Attributes:
+    module: of `models.AdmUnet`.
+    num_levels: levels of the linear variance-preserving schedule.
+    weight_limit: bound on the loss weights; see
+      `diffusion.eps_training_loss`.
+  """
+
+  num_levels: int = 1000
+  weight_limit: float = 1.0
+
+  def __post_init__(self):
+    super().__post_init__()
+    _check_counts(self, "num_levels")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EdmTraining(Training):
+  """How a prior of pixels in EDM's preconditioning is trained.
+
+  Attributes:
+    module: of `models.SongUnet`.
+    sigma_data: standard deviation of the images' values.
+    sigma_mean: mean of ln sigma over the updates.
+    sigma_std: standard deviation of ln sigma.
+  """
+
+  sigma_data: float = 0.5
+  sigma_mean: float = -1.2
+  sigma_std: float = 1.2
+
+  def __post_init__(self):
+    super().__post_init__()
+    _check_positive(self, "sigma_data", "sigma_std")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AutoencoderTraining(Training):
+  """How the first stage of a latent diffusion model is trained.
+
+  Attributes:
+    module: of `models.KlAutoencoder`.
+    kl_weight: see `latent.autoencoder_loss`.
+    perceptual: network of the LPIPS distance in the loss, "alex" or "vgg"
+      (with the extra `lpips`); None: no such term.
+    perceptual_weight: of that distance.
+  """
+
+  kl_weight: float = 1e-3
+  perceptual: str | None = "alex"
+  perceptual_weight: float = 1.0
+
+  def __post_init__(self):
+    super().__post_init__()
+    arrays.check_choice("perceptual", self.perceptual, (None, "alex", "vgg"))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LatentTraining(Training):
+  """How a class-conditional model of latents is trained.
+
+  Attributes:
+    module: of `models.LdmUnet`; its contexts are one token of a class.
+    first_stage: directory of the autoencoder, see `convert.latent`.
+    betas: the first and the last of the scaled-linear schedule.
+    num_levels: of that schedule.
+    drop_rate: probability that a class is withheld.
+    weight_limit: bound on the loss weights; see
+      `diffusion.eps_training_loss`.
+  """
+
+  first_stage: str
+  betas: tuple[float, float] = (0.0015, 0.0195)
+  num_levels: int = 1000
+  drop_rate: float = 0.1
+  weight_limit: float = 1.0
+
+  def __post_init__(self):
+    super().__post_init__()
+    _check_counts(self, "num_levels")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,12 +205,14 @@ class ClassifierTraining:
           f"to at most num_levels ({self.num_levels})")
 
 
-def load(path: str | os.PathLike[str], kind: type) -> Any:
+def load(
+    path: str | os.PathLike[str], kind: type | tuple[type, ...],
+) -> Any:
   """Runs `get_config()` of a Python file.
 
   Args:
     path: of the file.
-    kind: what it has to return.
+    kind: what it has to return; of several, any.
 
   Raises:
     ValueError: there is no such file, it has no such function, or that
@@ -145,9 +228,10 @@ def load(path: str | os.PathLike[str], kind: type) -> Any:
     raise ValueError(f"config is {path}; it has no function get_config")
   found = module.get_config()
   if not isinstance(found, kind):
+    kinds = kind if isinstance(kind, tuple) else (kind,)
     raise ValueError(
         f"config is {path}; get_config returns {type(found).__name__}, not "
-        f"{kind.__name__}")
+        f"{' or '.join(k.__name__ for k in kinds)}")
   return found
 
 

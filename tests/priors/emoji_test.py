@@ -14,7 +14,7 @@ def folder(tmp_path):
   images = rng.integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
   np.savez(tmp_path / "noto64.npz", image=images)
   splits = ["train", "train", "valid", "train", "test", "train"]
-  kinds = ["Flags", "Animals", "Animals", "Symbols", "Food", "Food"]
+  kinds = ["Flags", "Objects", "Objects", "Symbols", "Activities", "Objects"]
   index = [{"split": s, "category": c}
            for s, c in zip(splits, kinds, strict=True)]
   (tmp_path / "emoji_index.json").write_text(json.dumps(index))
@@ -28,6 +28,8 @@ def test_a_split_is_reduced_by_area_means(folder):
   np.testing.assert_allclose(
       train.images, blocks.mean((2, 4)) / 127.5 - 1, atol=1e-6)
   assert train.may_flip.tolist() == [False, True, False, True]
+  assert [emoji.CATEGORIES[i] for i in train.label] == [
+      "Flags", "Objects", "Symbols", "Objects"]
 
 
 def test_batches_are_a_function_of_seed_and_step_alone(folder):
@@ -71,3 +73,12 @@ def test_missing_and_disagreeing_files_are_named(folder, tmp_path_factory):
   (folder[0] / "emoji_index.json").write_text("[]")
   with pytest.raises(ValueError, match="names 0 images"):
     emoji.load(folder[0], "train", 32)
+
+
+def test_an_unknown_category_is_named(folder):
+  path, _ = folder
+  index = json.loads((path / "emoji_index.json").read_text())
+  index[0]["category"] = "Machines"
+  (path / "emoji_index.json").write_text(json.dumps(index))
+  with pytest.raises(ValueError, match="category 'Machines'; known are Act"):
+    emoji.load(path, "train", 32)

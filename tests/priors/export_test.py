@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.priors import export
-from experiments.priors import train
+from experiments.priors import runs
 from jaxguide import convert
 from jaxguide.data import images
 from jaxguide.training import checkpoints
@@ -31,7 +31,7 @@ def run(tmp_path_factory):
   rng = np.random.default_rng(0)
   state = jax.tree.map(
       lambda a: np.asarray(rng.standard_normal(a.shape), a.dtype),
-      jax.eval_shape(lambda: train.init_state(TINY)))
+      jax.eval_shape(lambda: runs.init_state(TINY)))
   state, ema = state._replace(step=np.int32(7)), state.ema
   folder = tmp_path_factory.mktemp("run")
   store = checkpoints.Checkpoints(folder / "checkpoints")

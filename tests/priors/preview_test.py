@@ -5,21 +5,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.priors import preview
+from jaxguide import denoisers
 from jaxguide import schedules
 
 SCHEDULE = schedules.linear()
 
 
 def _gaussian(mean, spread):
-  """The exact noise prediction where pixels are N(mean, spread^2)."""
+  """The exact denoiser where pixels are N(mean, spread^2)."""
 
-  def predict(x, time):
-    level = SCHEDULE.at_level(time.astype(jnp.int32) + 1)
-    alpha, sigma = (a[:, None, None, None] for a in (level.alpha, level.sigma))
-    total = (alpha * spread) ** 2 + sigma**2
-    return sigma * (x - alpha * mean) / total
+  def denoise(x, level):
+    total = (level.alpha * spread) ** 2 + level.sigma**2
+    eps = level.sigma * (x - level.alpha * mean) / total
+    return denoisers.from_eps(eps, x, level)
 
-  return predict
+  return denoise
 
 
 def _spread_of_ancestral_sampling(spread, num_steps=50):
@@ -39,9 +39,9 @@ def _spread_of_ancestral_sampling(spread, num_steps=50):
   return np.sqrt(variance)
 
 
-def _fill_in(predict, observed, mask):
+def _fill_in(denoise, observed, mask):
   return jax.jit(lambda key: preview.fill_in(
-      predict, SCHEDULE, observed, mask, key))(jax.random.key(0))
+      denoise, SCHEDULE, observed, mask, key))(jax.random.key(0))
 
 
 def test_what_is_missing_follows_the_prior():

@@ -1,33 +1,17 @@
-"""The update of a diffusion model against closed forms."""
+"""The losses of diffusion models against closed forms."""
+
+import statistics
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
+from jaxguide import preconditioning
 from jaxguide import schedules
 from jaxguide.training import diffusion
 
 SCHEDULE = schedules.linear(1000)
-
-
-def test_learning_rate_rises_stays_and_falls_to_zero():
-  rate = diffusion.warmup_stable_decay(
-      2.0, warmup_steps=4, num_steps=20, decay_steps=10)
-  values = [float(rate(i)) for i in range(21)]
-  np.testing.assert_allclose(values[:4], [0.5, 1.0, 1.5, 2.0], rtol=1e-6)
-  np.testing.assert_allclose(values[4:11], 2.0)
-  np.testing.assert_allclose(values[10:], np.linspace(2, 0, 11), atol=1e-6)
-
-
-def test_the_trunk_does_not_depend_on_where_it_ends():
-  short, long = (
-      diffusion.warmup_stable_decay(
-          1e-3, warmup_steps=5, num_steps=n, decay_steps=10)
-      for n in (30, 300))
-  for i in range(20):
-    assert float(short(i)) == float(long(i))
 
 
 def test_levels_are_uniform_and_spread():
@@ -60,41 +44,76 @@ def test_loss_of_the_true_noise_is_zero_and_of_none_its_power():
   np.testing.assert_allclose(none, np.mean(eps**2, (1, 2, 3)), rtol=1e-5)
 
 
-def _one_update(weight_limit, ema_decay=0.9):
-  """One step of plain gradient descent on eps = params."""
-  apply = lambda params, x_t, time, key: params * jnp.ones_like(x_t)
-  optimizer = optax.sgd(1.0)
-  update = diffusion.make_update(
-      apply, optimizer, SCHEDULE, ema_decay=ema_decay,
-      weight_limit=weight_limit)
-  state = diffusion.init_state(jnp.asarray(0.25), optimizer)
-  return update(state, jnp.zeros((8, 4, 4, 3)), jax.random.key(3)), state
-
-
 @pytest.mark.parametrize("limit", [1.0, 20.0, 1e9])
-def test_an_update_descends_the_weighted_loss(limit):
-  new, old = _one_update(limit)
-  keys = jax.random.split(jax.random.fold_in(jax.random.key(3), 0), 3)
+def test_the_training_loss_is_weighted_and_reads_its_own_draws(limit):
+  apply = lambda params, x_t, time, key: params * jnp.ones_like(x_t)
+  loss = diffusion.eps_training_loss(apply, SCHEDULE, limit)
+  key = jax.random.key(3)
+  found = loss(jnp.asarray(0.25), jnp.zeros((8, 4, 4, 3)), key)
+  keys = jax.random.split(key, 3)
   level = np.asarray(diffusion.spread_levels(keys[0], 8, 1000))
   eps = np.asarray(jax.random.normal(keys[1], (8, 4, 4, 3)), np.float64)
   weight = np.minimum(1 / SCHEDULE.alpha_bar[level], limit)
-  per_image = np.mean(0.25 - eps, axis=(1, 2, 3))
-  gradient = np.mean(weight * 2 * per_image)
-  np.testing.assert_allclose(old.params - new.params, gradient, rtol=2e-4)
+  expected = weight * np.mean((0.25 - eps) ** 2, axis=(1, 2, 3))
+  np.testing.assert_allclose(found, expected, rtol=2e-4)
 
 
-def test_the_average_follows_quickly_first_and_slowly_later():
-  new, old = _one_update(1.0)
-  # After 0 updates its decay is 1 / 10.
-  expected = old.params + 0.9 * (new.params - old.params)
-  np.testing.assert_allclose(new.ema, expected, rtol=1e-6)
-  assert int(new.step) == 1
+def test_a_weight_limit_below_one_is_named():
+  with pytest.raises(ValueError, match="weight_limit is 0.5"):
+    diffusion.eps_training_loss(None, SCHEDULE, 0.5)
 
 
-@pytest.mark.parametrize("options, name", [
-    ({"ema_decay": 1.0}, "ema_decay"), ({"weight_limit": 0.5}, "weight_limit"),
-])
-def test_options_out_of_range_are_named(options, name):
-  with pytest.raises(ValueError, match=name):
-    diffusion.make_update(
-        None, optax.sgd(1.0), SCHEDULE, **{"ema_decay": 0.9, **options})
+def test_sigmas_are_log_normal_and_spread():
+  sigma = jax.vmap(lambda k: diffusion.spread_sigmas(k, 16, -1.2, 1.2))(
+      jax.random.split(jax.random.key(0), 400))
+  normal = (np.log(np.asarray(sigma, np.float64)) + 1.2) / 1.2
+  uniform = np.vectorize(statistics.NormalDist().cdf)(normal)
+  # One of every batch in each sixteenth of the distribution.
+  assert np.all(np.sort((uniform * 16).astype(int)) == np.arange(16))
+  # Image 3 alone sees them all: 400 draws.
+  assert abs(normal[:, 3].mean()) < 3 / np.sqrt(400)
+  assert abs(normal[:, 3].std() - 1) < 3 / np.sqrt(800)
+
+
+@pytest.mark.parametrize("sigma_data", [0.5, 0.6])
+def test_the_edm_loss_is_the_raw_networks_error(sigma_data):
+  # Eq. 8: lambda c_out^2 |F(c_in (y + n); c_noise) - target|^2, lambda c_out^2
+  # = 1, with the target of F that the data give.
+  rng = np.random.default_rng(0)
+  x0, eps = rng.standard_normal((2, 4, 8, 8, 3))
+  sigma = np.array([0.01, 0.3, 2.0, 50.0])
+  s = sigma[:, None, None, None]
+  total = s**2 + sigma_data**2
+  x = x0 + s * eps
+  target = (x0 - sigma_data**2 / total * x) / (
+      s * sigma_data / np.sqrt(total))
+  seen = {}
+
+  def apply(params, scaled, noise, key):
+    seen.update(scaled=scaled, noise=noise, key=key)
+    return params * jnp.ones_like(scaled)
+
+  loss = diffusion.edm_loss(
+      apply, preconditioning.edm(sigma_data), 0.25,
+      *(jnp.asarray(a, jnp.float32) for a in (x0, sigma, eps)))
+  np.testing.assert_allclose(
+      loss, np.mean((0.25 - target) ** 2, (1, 2, 3)), rtol=2e-3)
+  np.testing.assert_allclose(seen["scaled"], x / np.sqrt(total), rtol=1e-4,
+                             atol=1e-5)
+  np.testing.assert_allclose(seen["noise"], np.log(sigma) / 4, atol=1e-5)
+  assert seen["key"] is None
+
+
+def test_the_edm_training_loss_reads_its_own_draws():
+  key, scaling = jax.random.key(5), preconditioning.edm(0.6)
+  apply = lambda params, x, noise, key: params * x
+  x0 = jax.random.normal(jax.random.key(1), (8, 4, 4, 3))
+  found = diffusion.edm_training_loss(apply, scaling, mean=-1.0, std=0.5)(
+      0.25, x0, key)
+  keys = jax.random.split(key, 3)
+  sigma = diffusion.spread_sigmas(keys[0], 8, -1.0, 0.5)
+  eps = jax.random.normal(keys[1], x0.shape)
+  expected = diffusion.edm_loss(apply, scaling, 0.25, x0, sigma, eps)
+  np.testing.assert_allclose(found, expected, rtol=1e-5)
+  with pytest.raises(ValueError, match="std is 0"):
+    diffusion.edm_training_loss(apply, scaling, std=0.0)

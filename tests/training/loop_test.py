@@ -12,6 +12,7 @@ from jaxguide import schedules
 from jaxguide.training import checkpoints
 from jaxguide.training import diffusion
 from jaxguide.training import loop
+from jaxguide.training import updates
 
 OPTIMIZER = optax.adam(1e-2)
 
@@ -28,7 +29,7 @@ def first_state():
   params = {"inside": 0.1 * rng.standard_normal((16, 32)),
             "outside": 0.1 * rng.standard_normal((32, 16))}
   params = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), params)
-  return diffusion.init_state(params, OPTIMIZER)
+  return updates.init_state(params, OPTIMIZER)
 
 
 def batches(first):
@@ -37,8 +38,9 @@ def batches(first):
 
 
 def run(state, num_steps, hooks=()):
-  update = jax.jit(diffusion.make_update(
-      apply, OPTIMIZER, schedules.linear(100), ema_decay=0.99))
+  update = jax.jit(updates.make_update(
+      diffusion.eps_training_loss(apply, schedules.linear(100)), OPTIMIZER,
+      ema_decay=0.99))
   return loop.train(
       state, update, batches(int(state.step)), jax.random.key(1),
       num_steps=num_steps, hooks=hooks)
@@ -95,7 +97,7 @@ def test_batches_that_run_out_are_named():
 def test_a_checkpoint_of_another_shape_is_refused(tmp_path):
   store = checkpoints.Checkpoints(tmp_path)
   store.save(first_state()._replace(step=np.int32(3)))
-  other = diffusion.init_state(
+  other = updates.init_state(
       {"inside": jnp.zeros((16, 4)), "outside": jnp.zeros((4, 16))},
       OPTIMIZER)
   with pytest.raises(ValueError, match="does not fit"):

@@ -4,17 +4,17 @@ import types
 
 import numpy as np
 
-from experiments.priors import train
+from experiments.priors import runs
 from jaxguide.data import images
 from jaxguide.training import curves
 
 
 def state(step):
-  return types.SimpleNamespace(step=step, average_loss=2.0 / step)
+  return types.SimpleNamespace(step=step, ema=step, average_loss=2.0 / step)
 
 
 def test_every_row_is_in_the_table_and_on_the_picture(tmp_path, capsys):
-  write = train.keep_log(tmp_path, 0, lambda s: 0.1 / s.step)
+  write = runs.keep_log(tmp_path, 0, lambda ema: 0.1 / ema)
   seen = []
   for step in (10, 20, 30):
     write(state(step))
@@ -24,7 +24,7 @@ def test_every_row_is_in_the_table_and_on_the_picture(tmp_path, capsys):
   assert not np.array_equal(seen[1], seen[2])
   assert "step 30, train_loss 0.066667" in capsys.readouterr().err
   # Gone on from step 10, the picture forgets what came later.
-  train.keep_log(tmp_path, 10, lambda s: 0.1 / s.step)(state(20))
+  runs.keep_log(tmp_path, 10, lambda ema: 0.1 / ema)(state(20))
   again = images.read_picture(tmp_path / "loss.png")
   np.testing.assert_array_equal(again, seen[1])
   assert not list(tmp_path.glob(".*"))

@@ -1,0 +1,42 @@
+"""The embedded autoencoder: Noto emoji, 64 x 64 pixels to 16 x 16 x 4.
+
+  python -m experiments.priors.train \\
+      --config experiments/priors/configs/emoji64_kl.py \\
+      --data DIR --out runs/emoji64_kl
+
+With LPIPS of AlexNet in the loss (the extra `lpips`), without a discriminator:
+emoji are flat colours and edges, which need none.
+"""
+
+from jaxguide.training import config
+
+
+def get_config() -> config.AutoencoderTraining:
+  """The configuration of the shipped first stage."""
+  return config.AutoencoderTraining(
+      name="emoji64_kl",
+      image_size=64,
+      module=dict(
+          in_channels=3,
+          out_channels=3,
+          model_channels=32,
+          channel_mult=(1, 2, 3),
+          num_res_blocks=1,
+          attention_factors=(),
+          mid_attention=True,
+          z_channels=4,
+          latent_channels=4,
+          # Four channels per group at the finest level, as in the prior.
+          num_groups=8,
+      ),
+      batch_size=8,
+      learning_rate=1e-3,
+      warmup_steps=200,
+      num_steps=8_000,
+      decay_steps=3_000,
+      weight_decay=1e-4,
+      ema_decay=0.999,
+      log_every=250,
+      checkpoint_every=250,
+      picture_every=500,
+  )

@@ -1,0 +1,43 @@
+"""The embedded latent model: Noto emoji by category, on 16 x 16 x 4 latents.
+
+  python -m experiments.priors.train \\
+      --config experiments/priors/configs/emoji64_ldm.py \\
+      --data DIR --out runs/emoji64_ldm
+
+The first stage is `emoji64_kl.py`'s, exported to `runs/emoji64_kl_model`. As
+in the released class-conditional model, the class is a token of the
+transformers' context and the schedule scaled-linear; one label in ten is
+withheld, for classifier-free guidance.
+"""
+
+from jaxguide.training import config
+
+
+def get_config() -> config.LatentTraining:
+  """The configuration of the shipped latent model."""
+  return config.LatentTraining(
+      name="emoji64_ldm",
+      image_size=64,
+      first_stage="runs/emoji64_kl_model",
+      module=dict(
+          in_channels=4,
+          out_channels=4,
+          model_channels=64,
+          channel_mult=(1.0, 2.0),
+          num_res_blocks=2,
+          attention_factors=(2,),
+          num_head_channels=32,
+          transformer_depth=1,
+          context_width=64,
+          num_groups=16,
+      ),
+      train_module=dict(dropout=0.05),
+      batch_size=32,
+      learning_rate=8e-4,
+      num_steps=12_000,
+      decay_steps=4_000,
+      weight_limit=50.0,
+      log_every=250,
+      checkpoint_every=250,
+      picture_every=1_000,
+  )

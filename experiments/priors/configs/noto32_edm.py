@@ -1,0 +1,38 @@
+"""The embedded EDM prior: Noto emoji at 32 x 32 pixels, as `noto32.py`.
+
+  python -m experiments.priors.train \\
+      --config experiments/priors/configs/noto32_edm.py \\
+      --data DIR --out runs/noto32_edm
+
+DDPM++ in Karras et al.'s preconditioning, with their distribution of sigmas.
+"""
+
+from jaxguide.training import config
+
+
+def get_config() -> config.EdmTraining:
+  """The configuration of the shipped EDM prior."""
+  return config.EdmTraining(
+      name="noto32_edm",
+      image_size=32,
+      module=dict(
+          img_resolution=32,
+          in_channels=3,
+          out_channels=3,
+          model_channels=32,
+          channel_mult=(1, 3, 4),
+          channel_mult_emb=4,
+          num_blocks=1,
+          attn_resolutions=(8,),
+      ),
+      train_module=dict(dropout=0.05),
+      # Measured on the train split: 0.608.
+      sigma_data=0.6,
+      batch_size=32,
+      learning_rate=1e-3,
+      num_steps=12_000,
+      decay_steps=4_000,
+      log_every=250,
+      checkpoint_every=250,
+      picture_every=1_000,
+  )
