@@ -3,7 +3,8 @@
 `read_checkpoint` reads a file and executes nothing; `commands.convert` makes a
 model directory of it, by a card of `cards` where the file cannot tell enough;
 `load_model` reads that directory, `load_prior` makes a denoiser of it, and
-`load_latent_model` a denoiser and a codec of a latent diffusion model's.
+`load_latent_model` a denoiser and a codec of a latent diffusion model's;
+`load_latent_prior` gives these two the shape of any other prior.
 """
 
 from jaxguide.convert.cards import ModelCard
@@ -12,6 +13,7 @@ from jaxguide.convert.errors import ConversionError
 from jaxguide.convert.families import build_module
 from jaxguide.convert.latent_model import LatentModel
 from jaxguide.convert.latent_model import load as load_latent_model
+from jaxguide.convert.latent_model import load_prior as load_latent_prior
 from jaxguide.convert.model_config import ModelConfig
 from jaxguide.convert.model_store import load_model
 from jaxguide.convert.model_store import Model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import hashlib
 import json
 import math
 import os
@@ -164,6 +165,102 @@ def load(path: str | os.PathLike[str]) -> LatentModel:
   return LatentModel(
       **models, scale_factor=float(entries["scale_factor"]),
       null_label=entries.get("null_label"))
+
+
+def load_prior(
+    path: str | os.PathLike[str], **module_options: Any
+) -> pretrained.Prior:
+  """Loads a latent model as a prior of images.
+
+  `cond` of its network is the labels, or None where it has no classes.
+
+  Args:
+    path: a directory that `latent.convert` or `latent.save` wrote, or the
+      name of one that is embedded.
+    **module_options: choices of the networks that change no parameter: dtype,
+      remat, conv_impl, attention_impl.
+
+  Raises:
+    ConversionError: as `load`; or the model is a first stage alone, or is
+      conditioned on more than a class.
+  """
+  folder = pathlib.Path(path)
+  if not folder.exists() and latent.is_directory(
+      pretrained.EMBEDDED / os.fspath(path)):
+    folder = pretrained.EMBEDDED / os.fspath(path)
+  if not latent.is_directory(folder):
+    raise errors.ConversionError(f"{path}: no directory of a latent model")
+  model = load(folder)
+  with errors.naming(folder):
+    return prior_of(
+        model, name=os.fspath(path), sha256=_fingerprint(folder),
+        **module_options)
+
+
+def prior_of(
+    model: LatentModel, *, name: str, sha256: str, **module_options: Any
+) -> pretrained.Prior:
+  """A latent model as a prior of images, see `load_prior`.
+
+  Args:
+    model: with a UNet.
+    name: of the prior.
+    sha256: of its parameters.
+    **module_options: see `load_prior`.
+  """
+  if model.unet is None:
+    raise errors.ConversionError(
+        "is a first stage alone; a prior needs a UNet")
+  _check_conditions(model)
+  run, first = model.apply(**module_options), model.first_stage.config
+  embedder = model_store.build_module((model.cond_stage or model.unet).config)
+
+  def apply(
+      params: arrays.PyTree,
+      z: jax.Array,
+      time: jax.Array,
+      labels: jax.Array | None = None,
+  ) -> jax.Array:
+    return run(params, z, time, Condition(labels=labels))
+
+  return pretrained.Prior(
+      apply=apply,
+      params=model.params,
+      schedule=model.schedule,
+      prediction=model.unet.config.prediction,
+      learned_variance=model.unet.config.learned_variance,
+      image_size=first.image_size,
+      channels=first.channels,
+      name=name,
+      sha256=sha256,
+      num_classes=embedder.num_classes,
+      null_label=model.null_label,
+      make_codec=lambda params: model.codec(params, **module_options),
+      latent_scale=model.scale_factor,
+  )
+
+
+def _check_conditions(model: LatentModel) -> None:
+  """A prior of images has labels for conditions, and no others."""
+  unet = model_store.build_module(model.unet.config)
+  channels = model_store.build_module(
+      model.first_stage.config).latent_channels
+  if unet.in_channels != channels:
+    raise errors.ConversionError(
+        f"its UNet takes {unet.in_channels} channels, a latent has "
+        f"{channels}: it needs maps beside the latent")
+  if unet.context_width is not None and model.cond_stage is None:
+    raise errors.ConversionError(
+        "its UNet takes the tokens of an embedder that is not there")
+
+
+def _fingerprint(folder: pathlib.Path) -> str:
+  """sha256 over the parts and `latent.json`."""
+  digest = hashlib.sha256((folder / latent.FILE).read_bytes())
+  for part in ldm_cards.PARTS:
+    if (folder / part).is_dir():
+      digest.update(f"{part} {pretrained.fingerprint(folder / part)}".encode())
+  return digest.hexdigest()
 
 
 def read_entries(path: str | os.PathLike[str]) -> dict[str, Any]:

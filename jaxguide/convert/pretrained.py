@@ -10,6 +10,7 @@ import pathlib
 from typing import Any
 
 from jaxguide import arrays
+from jaxguide import codecs
 from jaxguide import denoisers
 from jaxguide import preconditioning as preconditionings
 from jaxguide import schedules
@@ -30,16 +31,23 @@ class Prior:
       class-conditional network, else None (which an EDM network also takes
       for "no class"); of an upsampler the pair (labels or None, small images
       `[B, h, w, C]`).
-    params: its parameters, float32 numpy.
+    params: its parameters, float32 numpy; those of the autoencoder too.
     schedule: the noise levels that it was trained on.
     prediction: what the network predicts, see `denoisers.from_apply`.
     learned_variance: whether it predicts a variance too.
-    image_size: height and width, pixels.
+    image_size: height and width of an image, pixels.
     channels: of an image.
     name: what it was asked for by.
     sha256: of its stored parameters and config, 64 hexadecimal digits.
     preconditioning: of an "edm" prediction; None: Karras et al.'s own with
       sigma_data 0.5.
+    num_classes: labels that it knows, the null label included if it is one of
+      them; None: it has no classes.
+    null_label: stands for "no class" in guidance; None: it was not trained
+      for that.
+    make_codec: from `params` to the autoencoder of a latent prior; None: it
+      is a prior of pixels.
+    latent_scale: of the latents over the autoencoder's own.
   """
 
   apply: Callable[..., Any]
@@ -52,11 +60,35 @@ class Prior:
   name: str
   sha256: str
   preconditioning: preconditionings.Preconditioning | None = None
+  num_classes: int | None = None
+  null_label: int | None = None
+  make_codec: Callable[[arrays.PyTree], codecs.Codec] | None = None
+  latent_scale: float = 1.0
 
   @property
   def image_shape(self) -> tuple[int, int, int]:
     """(H, W, C) of one image."""
     return self.image_size, self.image_size, self.channels
+
+  @property
+  def is_latent(self) -> bool:
+    """Whether its states are latents, not pixels."""
+    return self.make_codec is not None
+
+  @property
+  def state_shape(self) -> tuple[int, int, int]:
+    """(h, w, c) of what it denoises."""
+    return self.codec().latent_shape(self.image_shape)
+
+  def codec(self, params: arrays.PyTree | None = None) -> codecs.Codec:
+    """Between images and states: the identity of a prior of pixels.
+
+    Args:
+      params: see `denoiser`.
+    """
+    if self.make_codec is None:
+      return codecs.identity()
+    return self.make_codec(self.params if params is None else params)
 
   def denoiser(
       self, params: arrays.PyTree | None = None, cond: Any = None
@@ -98,7 +130,8 @@ def load_prior(
   folder = _find(path)
   if latent.is_directory(folder):
     raise errors.ConversionError(
-        f"{path}: a latent diffusion model; load it with load_latent_model")
+        f"{path}: a latent diffusion model; load it with load_latent_model or "
+        "load_latent_prior")
   model = model_store.load_model(folder)
   config = model.config
   if config.prediction is None or config.schedule is None:
@@ -135,9 +168,19 @@ def load_prior(
       image_size=config.image_size,
       channels=config.channels,
       name=os.fspath(path),
-      sha256=_fingerprint(folder),
+      sha256=fingerprint(folder),
       preconditioning=scaling,
+      **_classes(config),
   )
+
+
+def _classes(config: model_config.ModelConfig) -> dict[str, int | None]:
+  """What `Prior` says of the classes of a network of pixels."""
+  module = config.module
+  count = module.get("num_classes") or module.get("label_dim") or None
+  # To an EDM network a negative label is none; it has to know that case.
+  withheld = count and module.get("label_dropout", 0) > 0
+  return {"num_classes": count, "null_label": -1 if withheld else None}
 
 
 def schedule_of(entry: dict[str, Any]) -> schedules.Schedule:
@@ -196,8 +239,12 @@ def _find(path: str | os.PathLike[str]) -> pathlib.Path:
       f"({errors.listed(embedded_names())})")
 
 
-def _fingerprint(folder: pathlib.Path) -> str:
-  """sha256 over the names and contents of a model directory's files."""
+def fingerprint(folder: pathlib.Path) -> str:
+  """sha256 over the names and contents of a model directory's files.
+
+  Args:
+    folder: see `model_store`; what else lies there does not count.
+  """
   digest = hashlib.sha256()
   kept = ("config.json", "params", "params.safetensors")
   files = [f for name in kept for f in sorted((folder / name).rglob("*"))]

@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxguide import arrays
+from jaxguide.evaluation import labels as label_sources
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import networks
 from jaxguide.evaluation import scoring
@@ -71,6 +72,7 @@ class Experiment:
   set_metrics: tuple[set_metric.SetMetric, ...] = ()
   set_reference: set_scores.ReferenceSet = set_scores.RunImages()
   spread: Literal["images", "seeds"] = "images"
+  labels: label_sources.LabelSource | None = None
 
   def __post_init__(self):
     for name in ("batch_size", "samples_per_image"):

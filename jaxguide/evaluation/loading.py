@@ -18,6 +18,7 @@ def load_batch(
     *,
     batch_size: int,
     samples_per_image: int,
+    labels: Sequence[int] | None = None,
 ) -> producers.Batch:
   """The images of some items and what their task adds.
 
@@ -28,6 +29,7 @@ def load_batch(
     items: consecutive numbers n * samples_per_image + sample.
     batch_size: rows of the batch; the last item fills up what is left.
     samples_per_image: pictures of each image.
+    labels: the classes of all images; None without classes.
 
   Returns:
     The batch. Where an image or its inputs cannot be loaded the row is that
@@ -56,6 +58,7 @@ def load_batch(
       samples=np.asarray(places, np.int32) % samples_per_image, names=names,
       references=np.stack([row.reference for row in rows]),
       inputs=_stack([row.inputs for row in rows]), failures=failures,
+      labels=None if labels is None else np.asarray(labels, np.int32)[images],
   )
 
 

@@ -14,6 +14,8 @@ from jaxguide import denoisers
 from jaxguide import noise as noises
 from jaxguide import samplers
 from jaxguide import schedules
+from jaxguide.convert import pretrained
+from jaxguide.evaluation import bound_prior
 from jaxguide.evaluation import networks as network_sources
 from jaxguide.evaluation import tasks
 from jaxguide.samplers import core
@@ -51,6 +53,29 @@ class Method(Protocol):
 
 
 @runtime_checkable
+class FittingMethod(Method, Protocol):
+  """A method that fits something to every image, once for all its samples.
+
+  Its `sampler` finds the plan and what was fitted, one row per sample, as
+  the pair `Problem.fitted`.
+  """
+
+  def plan(self, schedule: schedules.Schedule) -> Any:
+    """What fit and samples share, made once outside jit."""
+
+  def fit(
+      self, plan: Any, noise: noises.Noise, problem: tasks.Problem
+  ) -> arrays.PyTree:
+    """What is fitted, leaves `[N, ...]`; made inside jit.
+
+    Args:
+      plan: of `plan`.
+      noise: one row per image, of the image's own key.
+      problem: one row per image.
+    """
+
+
+@runtime_checkable
 class NetworkMethod(Method, Protocol):
   """A method that needs more networks than the prior.
 
@@ -71,6 +96,30 @@ def load_networks(method: Method) -> dict[str, network_sources.Network]:
   if not isinstance(method, NetworkMethod):
     return {}
   return {name: source.load() for name, source in method.networks.items()}
+
+
+def check_prior(
+    method: Method, prior: pretrained.Prior, has_labels: bool
+) -> None:
+  """Refuses a prior that a method cannot sample.
+
+  A method that works on latents says so by `on_latents`; one with
+  classifier-free guidance names its scales by `guidance_scales`.
+
+  Args:
+    method: of the run.
+    prior: of the run.
+    has_labels: whether the images have classes.
+
+  Raises:
+    ValueError: naming both.
+  """
+  if prior.is_latent and not getattr(method, "on_latents", False):
+    raise ValueError(
+        f"method {method.title!r} works on pixels, and prior {prior.name} is a "
+        "latent model; Ddim and Vipaint without clip_x0 work on latents")
+  bound_prior.check_guidance(
+      prior, has_labels, getattr(method, "guidance_scales", ()))
 
 
 def check_at_least(owner: Any, least: int, *names: str) -> None:
@@ -135,6 +184,11 @@ class Ddim:
   def title(self) -> str:
     """What tables call it."""
     return self.label or f"DDIM, no guidance ({self.num_steps} steps)"
+
+  @property
+  def on_latents(self) -> bool:
+    """Latents have no range to be clipped to."""
+    return not self.clip_x0
 
   def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
     """`ddim_steps`."""

@@ -12,6 +12,7 @@ import numpy as np
 from jaxguide import arrays
 from jaxguide import schedules
 from jaxguide.convert import errors
+from jaxguide.convert import metric_files
 from jaxguide.convert import model_store
 from jaxguide.convert import pretrained
 from jaxguide.metrics import perceptual
@@ -24,7 +25,8 @@ class Network(NamedTuple):
   """A network on noisy images; its parameters stay an argument.
 
   Attributes:
-    apply: `(params, x [B, H, W, 3], time [B]) -> features [B, ...]`.
+    apply: `(params, x [B, H, W, 3], time [B]) -> features [B, ...]`; of a
+      distance `(params, x, reference) -> [B]`.
     params: its parameters.
     schedule: of the noise that it was trained with; None if not known.
     image_size: height and width of its images; None for any.
@@ -140,6 +142,43 @@ class RandomExtractor:
         apply=_features(module), params=params, schedule=None,
         image_size=self.size, name="random",
         digest=perceptual.weights_digest(params))
+
+
+@dataclasses.dataclass(frozen=True)
+class InstalledLpips:
+  """LPIPS of the extra `lpips`: `apply` is a distance of two batches.
+
+  Attributes:
+    net: "vgg" or "alex".
+  """
+
+  net: Literal["vgg", "alex"] = "vgg"
+
+  def load(self) -> Network:
+    """See `NetworkSource`.
+
+    Raises:
+      ConversionError: the extra is not installed, or its file is damaged.
+    """
+    model = metric_files.load_lpips(self.net)
+    return distance_network(model, f"lpips_{self.net}")
+
+
+def distance_network(model: model_store.Model, name: str) -> Network:
+  """A distance between pictures as a network of a method.
+
+  Args:
+    model: of family "lpips".
+    name: of the network.
+
+  Returns:
+    `apply` is `(params, x, reference) -> [B]`.
+  """
+  module = model_store.build_module(model.config)
+  return Network(
+      apply=lambda params, x, y: module.apply({"params": params}, x, y),
+      params=model.params, schedule=None, image_size=None, name=name,
+      digest=perceptual.weights_digest(model.params))
 
 
 def _extractor(

@@ -6,26 +6,27 @@ and files that another program made are two more, so that all are scored and
 written down in the same way.
 """
 
-import collections
 from collections.abc import Callable, Mapping, Sequence
 import functools
-import hashlib
 import pathlib
-import time
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxguide import data
+from jaxguide import arrays
 from jaxguide import noise as noises
 from jaxguide import parallel
 from jaxguide import samplers
 from jaxguide.convert import pretrained
 from jaxguide.data import images
+from jaxguide.evaluation import bound_prior
+from jaxguide.evaluation import fitting
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import networks as network_sources
 from jaxguide.evaluation import pictures
+from jaxguide.evaluation import programs
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import tasks
 
@@ -58,6 +59,7 @@ class Batch(NamedTuple):
     inputs: of the task.
     failures: what could not be loaded, by place in the batch; the arrays
       hold another image there.
+    labels: int32 `[B]`, the images' classes; None without classes.
   """
 
   items: Sequence[int]
@@ -67,6 +69,7 @@ class Batch(NamedTuple):
   references: np.ndarray
   inputs: Mapping[str, np.ndarray]
   failures: Mapping[int, Failure]
+  labels: np.ndarray | None = None
 
 
 class Producer(Protocol):
@@ -79,27 +82,11 @@ class Producer(Protocol):
     """What timing.json says of it."""
 
 
-class OutOfMemory(RuntimeError):
-  """The device has no room for a batch of this size."""
-
-
-class Compilation(NamedTuple):
-  """What one compilation took.
-
-  Attributes:
-    batch_size: images per call.
-    seconds: tracing and compilation.
-    bytes_per_device: temporary memory, arguments and outputs; None where
-      the backend does not say.
-  """
-
-  batch_size: int
-  seconds: float
-  bytes_per_device: int | None
-
-
 class SamplerProducer:
-  """Runs a sampler through one compiled function."""
+  """Runs a sampler through one compiled function, after a fit through another.
+
+  Only a `methods.FittingMethod` has a fit.
+  """
 
   def __init__(
       self,
@@ -109,9 +96,10 @@ class SamplerProducer:
       seed: int,
       *,
       networks: Mapping[str, network_sources.Network] | None = None,
+      samples_per_image: int = 1,
       devices: Sequence[jax.Device] | None = None,
       backend: str = "pmap",
-      on_compiled: Callable[[Compilation], None] = lambda _: None,
+      on_compiled: Callable[[programs.Compilation], None] = lambda _: None,
   ):
     """Places parameters and plan on the devices.
 
@@ -121,32 +109,40 @@ class SamplerProducer:
       method: its plan is made here.
       seed: root of all keys.
       networks: of the method, see `methods.load_networks`.
+      samples_per_image: pictures of every image; a fit is made once for all.
       devices: all local ones when left out.
       backend: "pmap" or "jit".
       on_compiled: told after each compilation.
     """
     networks = networks or {}
-    self._mapped = parallel.map_batch(
-        restore(prior, task, method, networks), devices=devices,
-        backend=backend)
-    self._shared = self._mapped.replicate({
+    options = {
+        "devices": devices, "backend": backend, "on_compiled": on_compiled}
+    fits = isinstance(method, methods.FittingMethod)
+    self._sampling = programs.Program(
+        restore(prior, task, method, networks),
+        purpose="sampling" if fits else "", **options)
+    self._fitter = fitting.Fitter(
+        fit(prior, task, method, networks), samples_per_image, **options
+    ) if fits else None
+    shared = {
         "params": prior.params,
         "networks": {k: n.params for k, n in networks.items()},
         "steps": method.steps(prior.schedule),
         "key": jax.random.key_data(jax.random.key(seed)),
-    })
-    self._on_compiled = on_compiled
-    self._compiled: dict[int, Compilation] = {}
-    self._seconds, self._count = 0.0, 0
+    }
+    if fits:
+      shared["plan"] = method.plan(prior.schedule)
+    self._shared = self._sampling.mapped.replicate(shared)
+    self._count = 0
 
   @property
   def num_devices(self) -> int:
     """How many devices share a batch."""
-    return len(self._mapped.devices)
+    return len(self._sampling.mapped.devices)
 
   def padded_rows(self, batch_size: int) -> int:
     """The rows that a batch really has: every device has a least share."""
-    return self._mapped.padded_rows(batch_size)
+    return self._sampling.mapped.padded_rows(batch_size)
 
   def __call__(self, batch: Batch) -> list[Outcome]:
     """See `Producer`.
@@ -154,44 +150,36 @@ class SamplerProducer:
     Raises:
       OutOfMemory: if the device has no room for this batch.
     """
-    arrays = {
-        "image": batch.images, "sample": batch.samples,
-        "reference": batch.references, "inputs": dict(batch.inputs),
+    given = {
+        "image": batch.images, "reference": batch.references,
+        "inputs": dict(batch.inputs),
     }
-    try:
-      self._compile(arrays, len(batch.images))
-      start = time.monotonic()
-      out = self._mapped(self._shared, arrays)
-      self._seconds += time.monotonic() - start
-      self._count += len(batch.items)
-    except jax.errors.JaxRuntimeError as error:
-      if "RESOURCE_EXHAUSTED" not in str(error):
-        raise
-      raise OutOfMemory(str(error).partition("\n")[0]) from error
+    if batch.labels is not None:
+      given["label"] = batch.labels
+    if self._fitter is not None:
+      given["fitted"] = self._fitter(
+          self._shared, given, failed=[batch.images[i] for i in batch.failures])
+    out = self._sampling(
+        self._shared, {**given, "sample": batch.samples}, len(batch.images))
+    self._count += len(batch.items)
     return [_outcome(x, finite) for x, finite in
             zip(out["x"], out["is_finite"], strict=True)][:len(batch.items)]
 
   def timing(self) -> dict[str, Any]:
     """Compilations, the seconds spent sampling, and the speed of that."""
+    fits = [] if self._fitter is None else [self._fitter.program]
+    compilations = [c for program in (self._sampling, *fits)
+                    for c in program.compiled.values()]
+    spent = self._sampling.seconds + sum(p.seconds for p in fits)
     return {
-        "devices": [str(d) for d in self._mapped.devices],
-        "backend": self._mapped.backend,
-        "compilations": [c._asdict() for c in self._compiled.values()],
-        "compile_seconds": sum(c.seconds for c in self._compiled.values()),
-        "sampling_seconds": self._seconds,
-        "images_per_second": self._count / max(self._seconds, 1e-9),
+        "devices": [str(d) for d in self._sampling.mapped.devices],
+        "backend": self._sampling.mapped.backend,
+        "compilations": [c.to_json() for c in compilations],
+        "compile_seconds": sum(c.seconds for c in compilations),
+        "sampling_seconds": self._sampling.seconds,
+        **({} if self._fitter is None else self._fitter.timing()),
+        "images_per_second": self._count / max(spent, 1e-9),
     }
-
-  def _compile(self, arrays: Mapping, batch_size: int) -> None:
-    if batch_size in self._compiled:
-      return
-    start = time.monotonic()
-    compiled = self._mapped.lower(self._shared, arrays).compile()
-    done = Compilation(
-        batch_size, time.monotonic() - start, _memory(compiled)
-    )
-    self._compiled[batch_size] = done
-    self._on_compiled(done)
 
 
 def restore(
@@ -202,6 +190,8 @@ def restore(
 ) -> parallel.Mapped:
   """The pure function that makes pictures: `(shared, batch) -> out`.
 
+  States of a latent prior are decoded at the end.
+
   Args:
     prior: its parameters are an argument of the function, not part of it.
     task: what is observed.
@@ -210,31 +200,80 @@ def restore(
 
   Returns:
     A function of `shared` {"params", "networks", "steps", "key"} and `batch`
-    {"image", "sample": int32 `[B]`, "reference": `[B, H, W, C]`, "inputs"}.
+    {"image", "sample": int32 `[B]`, "reference": `[B, H, W, C]`, "inputs"};
+    with classes the batch has "label": int32 `[B]`, and of a fitting method
+    it has "fitted" and the shared part "plan".
     It gives {"x": `[B, H, W, C]`, "is_finite": `[B]`}.
   """
 
   def run(
       shared: Mapping[str, Any], batch: Mapping[str, Any]
   ) -> dict[str, jax.Array]:
-    root = jax.random.wrap_key_data(shared["key"])
-    images = noises.image_keys(root, batch["image"])
+    images, problem = _problem(prior, task, networks, shared, batch)
     keys = jax.vmap(jax.random.fold_in)(images, batch["sample"])
-    reference = batch["reference"]
-    problem = tasks.observe(
-        task, reference, batch["inputs"], noises.prng_noise(images)
-    )
-    problem = problem._replace(networks={
-        name: functools.partial(network.apply, shared["networks"][name])
-        for name, network in networks.items()})
-    denoise = prior.denoiser(shared["params"])
+    if "fitted" in batch:
+      problem = problem._replace(
+          fitted=(shared["plan"], batch["fitted"]))
     noise = noises.prng_noise(keys)
-    sampler = method.sampler(denoise, noise, problem)
-    z = noise(-1, "start", reference.shape[1:])
+    sampler = method.sampler(problem.prior.denoiser(), noise, problem)
+    codec = problem.prior.codec
+    z = noise(-1, "start", codec.latent_shape(batch["reference"].shape[1:]))
     out = samplers.sample(sampler, z, shared["steps"])
-    return {"x": out.x, "is_finite": out.is_finite}
+    if not prior.is_latent:
+      return {"x": out.x, "is_finite": out.is_finite}
+    x = codec.decode(out.x)
+    finite = jnp.all(jnp.isfinite(x), axis=(1, 2, 3))
+    return {"x": x, "is_finite": out.is_finite & finite}
 
   return run
+
+
+def fit(
+    prior: pretrained.Prior,
+    task: tasks.Task,
+    method: methods.FittingMethod,
+    networks: Mapping[str, network_sources.Network],
+) -> parallel.Mapped:
+  """The pure function that fits images, with their keys alone.
+
+  Args:
+    prior: see `restore`.
+    task: see `restore`.
+    method: see `restore`.
+    networks: see `restore`.
+
+  Returns:
+    A function of `shared` and `batch` as that of `restore`, without samples,
+    that gives what `method.fit` gives.
+  """
+
+  def run(
+      shared: Mapping[str, Any], batch: Mapping[str, Any]
+  ) -> arrays.PyTree:
+    images, problem = _problem(prior, task, networks, shared, batch)
+    return method.fit(shared["plan"], noises.prng_noise(images), problem)
+
+  return run
+
+
+def _problem(
+    prior: pretrained.Prior,
+    task: tasks.Task,
+    networks: Mapping[str, network_sources.Network],
+    shared: Mapping[str, Any],
+    batch: Mapping[str, Any],
+) -> tuple[jax.Array, tasks.Problem]:
+  """The keys of the images, and what is observed of them."""
+  root = jax.random.wrap_key_data(shared["key"])
+  images = noises.image_keys(root, batch["image"])
+  problem = tasks.observe(
+      task, batch["reference"], batch["inputs"], noises.prng_noise(images))
+  return images, problem._replace(
+      networks={
+          name: functools.partial(network.apply, shared["networks"][name])
+          for name, network in networks.items()},
+      prior=bound_prior.BoundPrior(
+          prior, shared["params"], batch.get("label")))
 
 
 class DegradedProducer:
@@ -258,88 +297,6 @@ class DegradedProducer:
     return {}
 
 
-class FilesProducer:
-  """Pictures that another program made, found by name."""
-
-  def __init__(
-      self,
-      directory: pathlib.Path | str,
-      samples_per_image: int = 1,
-      names: Sequence[str] = (),
-  ):
-    """Lists the folder.
-
-    Args:
-      directory: pictures named as the images (any suffix); further samples
-        of an image are named like `name_s1`.
-      samples_per_image: pictures expected of every image.
-      names: of all images of the data set. The picture of `cat/1` may then be
-        `1` if no other image's name ends so; left out, it may not.
-
-    Raises:
-      ValueError: if there is no such folder, it holds no picture, or two
-        files have one stem.
-    """
-    self._directory = pathlib.Path(directory)
-    self._many = samples_per_image > 1
-    self._files = _pictures_by_stem(self._directory)
-    self._sharing = collections.defaultdict(list)
-    for name in names:
-      stem = picture_name(name, 0, False)
-      self._sharing[_last(stem)].append(stem)
-
-  def __call__(self, batch: Batch) -> list[Outcome]:
-    """See `Producer`."""
-    shape = batch.references.shape[1:]
-    return [
-        self._read(batch.names[i], int(batch.samples[i]), shape)
-        for i in range(len(batch.items))
-    ]
-
-  def timing(self) -> dict[str, Any]:
-    """Nothing is compiled for it."""
-    return {}
-
-  def fingerprint(self) -> dict[str, Any]:
-    """The folder, and a hash over the names and bytes of its pictures."""
-    digest = hashlib.sha256()
-    for stem, path in self._files.items():
-      digest.update(stem.encode() + b"\0")
-      digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return {"folder": str(self._directory), "sha256": digest.hexdigest()}
-
-  def _find(self, name: str, sample: int) -> pathlib.Path | Failure:
-    stem = picture_name(name, sample, self._many)
-    if stem in self._files:
-      return self._files[stem]
-    missing = f"{self._directory} has no picture {stem}"
-    path = self._files.get(_last(stem))
-    if path is None:
-      return Failure("missing", missing)
-    sharing = self._sharing[_last(picture_name(name, 0, False))]
-    if len(sharing) == 1:
-      return path
-    # Scored for several images, it would be right for one of them at most.
-    images_of = ", ".join(sharing[:3]) + (", ..." if sharing[3:] else "")
-    why = (f"could be of {len(sharing)} images: {images_of}" if sharing else
-           "could be of another image")
-    return Failure("missing", f"{missing}, and {path.name} {why}")
-
-  def _read(self, name: str, sample: int, shape: Sequence[int]) -> Outcome:
-    path = self._find(name, sample)
-    if isinstance(path, Failure):
-      return path
-    try:
-      picture = images.read_picture(path)
-    except data.ImageError as error:
-      return Failure(error.status, str(error))
-    if picture.shape != tuple(shape):
-      return Failure(
-          "wrong_size", f"{path}: {_size(picture.shape)}, wanted "
-          f"{_size(shape)} pixels")
-    return picture
-
-
 def picture_name(name: str, sample: int, many: bool) -> str:
   """The name (no suffix) of a picture of the image with this name."""
   path = pathlib.PurePosixPath(name)
@@ -347,25 +304,6 @@ def picture_name(name: str, sample: int, many: bool) -> str:
   if path.suffix.lower() in images.SUFFIXES:
     path = path.with_suffix("")
   return f"{path}_s{sample}" if many else str(path)
-
-
-def _last(stem: str) -> str:
-  return stem.rsplit("/", 1)[-1]
-
-
-def _pictures_by_stem(directory: pathlib.Path) -> dict[str, pathlib.Path]:
-  if not directory.is_dir():
-    raise ValueError(f"outputs: {directory} is no folder")
-  files: dict[str, pathlib.Path] = {}
-  for name in images.list_pictures(directory, recursive=True):
-    stem = picture_name(name, 0, False)
-    if stem in files:
-      raise ValueError(
-          f"outputs: {files[stem]} and {directory / name} have the same name")
-    files[stem] = directory / name
-  if not files:
-    raise ValueError(f"outputs: {directory} holds no picture")
-  return files
 
 
 def _outcome(x: np.ndarray, is_finite: bool) -> Outcome:
@@ -376,18 +314,3 @@ def _outcome(x: np.ndarray, is_finite: bool) -> Outcome:
 
 def _row(inputs: Mapping[str, np.ndarray], i: int) -> dict[str, np.ndarray]:
   return {k: v[i] for k, v in inputs.items()}
-
-
-def _memory(compiled: Any) -> int | None:
-  try:
-    stats = compiled.memory_analysis()
-  except (NotImplementedError, jax.errors.JaxRuntimeError):
-    return None
-  if stats is None:
-    return None
-  return int(stats.temp_size_in_bytes + stats.argument_size_in_bytes
-             + stats.output_size_in_bytes)
-
-
-def _size(shape: Sequence[int]) -> str:
-  return f"{shape[1]}x{shape[0]}"

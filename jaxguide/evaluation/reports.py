@@ -71,6 +71,8 @@ def identity(
   resolved = config.to_json(experiment)
   for name in ("batch_size", "published"):
     resolved.pop(name)
+  if experiment.labels is None:
+    resolved.pop("labels")
   if experiment.set_metrics:
     resolved["set_reference"] |= experiment.set_reference.fingerprint()
   else:
@@ -99,6 +101,7 @@ def finish(
     scorer: scoring.Scorer,
     identity: Mapping[str, Any],
     num_images: int,
+    costs: Mapping[str, Any] | None = None,
 ) -> Report:
   """Writes every file but timing.json.
 
@@ -109,6 +112,7 @@ def finish(
     scorer: the grid shows degraded pictures of it.
     identity: of the run.
     num_images: images of the run; a journal may hold more.
+    costs: what summary.json says of the method's.
   """
   total = num_images * experiment.samples_per_image
   folder.compact()
@@ -119,12 +123,30 @@ def finish(
   rows = measured_rows(experiment, records, of_set)
   rows += [tables.published_row(p) for p in experiment.published]
   summary = _summary(experiment, identity, records, num_images, of_set)
+  summary |= costs or {}
   names = [m.name for m in experiment.chosen_metrics]
   folder.write("per_image.csv", _csv(records, names))
   folder.write("summary.json", store.dump_json(summary))
   folder.write("table.md", _table(experiment, rows, summary))
   grids.write(experiment, folder, dataset, scorer, records)
   return Report(tuple(rows), records, summary, folder.directory)
+
+
+def costs(
+    experiment: config.Experiment, prior: pretrained.Prior | None
+) -> dict[str, Any]:
+  """What summary.json says of a method that counts its evaluations.
+
+  Memory depends on batch and devices, and is in timing.json.
+
+  Args:
+    experiment: its method may have `network_evaluations`.
+    prior: of the run.
+  """
+  count = getattr(experiment.method, "network_evaluations", None)
+  if count is None or prior is None:
+    return {}
+  return {"network_evaluations": count(prior.schedule)}
 
 
 def num_seeds(experiment: config.Experiment) -> int | None:
@@ -278,7 +300,8 @@ def _inputs_hash(records: Sequence[Mapping]) -> str:
 
 
 def _csv(records: Sequence[Mapping], names: Sequence[str]) -> str:
-  head = ["index", "sample", "name", "status", *names,
+  classes = ["label"] if any("label" in r for r in records) else []
+  head = ["index", "sample", "name", *classes, "status", *names,
           *(f"degraded_{n}" for n in names), "picture", "input_sha256",
           "error"]
   buffer = io.StringIO()
@@ -288,7 +311,8 @@ def _csv(records: Sequence[Mapping], names: Sequence[str]) -> str:
     scores = [_shown(record.get("metrics", {}).get(n)) for n in names]
     scores += [_shown(record.get("degraded", {}).get(n)) for n in names]
     writer.writerow([
-        record["index"], record["sample"], record["name"], record["status"],
+        record["index"], record["sample"], record["name"],
+        *(record.get(c, "") for c in classes), record["status"],
         *scores, record.get("picture", ""), record.get("input_sha256", ""),
         record["error"],
     ])

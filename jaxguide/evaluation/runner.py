@@ -19,11 +19,14 @@ import numpy as np
 
 from jaxguide import data
 from jaxguide.evaluation import config
+from jaxguide.evaluation import labels as label_sources
 from jaxguide.evaluation import loading
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import networks as network_sources
+from jaxguide.evaluation import outputs as output_files
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import producers
+from jaxguide.evaluation import programs
 from jaxguide.evaluation import progress
 from jaxguide.evaluation import reports
 from jaxguide.evaluation import scoring
@@ -42,6 +45,7 @@ class _Run(NamedTuple):
   scorer: scoring.Scorer
   progress: progress.Progress
   total: int
+  labels: Sequence[int] | None
 
 
 def evaluate(
@@ -93,17 +97,21 @@ def evaluate(
       producer = producers.DegradedProducer(scorer)
     else:
       _check_size(experiment, prior)
+      methods.check_prior(
+          experiment.method, prior, experiment.labels is not None)
       network_sources.check(networks, prior)
       producer = producers.SamplerProducer(
           prior, experiment.task, experiment.method, experiment.seed,
           networks=networks,
+          samples_per_image=experiment.samples_per_image,
           devices=_devices(devices), backend=backend,
           on_compiled=say.compiled,
       )
       say.note = _padding_note(experiment.batch_size, producer)
     identity = reports.identity(
         experiment, prior, matmul_precision, networks=networks)
-    return _run(experiment, identity, producer, scorer, out, limit, say)
+    return _run(
+        experiment, identity, producer, scorer, out, limit, say, prior)
 
 
 def score_outputs(
@@ -135,7 +143,7 @@ def score_outputs(
       experiment, prior=None, method=methods.External(method_name))
   # All names, not those up to the limit: what one could be of does not depend
   # on it.
-  producer = producers.FilesProducer(
+  producer = output_files.FilesProducer(
       outputs, experiment.samples_per_image, experiment.data.open().names)
   identity = reports.identity(
       experiment, None, None, outputs=producer.fingerprint())
@@ -143,14 +151,17 @@ def score_outputs(
               _Messages(stream))
 
 
-def _run(experiment, identity, producer, scorer, out, limit, say):
+def _run(
+    experiment, identity, producer, scorer, out, limit, say, prior=None):
   if limit is not None and limit < 1:
     raise ValueError(f"limit must be at least 1, got {limit}")
   start = time.monotonic()
   shape = (experiment.data.size, experiment.data.size, 3)
   dataset = experiment.data.open()
   count = len(dataset) if limit is None else min(limit, len(dataset))
-  _check_names([dataset.name(n) for n in range(count)])
+  names = [dataset.name(n) for n in range(count)]
+  _check_names(names)
+  labels = label_sources.labels_of(experiment.labels, prior, names)
   if isinstance(experiment.task, translation.Translation):
     experiment.task.check(dataset.names)
   total = count * experiment.samples_per_image
@@ -159,13 +170,15 @@ def _run(experiment, identity, producer, scorer, out, limit, say):
     say.progress = bar = progress.Progress(total, len(done), stream=say.stream)
     if done:
       bar.message(f"{out}: {len(done)} of {total} pictures are there already")
-    run = _Run(experiment, dataset, shape, folder, producer, scorer, bar, total)
+    run = _Run(experiment, dataset, shape, folder, producer, scorer, bar,
+               total, labels)
     try:
       _all_batches(run, done)
     finally:
       bar.close()
     report = reports.finish(
-        experiment, folder, dataset, scorer, identity, count)
+        experiment, folder, dataset, scorer, identity, count,
+        costs=reports.costs(experiment, prior))
     if len(done) < total or not reports.has_timing(folder):
       reports.write_timing(folder, {
           "pictures_made": total - len(done),
@@ -204,7 +217,7 @@ def _all_batches(run: _Run, done: set[int]) -> None:
         if not done.issuperset(items):
           _one_batch(run, items, batch_size, done)
       return
-    except producers.OutOfMemory as error:
+    except programs.OutOfMemory as error:
       smallest = run.producer.padded_rows(1)
       if batch_size <= smallest:
         raise MemoryError(
@@ -227,7 +240,7 @@ def _one_batch(
   batch = loading.load_batch(
       run.dataset, run.experiment.task, run.shape, items,
       batch_size=batch_size,
-      samples_per_image=run.experiment.samples_per_image)
+      samples_per_image=run.experiment.samples_per_image, labels=run.labels)
   outcomes: list[producers.Outcome] = []
   if len(batch.failures) < len(items):
     outcomes = run.producer(batch)
@@ -255,6 +268,8 @@ def _record(
       "item": int(batch.items[place]), "index": int(batch.images[place]),
       "sample": sample, "name": name, "status": "ok", "error": "",
   }
+  if batch.labels is not None:
+    record["label"] = int(batch.labels[place])
   if isinstance(outcome, producers.Failure):
     return {**record, **outcome._asdict()}, None
   reference = batch.references[place]
@@ -343,13 +358,16 @@ class _Messages:
     self.progress: progress.Progress | None = None
     self.note = ""
 
-  def compiled(self, done: producers.Compilation) -> None:
+  def compiled(self, done: programs.Compilation) -> None:
     """Says what a compilation took, and starts the clock behind it."""
     if self.progress is None:
       return
     memory = ("" if done.bytes_per_device is None else
               f", about {done.bytes_per_device / 2**20:.0f} MiB per device")
+    what = f"{done.purpose}: " if done.purpose else ""
+    # Padding is that of pictures; a fit has its own rows.
+    note = "" if done.purpose == "fit" else self.note
     self.progress.message(
-        f"compiled for batches of {done.batch_size} in "
-        f"{done.seconds:.1f} s{memory}{self.note}")
+        f"{what}compiled for batches of {done.batch_size} in "
+        f"{done.seconds:.1f} s{memory}{note}")
     self.progress.restart_clock()

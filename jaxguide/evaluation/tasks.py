@@ -18,6 +18,7 @@ from jaxguide import data
 from jaxguide import noise as noises
 from jaxguide import operators
 from jaxguide import samplers
+from jaxguide.evaluation import bound_prior
 from jaxguide.operators import lifts
 from jaxguide.samplers import constraints
 
@@ -72,6 +73,8 @@ class Problem(NamedTuple):
     observation: y, A and the noise.
     networks: the method's own beside the prior, by name, parameters bound:
       `(x, time) -> features`.
+    prior: the prior of the run, parameters and classes bound.
+    fitted: of a method that fits: its plan, and what was fitted.
   """
 
   task: Task
@@ -79,6 +82,8 @@ class Problem(NamedTuple):
   inputs: Inputs
   observation: operators.Observation
   networks: Mapping[str, Callable[..., Any]] = types.MappingProxyType({})
+  prior: bound_prior.BoundPrior | None = None
+  fitted: tuple[Any, arrays.PyTree] | None = None
 
   def constraint(self, variant: str) -> samplers.Constraint:
     """The constraint of Steered Diffusion for this batch."""

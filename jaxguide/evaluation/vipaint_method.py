@@ -1,7 +1,10 @@
-"""VIPaint as a method of an experiment, on pixel priors."""
+"""VIPaint as a method of an experiment, on pixel and latent priors."""
 
+from collections.abc import Mapping
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
+
+import jax.numpy as jnp
 
 from jaxguide import arrays
 from jaxguide import denoisers
@@ -10,16 +13,21 @@ from jaxguide import noise as noises
 from jaxguide import samplers
 from jaxguide import schedules
 from jaxguide import variational
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import networks as network_sources
 from jaxguide.evaluation import tasks
 from jaxguide.samplers import core
 from jaxguide.variational import reconstruction as reconstructions
 
+PERCEPTUAL = "perceptual"
+
 
 @dataclasses.dataclass(frozen=True)
 class Vipaint:
-  """A posterior fitted to every picture, then one sample of it.
+  """A posterior fitted to every image, then samples of it.
 
-  Every sample of an image is drawn from a fit of its own, with its own key.
+  All samples of an image are drawn from one fit. It is made with the image's
+  own key, a sample with that of the sample.
 
   Attributes:
     num_levels: K: 1, 2 or 4, for VIPaint-1, -2 and -4.
@@ -27,18 +35,25 @@ class Vipaint:
     num_iterations: updates of the fit.
     num_samples: Monte-Carlo samples per update.
     variant: "paper" or "released"; see `variational`.
+    levels: of the schedule, decreasing, such as `variational.LEVELS[2]` for
+      latents of unit variance; by noise scale when empty.
     sigmas: noise over signal of the levels, decreasing; when empty
       `variational.EDM_SIGMAS`, which are meant for pixels with a standard
       deviation near 0.5.
     eta: see `variational.vipaint_plan`.
-    scale: of the gradient in the refinement, over a group of 5 samples.
+    scale: of the gradient in the refinement, over a group of samples.
+    group_size: samples in that group; see `variational.vipaint_steps`.
+    fit_guidance: scale of classifier-free guidance in the fit.
+    guidance: the same in the sampling.
     weight: of the absolute error of the reconstruction.
     beta: weight of the two divergences.
     mixing_logit: where the mixing weights start.
     mean_scale: noise on the means that a fit starts from, levels 1..K-1.
     mean_scale_top: likewise at T_e.
-    perceptual: distance of two batches of pictures for inpainting, `[R]`;
-      none when None.
+    encoding_noise: noise on the encoded observation that a fit starts from,
+      times the scale factor of the latents; for latent priors alone.
+    perceptual: distance of two batches of pictures for inpainting, `[R]`, or
+      where its network comes from; none when None.
     perceptual_weight: of that distance.
     clip_x0: clip the prior's x0 to [-1, 1]; neither variant does.
     label: what tables call it; made from the fields when empty.
@@ -49,15 +64,21 @@ class Vipaint:
   num_iterations: int = 50
   num_samples: int = 5
   variant: Literal["paper", "released"] = "paper"
+  levels: tuple[int, ...] = ()
   sigmas: tuple[float, ...] = ()
   eta: float = 0.2
   scale: float = 2.0
+  group_size: int = 5
+  fit_guidance: float = 1.0
+  guidance: float = 1.0
   weight: float = 100.0
   beta: float = 100.0
   mixing_logit: float = 4.0
   mean_scale: float = 1.0
   mean_scale_top: float = 0.8
-  perceptual: reconstructions.Distance | None = None
+  encoding_noise: float = 1.0
+  perceptual: (
+      network_sources.NetworkSource | reconstructions.Distance | None) = None
   perceptual_weight: float = 100.0
   clip_x0: bool = False
   label: str = ""
@@ -65,18 +86,23 @@ class Vipaint:
 
   def __post_init__(self):
     arrays.check_choice("variant", self.variant, core.VARIANTS)
-    if self.num_levels not in variational.EDM_SIGMAS and not self.sigmas:
+    if self.levels and self.sigmas:
+      raise ValueError(
+          f"levels or sigmas must be empty, got {self.levels} and "
+          f"{self.sigmas}")
+    for name in ("levels", "sigmas"):
+      given = getattr(self, name)
+      if given and len(given) != self.num_levels:
+        raise ValueError(
+            f"{name} must have num_levels={self.num_levels} entries, got "
+            f"{given}")
+    if self.num_levels not in variational.EDM_SIGMAS and not (
+        self.levels or self.sigmas):
       raise ValueError(
           f"num_levels must be one of {tuple(variational.EDM_SIGMAS)} without "
-          f"sigmas, got {self.num_levels}")
-    if self.sigmas and len(self.sigmas) != self.num_levels:
-      raise ValueError(
-          f"sigmas must have num_levels={self.num_levels} entries, got "
-          f"{self.sigmas}")
-    for name in ("num_iterations", "num_samples"):
-      value = getattr(self, name)
-      if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
+          f"levels or sigmas, got {self.num_levels}")
+    methods.check_at_least(
+        self, 1, "num_iterations", "num_samples", "group_size", "num_steps")
 
   @property
   def title(self) -> str:
@@ -86,15 +112,81 @@ class Vipaint:
         f"VIPaint-{self.num_levels}, {self.variant} "
         f"({self.num_iterations} updates, {steps} steps)")
 
+  @property
+  def on_latents(self) -> bool:
+    """Latents have no range to be clipped to."""
+    return not self.clip_x0
+
+  @property
+  def guidance_scales(self) -> tuple[float, float]:
+    """Of the fit and of the sampling."""
+    return self.fit_guidance, self.guidance
+
+  @property
+  def networks(self) -> Mapping[str, network_sources.NetworkSource]:
+    """That of the perceptual distance, if it has one."""
+    has_source = hasattr(self.perceptual, "load")
+    return {PERCEPTUAL: self.perceptual} if has_source else {}
+
+  def plan(self, schedule: schedules.Schedule) -> variational.Plan:
+    """`vipaint_plan`."""
+    levels = self.levels or variational.levels_at_sigmas(
+        schedule, self.sigmas or variational.EDM_SIGMAS[self.num_levels])
+    return variational.vipaint_plan(
+        schedule, levels, eta=self.eta, variant=self.variant)
+
   def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
-    """`vipaint_steps`, with the plan of the fit beside them."""
-    sigmas = self.sigmas or variational.EDM_SIGMAS[self.num_levels]
-    plan = variational.vipaint_plan(
-        schedule, variational.levels_at_sigmas(schedule, sigmas),
-        eta=self.eta, variant=self.variant)
-    steps = variational.vipaint_steps(
-        schedule, plan, self.num_steps, scale=self.scale)
-    return variational.with_plan(steps, plan)
+    """`vipaint_steps`."""
+    return variational.vipaint_steps(
+        schedule, self.plan(schedule), self.num_steps, scale=self.scale,
+        group_size=self.group_size)
+
+  def network_evaluations(
+      self, schedule: schedules.Schedule
+  ) -> dict[str, dict[str, int]]:
+    """Rows that pass the prior's network, for one image and one sample.
+
+    Args:
+      schedule: of the prior.
+
+    Returns:
+      {"fit_per_image", "sampling_per_sample"}, of either how many with a
+      backward pass and how many without. Guidance takes two networks.
+    """
+    kinds = self.steps(schedule).kind
+    down = int((kinds == core.DENOISE).sum())
+    fits, samples = (1 if s == 1 else 2 for s in self.guidance_scales)
+    calls = self.num_iterations * self.num_samples * (self.num_levels + 1)
+    return {
+        "fit_per_image": {
+            "forward_and_backward": fits * calls, "forward": 0},
+        "sampling_per_sample": {
+            "forward_and_backward": samples * (kinds.size - down),
+            "forward": samples * down},
+    }
+
+  def fit(
+      self,
+      plan: variational.Plan,
+      noise: noises.Noise,
+      problem: tasks.Problem,
+  ) -> variational.Posterior:
+    """The posterior of every image, with guidance scale `fit_guidance`."""
+    codec, prior = problem.prior.codec, problem.prior.prior
+    context = variational.encodings(
+        codec.encode(self._shown(problem)), noise, plan.num_levels,
+        num_samples=self.num_samples if prior.is_latent else 1,
+        std=self.encoding_noise * prior.latent_scale * prior.is_latent)
+    start = variational.initialise(
+        plan, context, noise, mixing_logit=self.mixing_logit,
+        mean_scale=self.mean_scale, mean_scale_top=self.mean_scale_top)
+    loss = variational.negative_elbo(
+        plan, self._denoiser(problem, self.fit_guidance, self.num_samples),
+        noise, self._energy(problem), num_samples=self.num_samples,
+        beta_diffusion=self.beta, beta_hierarchy=self.beta)
+    return variational.fit(
+        loss, start, num_iterations=self.num_iterations,
+        variant=self.variant).posterior
 
   def sampler(
       self,
@@ -102,34 +194,46 @@ class Vipaint:
       noise: noises.Noise,
       problem: tasks.Problem,
   ) -> samplers.Sampler:
-    """`fitted_sampler` with the reconstruction that the task asks for."""
-    if self.clip_x0:
-      denoise = denoisers.clip_x0(denoise)
-    energy = self._reconstruction(problem)
+    """`vipaint` of the posterior in `problem.fitted`.
 
-    def fit(plan: variational.Plan) -> variational.Posterior:
-      loss = variational.negative_elbo(
-          plan, denoise, noise, energy, num_samples=self.num_samples,
-          beta_diffusion=self.beta, beta_hierarchy=self.beta)
-      context = variational.encodings(
-          problem.degraded(), noise, plan.num_levels)
-      start = variational.initialise(
-          plan, context, noise, mixing_logit=self.mixing_logit,
-          mean_scale=self.mean_scale, mean_scale_top=self.mean_scale_top)
-      return variational.fit(
-          loss, start, num_iterations=self.num_iterations,
-          variant=self.variant).posterior
+    The denoiser is that of `problem.prior` with guidance scale `guidance`.
+    """
+    del denoise
+    plan, posterior = problem.fitted
+    return variational.vipaint(
+        plan, posterior, self._denoiser(problem, self.guidance), noise,
+        self._energy(problem))
 
-    return variational.fitted_sampler(
-        fit, lambda plan, posterior: variational.vipaint(
-            plan, posterior, denoise, noise, energy))
+  def _denoiser(
+      self, problem: tasks.Problem, scale: float, repeats: int = 1
+  ) -> denoisers.Denoiser:
+    denoise = problem.prior.denoiser(guidance_scale=scale, repeats=repeats)
+    return denoisers.clip_x0(denoise) if self.clip_x0 else denoise
 
-  def _reconstruction(self, problem: tasks.Problem) -> energies.Energy:
+  def _shown(self, problem: tasks.Problem) -> arrays.Images:
+    """The observation as a picture, which a fit starts from."""
+    if self.variant == "released" and isinstance(
+        problem.task, tasks.SuperResolution):
+      y = problem.observation.y
+      for axis, side in enumerate(problem.shape, start=1):
+        y = jnp.repeat(y, side // y.shape[axis], axis=axis)
+      return y
+    return problem.degraded()
+
+  def _energy(self, problem: tasks.Problem) -> energies.Energy:
+    """The reconstruction that the task asks for, of states."""
     y, operator, _ = problem.observation
     if isinstance(problem.task, tasks.Inpainting):
-      return variational.masked_reconstruction(
+      energy = variational.masked_reconstruction(
           y, problem.inputs["mask"], weight=self.weight,
-          perceptual=self.perceptual,
+          perceptual=problem.networks.get(PERCEPTUAL, self._own_distance()),
           perceptual_weight=self.perceptual_weight)
-    return variational.measured_reconstruction(
-        y, operator, weight=self.weight)
+    else:
+      energy = variational.measured_reconstruction(
+          y, operator, weight=self.weight)
+    if not problem.prior.prior.is_latent:
+      return energy
+    return variational.decoded(energy, problem.prior.codec.decode)
+
+  def _own_distance(self) -> Any:
+    return None if self.networks else self.perceptual

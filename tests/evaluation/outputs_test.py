@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from jaxguide.evaluation import outputs
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import producers
 
@@ -35,13 +36,13 @@ class TestFilesInNoFolder:
   def test_are_of_the_one_image_that_is_called_so(self, tmp_path):
     _write(tmp_path, ["1.png", "2.png"])
     names = ["cat/1.jpg", "dog/2.jpg", "dog/3.jpg"]
-    producer = producers.FilesProducer(tmp_path, names=names)
+    producer = outputs.FilesProducer(tmp_path, names=names)
     assert _found(producer(_batch(names))) == [1, 2, "missing"]
 
   def test_are_not_of_two_images(self, tmp_path):
     _write(tmp_path, ["1.png"])
     names = ["cat/1.jpg", "dog/1.jpg"]
-    producer = producers.FilesProducer(tmp_path, names=names)
+    producer = outputs.FilesProducer(tmp_path, names=names)
     # One batch each: what is ambiguous must not depend on the batches.
     for name in names:
       (outcome,) = producer(_batch([name]))
@@ -53,7 +54,7 @@ class TestFilesInNoFolder:
   def test_are_of_the_image_that_is_in_no_folder_either(self, tmp_path):
     _write(tmp_path, ["1.png", "dog/1.png"])
     names = ["1.png", "cat/1.png", "dog/1.png"]
-    producer = producers.FilesProducer(tmp_path, names=names)
+    producer = outputs.FilesProducer(tmp_path, names=names)
     assert _found(producer(_batch(names))) == [1, "missing", 2]
 
   @pytest.mark.parametrize("names, wanted", [
@@ -62,12 +63,12 @@ class TestFilesInNoFolder:
   ])
   def test_and_further_samples(self, tmp_path, names, wanted):
     _write(tmp_path, ["1_s0.png", "1_s1.png"])
-    producer = producers.FilesProducer(tmp_path, 2, names)
+    producer = outputs.FilesProducer(tmp_path, 2, names)
     assert _found(producer(_batch(["cat/1.jpg"] * 2, [0, 1]))) == wanted
 
   def test_are_of_nobody_while_the_other_names_are_unknown(self, tmp_path):
     _write(tmp_path, ["1.png", "dog/2.png"])
-    producer = producers.FilesProducer(tmp_path)
+    producer = outputs.FilesProducer(tmp_path)
     cat, dog = producer(_batch(["cat/1.jpg", "dog/2.jpg"]))
     assert int(dog.max()) == 2
     assert cat.status == "missing"
@@ -76,6 +77,6 @@ class TestFilesInNoFolder:
   def test_many_images_of_one_name_are_cut_short(self, tmp_path):
     _write(tmp_path, ["1.png"])
     names = [f"{folder}/1.jpg" for folder in "abcde"]
-    (outcome,) = producers.FilesProducer(tmp_path, names=names)(
+    (outcome,) = outputs.FilesProducer(tmp_path, names=names)(
         _batch(names[:1]))
     assert outcome.error.endswith("5 images: a/1, b/1, c/1, ...")
