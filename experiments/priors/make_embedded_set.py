@@ -1,15 +1,15 @@
 """Makes jaxguide/embedded/noto32_test.npz from the emoji artwork.
 
   python -m experiments.priors.make_embedded_set --artwork FOLDER
-      [--vendor twemoji] [--file FILE] [--preview grid.png]
+      [--vendor twemoji] [--size 64] [--file FILE] [--preview grid.png]
 
 FOLDER holds `noto64.npz`, `emoji_index.json` and, for the other vendor,
 `twemoji64.npz`. 64 concepts of the test split are taken in turn from every
 category, and within a category in turn from every sub-category, so that any
 first few of them are of many kinds; of a concept with skin tones one is drawn.
 Pictures with little in them (a minus sign, fog) are left out. Noto's artwork
-decides, whichever vendor's is written: both files hold the same emoji. The
-same folder and seed give the same file.
+decides, at 32 pixels, whichever vendor's and size is written: all files hold
+the same emoji. The same folder and seed give the same file.
 """
 
 from collections.abc import Sequence
@@ -36,9 +36,12 @@ LEAST_SPREAD = 35.0
 _DATA = flags.DEFINE_string("artwork", None, "Folder of the artwork.")
 _VENDOR = flags.DEFINE_enum(
     "vendor", "noto", ("noto", "twemoji"), "Whose artwork is written.")
+_SIZE = flags.DEFINE_enum(
+    "size", "32", ("32", "64"), "Height and width of what is written.")
 _OUT = flags.DEFINE_string(
     "file", None,
-    "File to write; jaxguide/embedded/VENDOR32_test.npz if left out.")
+    "File to write; jaxguide/embedded/VENDOR32_test.npz, or what vendor and "
+    "size are, if left out.")
 _PREVIEW = flags.DEFINE_string("preview", None, "Also write a picture.")
 
 
@@ -46,21 +49,23 @@ def main(argv: Sequence[str]) -> None:
   """Writes the file, and the preview if asked for."""
   if len(argv) > 1 or not _DATA.value:
     raise app.UsageError("--artwork FOLDER is needed, and nothing else")
-  arrays = make(pathlib.Path(_DATA.value), _VENDOR.value)
-  file = _OUT.value or f"jaxguide/embedded/{_VENDOR.value}32_test.npz"
+  arrays = make(pathlib.Path(_DATA.value), _VENDOR.value, int(_SIZE.value))
+  file = _OUT.value or (
+      f"jaxguide/embedded/{_VENDOR.value}{_SIZE.value}_test.npz")
   pathlib.Path(file).write_bytes(to_npz(arrays))
   if _PREVIEW.value:
     Image.fromarray(preview(arrays)).save(_PREVIEW.value)
 
 
 def make(
-    folder: pathlib.Path, vendor: str = "noto"
+    folder: pathlib.Path, vendor: str = "noto", size: int = SIZE
 ) -> dict[str, np.ndarray]:
   """The arrays of the file.
 
   Args:
     folder: holds the artwork.
     vendor: "noto" or "twemoji".
+    size: 32 or 64.
   """
   index = json.loads((folder / "emoji_index.json").read_text("utf-8"))
   with np.load(folder / "noto64.npz") as file:
@@ -73,12 +78,13 @@ def make(
   chosen = choose(index, usable, np.random.default_rng(SEED))
   if vendor != "noto":
     with np.load(folder / f"{vendor}64.npz") as file:
-      small = reduce(file["image"])
-  shape = (SIZE, SIZE)
+      pictures = file["image"]
+  pictures = pictures[chosen]
+  shape = (size, size)
   box = masks.stack(masks.Box(SEED), range(COUNT), shape)
   free = masks.stack(masks.FreeForm(SEED), range(COUNT), shape)
   return {
-      "image": small[chosen],
+      "image": pictures if size == 2 * SIZE else reduce(pictures),
       "name": np.array([name_of(index[n]) for n in chosen]),
       "category": np.array([index[n]["category"] for n in chosen]),
       "mask_box": box[..., 0].astype(np.uint8),
@@ -184,8 +190,9 @@ def preview(arrays: dict[str, np.ndarray]) -> np.ndarray:
       np.where(arrays[key][..., None] == 1, image, 128)
       for key in ("mask_box", "mask_free_form")
   ]
-  rows = np.stack(kinds, axis=1).reshape(8, 24, SIZE, SIZE, 3)
-  grid = rows.transpose(0, 2, 1, 3, 4).reshape(8 * SIZE, 24 * SIZE, 3)
+  size = image.shape[1]
+  rows = np.stack(kinds, axis=1).reshape(8, 24, size, size, 3)
+  grid = rows.transpose(0, 2, 1, 3, 4).reshape(8 * size, 24 * size, 3)
   return np.repeat(np.repeat(grid, 2, axis=0), 2, axis=1)
 
 

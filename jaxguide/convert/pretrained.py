@@ -132,12 +132,34 @@ def load_prior(
     raise errors.ConversionError(
         f"{path}: a latent diffusion model; load it with load_latent_model or "
         "load_latent_prior")
-  model = model_store.load_model(folder)
+  return prior_of(
+      model_store.load_model(folder), name=os.fspath(path),
+      sha256=fingerprint(folder), place=folder / "config.json",
+      **module_options)
+
+
+def prior_of(
+    model: model_store.Model,
+    *,
+    name: str,
+    sha256: str,
+    place: os.PathLike[str] | str = "config",
+    **module_options: Any,
+) -> Prior:
+  """A network of images as a prior, see `load_prior`.
+
+  Args:
+    model: parameters and config.
+    name: of the prior.
+    sha256: of the parameters.
+    place: of the config, for messages.
+    **module_options: see `load_prior`.
+  """
   config = model.config
   if config.prediction is None or config.schedule is None:
     raise errors.ConversionError(
-        f"{path}: a {config.family} predicts no image; a prior is needed")
-  with errors.naming(folder / "config.json"):
+        f"{name}: a {config.family} predicts no image; a prior is needed")
+  with errors.naming(place):
     _check_range(config.value_range)
     schedule = schedule_of(config.schedule)
   module = model_store.build_module(config, **module_options)
@@ -154,7 +176,7 @@ def load_prior(
       return module.apply({"params": params}, x, time, cond)
     if not isinstance(cond, tuple) or len(cond) != 2:
       raise ValueError(
-          f"cond of the upsampler {path} must be a pair (labels or None, small "
+          f"cond of the upsampler {name} must be a pair (labels or None, small "
           f"images), got {type(cond).__name__}")
     labels, low_res = cond
     return module.apply({"params": params}, x, time, labels, low_res=low_res)
@@ -167,8 +189,8 @@ def load_prior(
       learned_variance=config.learned_variance,
       image_size=config.image_size,
       channels=config.channels,
-      name=os.fspath(path),
-      sha256=fingerprint(folder),
+      name=name,
+      sha256=sha256,
       preconditioning=scaling,
       **_classes(config),
   )

@@ -2,8 +2,10 @@
 
 from jaxguide.data import masks
 from jaxguide.data import vipaint_masks
+from jaxguide.data.embedded import CATEGORIES
 from jaxguide.data.embedded import embedded_dataset
 from jaxguide.data.embedded import embedded_images
+from jaxguide.data.embedded import embedded_label
 from jaxguide.data.embedded import EmbeddedMasks
 from jaxguide.data.images import ArrayImages
 from jaxguide.data.images import Dataset
@@ -17,6 +19,7 @@ from jaxguide.data.masks import MaskSource
 
 __all__ = [
     "ArrayImages",
+    "CATEGORIES",
     "Dataset",
     "EmbeddedMasks",
     "ImageError",
@@ -26,6 +29,7 @@ __all__ = [
     "MaskSource",
     "embedded_dataset",
     "embedded_images",
+    "embedded_label",
     "items",
     "masks",
     "open_npz",

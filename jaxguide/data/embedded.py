@@ -1,7 +1,8 @@
-"""The images that come with the package: 64 held-out emoji, 32x32, twice.
+"""The images that come with the package: 64 held-out emoji, three times.
 
 "noto32" and "twemoji32" are the same emoji, in the same order and with the
 same names, in the artwork of two vendors: translations have true counterparts.
+"noto64" is "noto32" at twice the size, for latent models.
 No embedded network was trained on them. Each carries one box and one free-form
 mask, so that a demo needs no download. Artwork: Noto Emoji by Google,
 Apache-2.0 (third_party/noto-emoji.md); Twemoji by Twitter, CC-BY 4.0
@@ -19,19 +20,25 @@ import numpy as np
 from jaxguide import arrays
 from jaxguide.data import images
 
-NAMES = ("noto32", "twemoji32")
+NAMES = ("noto32", "twemoji32", "noto64")
+SIZES = {"noto32": 32, "twemoji32": 32, "noto64": 64}
 MASKS = ("box", "free_form")
+# The Unicode groups: a label of a class-conditional prior is a place here.
+CATEGORIES = (
+    "Activities", "Animals & Nature", "Component", "Flags", "Food & Drink",
+    "Objects", "People & Body", "Smileys & Emotion", "Symbols",
+    "Travel & Places")
 
 
 class EmbeddedSet(NamedTuple):
-  """Everything in the file.
+  """Everything in the file; S is 32 or 64.
 
   Attributes:
-    images: uint8 `[64, 32, 32, 3]`.
+    images: uint8 `[64, S, S, 3]`.
     names: `[64]` unicode, unique.
     categories: `[64]` unicode, the Unicode group of each emoji.
-    box: uint8 `[64, 32, 32, 1]`, 1 = observed.
-    free_form: uint8 `[64, 32, 32, 1]`, 1 = observed.
+    box: uint8 `[64, S, S, 1]`, 1 = observed.
+    free_form: uint8 `[64, S, S, 1]`, 1 = observed.
   """
 
   images: np.ndarray
@@ -46,7 +53,7 @@ def read(name: str = "noto32") -> EmbeddedSet:
   """Reads the set; once per process.
 
   Args:
-    name: "noto32" or "twemoji32".
+    name: one of `NAMES`.
 
   Raises:
     ValueError: if there is no such set.
@@ -68,10 +75,10 @@ def read(name: str = "noto32") -> EmbeddedSet:
 
 
 def embedded_images(name: str = "noto32") -> np.ndarray:
-  """All images at once, float32 `[64, 32, 32, 3]` in [-1, 1].
+  """All images at once, float32 `[64, S, S, 3]` in [-1, 1].
 
   Args:
-    name: "noto32" or "twemoji32".
+    name: one of `NAMES`.
 
   Raises:
     ValueError: if there is no such set.
@@ -83,7 +90,7 @@ def embedded_dataset(name: str = "noto32") -> images.ArrayImages:
   """The images as a data set.
 
   Args:
-    name: "noto32" or "twemoji32".
+    name: one of `NAMES`.
 
   Raises:
     ValueError: if there is no such set.
@@ -92,13 +99,39 @@ def embedded_dataset(name: str = "noto32") -> images.ArrayImages:
   return images.ArrayImages(found.images, found.names)
 
 
+def embedded_label(index: int, image: str, name: str = "noto64") -> int:
+  """The class of an embedded image, a place in `CATEGORIES`.
+
+  Args:
+    index: of the image.
+    image: its name, or empty.
+    name: one of `NAMES`.
+
+  Raises:
+    ValueError: if there is no such set, or no such image in it.
+  """
+  found = read(name)
+  _check_image(found, index, image, name)
+  return CATEGORIES.index(str(found.categories[index]))
+
+
+def _check_image(
+    found: EmbeddedSet, index: int, image: str, name: str
+) -> None:
+  count = len(found.names)
+  if not 0 <= index < count or image not in ("", found.names[index]):
+    raise ValueError(
+        f"image {index} ({image!r}) is not in the embedded set {name}, which "
+        f"has {count} images")
+
+
 @dataclasses.dataclass(frozen=True)
 class EmbeddedMasks:
   """The masks that come with the embedded images.
 
   Attributes:
     kind: "box" or "free_form".
-    name: "noto32" or "twemoji32".
+    name: one of `NAMES`.
   """
 
   kind: Literal["box", "free_form"] = "box"
@@ -116,20 +149,16 @@ class EmbeddedMasks:
     Args:
       index: of the image.
       name: of the image; must be the embedded image's name, or empty.
-      shape: (32, 32).
+      shape: (S, S).
 
     Returns:
-      float32 `[32, 32, 1]`, 1 = observed.
+      float32 `[S, S, 1]`, 1 = observed.
 
     Raises:
       ValueError: if there is no such image, or the size differs.
     """
     found = read(self.name)
     masks = getattr(found, self.kind)
-    if not 0 <= index < len(masks) or name not in ("", found.names[index]):
-      raise ValueError(
-          f"image {index} ({name!r}) is not in the embedded set {self.name},"
-          f" which has {len(masks)} masks"
-      )
+    _check_image(found, index, name, self.name)
     arrays.check_shape("mask", masks[index], (*shape, 1))
     return masks[index].astype(np.float32)

@@ -8,6 +8,12 @@ from jaxguide.evaluation.comparison import compare
 from jaxguide.evaluation.config import ConfigError
 from jaxguide.evaluation.config import Experiment
 from jaxguide.evaluation.deblurring import GaussianDeblurring
+from jaxguide.evaluation.labels import ClassFolders
+from jaxguide.evaluation.labels import EmbeddedLabels
+from jaxguide.evaluation.labels import FixedLabel
+from jaxguide.evaluation.labels import LabelFile
+from jaxguide.evaluation.latent_sources import EmbeddedLatentPrior
+from jaxguide.evaluation.latent_sources import LatentPrior
 from jaxguide.evaluation.methods import Ddim
 from jaxguide.evaluation.methods import Degraded
 from jaxguide.evaluation.methods import Steered
@@ -44,17 +50,23 @@ from jaxguide.evaluation.vipaint_method import Vipaint
 
 __all__ = [
     "Cell",
+    "ClassFolders",
     "Colorization",
     "ConfigError",
     "Ddim",
     "Degraded",
     "Egsde",
+    "EmbeddedLabels",
+    "EmbeddedLatentPrior",
     "Estimate",
     "Experiment",
+    "FixedLabel",
     "FolderPictures",
     "GaussianDeblurring",
     "Ilvr",
     "Inpainting",
+    "LabelFile",
+    "LatentPrior",
     "Published",
     "Report",
     "Row",

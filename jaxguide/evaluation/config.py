@@ -22,6 +22,7 @@ import numpy as np
 
 from jaxguide import arrays
 from jaxguide.evaluation import labels as label_sources
+from jaxguide.evaluation import latent_sources
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import networks
 from jaxguide.evaluation import scoring
@@ -106,13 +107,18 @@ def tiny(experiment: Experiment) -> Experiment:
     experiment: of any size.
   """
   images, task = experiment.data, experiment.task
-  if not isinstance(images, sources.EmbeddedImages):
+  # Masks that belong to embedded images know them by name.
+  if not isinstance(images, sources.EmbeddedImages) or images.size > 32:
     images = sources.DrawnImages(count=3, size=16)
   if isinstance(task, translation.Translation) and task.counterparts:
     task = translation.Translation(images)
+  has_labels = experiment.labels is not None
   return dataclasses.replace(
-      experiment, prior=sources.RandomPrior(images.size), data=images,
-      task=task, method=_tiny_method(experiment.method, images.size),
+      experiment, data=images, task=task,
+      prior=latent_sources.stand_in(
+          experiment.prior, images.size, has_labels),
+      method=_tiny_method(experiment.method, images.size),
+      labels=label_sources.FixedLabel(1) if has_labels else None,
       batch_size=2, set_metrics=(),
       set_reference=set_scores.RunImages())
 
@@ -121,6 +127,7 @@ def _tiny_method(method: methods.Method, size: int) -> methods.Method:
   """Two steps, and networks and filters that fit small random priors."""
   fields = {
       "num_steps": 2, "first_level": 2, "factor": 4,
+      "num_iterations": 2, "num_samples": 2, "perceptual": None,
       # A random prior has no learned variance.
       "variance": "fixed_small", "extractor": networks.RandomExtractor(size)}
   return dataclasses.replace(method, **{

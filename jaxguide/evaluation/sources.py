@@ -103,29 +103,27 @@ class RandomPrior:
         num_res_blocks=1, attention_factors=(),
     )
     x = np.zeros((2, self.size, self.size, 3), np.float32)
-    key = jax.random.key(self.seed)
-    shapes = jax.eval_shape(network.init, key, x, x[:, 0, 0, 0])["params"]
+    shapes = jax.eval_shape(
+        network.init, jax.random.key(0), x, x[:, 0, 0, 0])["params"]
     params = _random_like(shapes, self.seed)
     return pretrained.Prior(
         apply=lambda params, x, time, cond: network.apply(
             {"params": params}, x, time),
         params=params, schedule=schedules.linear(1000), prediction="eps",
         learned_variance=False, image_size=self.size, channels=3,
-        name="random", sha256=_digest(params),
-    )
+        name="random", sha256=_digest(params))
 
 
 def _random_like(shapes, seed: int):
   """Small weights everywhere: an initial network would give zero."""
   rng = np.random.default_rng(seed)
-  return jax.tree.map(
-      lambda s: (0.1 * rng.standard_normal(s.shape)).astype(np.float32),
-      shapes)
+  return jax.tree.map(lambda s: np.float32(
+      0.1 * rng.standard_normal(s.shape)), shapes)
 
 
 def _digest(params) -> str:
-  leaves = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(params)]
-  return hashlib.sha256(b"".join(leaves)).hexdigest()
+  return hashlib.sha256(b"".join(
+      np.asarray(x).tobytes() for x in jax.tree.leaves(params))).hexdigest()
 
 
 class DataSource(Protocol):
@@ -309,11 +307,15 @@ class EmbeddedImages:
 
   Attributes:
     name: of the set.
-    size: 32; it cannot be changed.
+    size: that of the set; it cannot be changed.
   """
 
   name: str = "noto32"
   size: int = 32
+
+  def __post_init__(self):
+    if self.size != data.embedded.SIZES.get(self.name, self.size):
+      raise ValueError(f"size of {self.name} cannot be {self.size}")
 
   def open(self) -> data.Dataset:
     """See `DataSource`."""

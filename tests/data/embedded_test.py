@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from experiments.priors import emoji
 from experiments.priors import make_embedded_set
 from jaxguide import data
 from jaxguide.data import embedded
@@ -70,7 +71,7 @@ def test_masks_of_other_images_are_refused():
 
 
 def test_vendors_have_the_same_emoji_in_their_own_artwork():
-  noto, twemoji = (embedded.read(name) for name in embedded.NAMES)
+  noto, twemoji = (embedded.read(name) for name in ("noto32", "twemoji32"))
   for a, b in zip(noto[1:], twemoji[1:], strict=True):
     np.testing.assert_array_equal(a, b)
   flat = [s.images.reshape(64, -1) - 255.0 for s in (noto, twemoji)]
@@ -81,12 +82,35 @@ def test_vendors_have_the_same_emoji_in_their_own_artwork():
   assert np.median(rank) == 0
 
 
+def test_larger_images_are_the_same_emoji():
+  """Reduced by means they are the small ones; masks are the generators'."""
+  small, large = embedded.read("noto32"), embedded.read("noto64")
+  np.testing.assert_array_equal(
+      make_embedded_set.reduce(large.images), small.images)
+  np.testing.assert_array_equal(large.names, small.names)
+  np.testing.assert_array_equal(
+      data.EmbeddedMasks("free_form", "noto64").mask(5, "", (64, 64)),
+      masks.FreeForm(0).mask(5, "", (64, 64)))
+  for name, size in embedded.SIZES.items():
+    assert embedded.read(name).images.shape == (64, size, size, 3)
+
+
+def test_labels_are_the_classes_that_priors_are_trained_on():
+  assert data.CATEGORIES == emoji.CATEGORIES
+  found = embedded.read("noto64")
+  for n in (0, 7, 63):
+    label = data.embedded_label(n, found.names[n])
+    assert data.CATEGORIES[label] == found.categories[n]
+  with pytest.raises(ValueError, match="not in the embedded set noto64"):
+    data.embedded_label(3, "photo.png")
+
+
 @pytest.mark.parametrize("name", embedded.NAMES)
 def test_file_holds_no_objects_and_is_small(name):
   file = (
       importlib.resources.files("jaxguide") / "embedded" / f"{name}_test.npz"
   )
-  assert len(file.read_bytes()) < 200_000
+  assert len(file.read_bytes()) < (300_000 if "64" in name else 200_000)
   with file.open("rb") as stream, zipfile.ZipFile(stream) as archive:
     assert sorted(archive.namelist()) == [
         "category.npy", "image.npy", "mask_box.npy", "mask_free_form.npy",
