@@ -1,0 +1,21 @@
+"""EGSDE from M = 600 of 1000 levels: Twemoji to Noto.
+
+  python experiments/evaluate.py --out results/emoji32_egsde_m600 \\
+      --config experiments/egsde/configs/emoji32_egsde_m600.py
+
+One level in twenty is visited, as of M = 500. All else is that of
+`emoji32_egsde.py`.
+"""
+
+import dataclasses
+
+from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  return rows.row_like(
+      __file__, "emoji32_egsde.py", smoke,
+      method=lambda egsde: dataclasses.replace(
+          egsde, first_level=600, num_steps=30))

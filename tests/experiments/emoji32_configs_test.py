@@ -1,0 +1,143 @@
+"""The rows of the embedded translation: what they differ in, and that they run.
+"""
+
+import dataclasses
+import io
+import pathlib
+
+import numpy as np
+import pytest
+
+from jaxguide import convert
+from jaxguide import data
+from jaxguide import metrics
+from jaxguide.convert import pretrained
+from jaxguide.evaluation import config
+from jaxguide.evaluation import networks
+from jaxguide.evaluation import runner
+from jaxguide.evaluation import sources
+from jaxguide.evaluation import translation
+from jaxguide.evaluation import translation_methods
+from tests import marks
+
+ROOT = pathlib.Path(__file__).parents[2]
+FOLDER = ROOT / "experiments" / "egsde" / "configs"
+EXTRACTOR = pretrained.EMBEDDED / "emoji32_extractor"
+# How a row's method differs from that of `emoji32_egsde`.
+CHANGES = {
+    "emoji32_egsde": {},
+    "emoji32_egsde_m300": {"first_level": 300, "num_steps": 15},
+    "emoji32_egsde_m400": {"first_level": 400, "num_steps": 20},
+    "emoji32_egsde_m600": {"first_level": 600, "num_steps": 30},
+    "emoji32_egsde_m700": {"first_level": 700, "num_steps": 35},
+    "emoji32_egsde_no_domain": {"domain_weight": 0.0},
+    "emoji32_egsde_no_lowpass": {"lowpass_weight": 0.0},
+}
+NAMES = (*CHANGES, "emoji32_egsde_dagger", "emoji32_sdedit", "emoji32_ilvr")
+
+
+def _path(name):
+  return FOLDER / f"{name}.py"
+
+
+def test_these_are_all_rows():
+  found = {p.stem for p in FOLDER.glob("emoji32_*.py")}
+  assert found == {*NAMES, "emoji32_extractor"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_differ_in_method_and_name_alone(name):
+  text = _path(name).read_text()
+  assert f"--config experiments/egsde/configs/{name}.py" in text
+  assert f"--out results/{name}" in text
+  base = config.load(_path("emoji32_egsde"))
+  found = config.load(_path(name))
+  assert found.name == name
+  changed = dataclasses.replace(base, name=name, method=found.method)
+  assert config.to_json(found) == config.to_json(changed)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_an_effect_is_that_of_the_fields_it_is_named_after(name):
+  base = config.load(_path("emoji32_egsde")).method
+  assert base.first_level == 500 and base.variant == "paper"
+  found = config.load(_path(name)).method
+  assert found == dataclasses.replace(base, **CHANGES[name])
+  assert found.first_level == 20 * found.num_steps
+
+
+def test_dagger_departs_from_egsde_as_published():
+  """Weights 700 and 0.5 instead of 500 and 2, M = 600 instead of 500."""
+  base = config.load(_path("emoji32_egsde")).method
+  found = config.load(_path("emoji32_egsde_dagger")).method
+  assert found.domain_weight == pytest.approx(700 / 500 * base.domain_weight)
+  assert found.lowpass_weight == pytest.approx(0.5 / 2 * base.lowpass_weight)
+  assert (found.first_level, found.num_steps) == (600, 30)
+
+
+def test_baselines_are_those_of_the_comparison():
+  egsde = config.load(_path("emoji32_egsde")).method
+  assert config.load(_path("emoji32_sdedit")).method == (
+      translation_methods.SdEdit(
+          first_level=egsde.first_level, num_steps=egsde.num_steps))
+  ilvr = config.load(_path("emoji32_ilvr")).method
+  assert (ilvr.num_steps, ilvr.factor) == (50, egsde.factor)
+
+
+def test_pairs_and_judges():
+  experiment = config.load(_path("emoji32_egsde"))
+  assert experiment.data.open().names == (
+      experiment.task.counterparts.open().names)
+  assert experiment.data != experiment.task.counterparts
+  assert (experiment.spread, experiment.samples_per_image) == ("seeds", 4)
+  names = [m.name for m in experiment.metrics]
+  assert names[:6] == [
+      "l2_egsde", "psnr_egsde", "ssim", "l2_egsde_counterpart",
+      "psnr_egsde_counterpart", "ssim_counterpart"]
+  assert names[-1] == "domain_accuracy"
+  installed = bool(metrics.installed_lpips())
+  assert ("lpips_counterpart" in names) == installed
+  assert [m.name for m in experiment.set_metrics] == (
+      ["frechet_vgg_relu4_3", "kernel_vgg_relu4_3"] if installed else [])
+
+
+def test_the_extractor_fits_the_prior():
+  prior = sources.EmbeddedPrior("noto32").load()
+  extractor = networks.EmbeddedExtractor().load()
+  networks.check({"extractor": extractor}, prior)
+  assert extractor.schedule.num_levels == prior.schedule.num_levels
+  x = np.zeros((1, 32, 32, 3), np.float32)
+  assert extractor.apply(
+      extractor.params, x, np.zeros(1, np.float32)).shape == (1, 8, 8, 96)
+
+
+def test_the_extractor_tells_unseen_emoji_of_two_vendors_apart():
+  """Of the right label too: 0 is Twemoji, 1 is Noto."""
+  model = convert.load_model(EXTRACTOR)
+  assert model.config.source["domains"] == ["twemoji64.npz", "noto64.npz"]
+  for label, name in enumerate(("twemoji32", "noto32")):
+    judge = metrics.domain_metric(model, label)
+    found = judge.function(data.embedded_images(name))
+    # Guesses are as good in one of a thousand cases.
+    assert np.mean(found) > 0.5 + 3 * 0.5 / np.sqrt(len(found))
+
+
+def test_the_extractor_is_small_and_names_its_licences():
+  files = [p for p in EXTRACTOR.rglob("*") if p.is_file()]
+  assert sum(p.stat().st_size for p in files) < 3e6
+  licence = convert.load_model(EXTRACTOR).config.licence
+  assert licence.startswith("Apache-2.0")
+  assert "Noto Emoji (Google, Apache-2.0)" in licence
+  assert "Twemoji (Twitter, CC-BY 4.0)" in licence
+
+
+@pytest.mark.parametrize("name", marks.slow_but(("emoji32_egsde",), NAMES))
+def test_runs_in_its_tiny_version(name, tmp_path):
+  experiment = config.load(_path(name), smoke=True)
+  assert isinstance(
+      experiment.method, type(config.load(_path(name)).method))
+  assert experiment.task == translation.Translation(experiment.data)
+  report = runner.evaluate(
+      experiment, tmp_path, devices=1, limit=1, stream=io.StringIO())
+  assert report.summary["counts"] == {"images": 1, "pictures": 4, "ok": 4}
+  assert report.rows[1].values["l2_egsde"].deviation > 0
