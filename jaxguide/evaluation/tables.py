@@ -169,6 +169,8 @@ COLUMNS = (
     Column("fid", "FID", False, 2),
     Column("kid", "KID", False, 4),
     Column("niqe", "NIQE", False, 2),
+    Column("lpips_vipaint", "LPIPS", False, 4),
+    Column("psnr_vipaint", "PSNR, peak 1 [dB]", True, 2),
     Column("l2_egsde", "L2", False, 2),
     Column("psnr_egsde", "PSNR [dB]", True, 2),
     Column("votes", "votes for EGSDE [%]", None, 1),

@@ -1,0 +1,28 @@
+"""VIPaint-2 on ImageNet at 256 x 256: super-resolution by 4.
+
+  python experiments/evaluate.py --out results/imagenet256_sr_x4 \\
+      --config experiments/vipaint/configs/imagenet256_sr_x4.py
+
+Wanted: `models/ldm_cin256_v2` (see README.md here), `data/imagenet_val`,
+whose first 100 pictures, by number, are taken, and
+`data/imagenet_val_labels.txt`, a line "NAME CLASS" for each.
+
+Noise of deviation 0.05. The paper's numbers for this task (appendix H) are
+lost to our copy: no row is published here. No perceptual term.
+"""
+
+from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
+from jaxguide.evaluation import scoring
+from jaxguide.evaluation import tasks
+from jaxguide.evaluation import vipaint_method
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  task = tasks.SuperResolution(factor=4, noise_std=0.05)
+  return rows.row_like(
+      __file__, "imagenet256_rotated_vipaint2.py", smoke,
+      task=task, metrics=scoring.vipaint_metrics(task),
+      method=vipaint_method.vipaint_imagenet256(inpaints=False),
+      published=())

