@@ -3,7 +3,7 @@
   python experiments/evaluate.py --out results/emoji32_egsde_m300 \\
       --config experiments/egsde/configs/emoji32_egsde_m300.py
 
-One level in twenty is visited, as of M = 500. All else is that of
+One level in twenty is visited, as of M = 500. 2 seeds. All else is that of
 `emoji32_egsde.py`.
 """
 
@@ -16,6 +16,6 @@ from jaxguide.evaluation import rows
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
-      __file__, "emoji32_egsde.py", smoke,
+      __file__, "emoji32_egsde.py", smoke, samples_per_image=2,
       method=lambda egsde: dataclasses.replace(
           egsde, first_level=300, num_steps=15))
