@@ -166,7 +166,8 @@ def _run(
     experiment.task.check(dataset.names)
   total = count * experiment.samples_per_image
   with store.Store(out, identity) as folder:
-    done = {i for i in range(total) if _is_done(folder, dataset, i)}
+    done = {
+        i for i in range(total) if _is_done(folder, dataset, i, labels)}
     say.progress = bar = progress.Progress(total, len(done), stream=say.stream)
     if done:
       bar.message(f"{out}: {len(done)} of {total} pictures are there already")
@@ -190,7 +191,10 @@ def _run(
 
 
 def _is_done(
-    folder: store.Store, dataset: data.Dataset, item: int
+    folder: store.Store,
+    dataset: data.Dataset,
+    item: int,
+    labels: Sequence[int] | None,
 ) -> bool:
   """Whether nothing is left to do for an item.
 
@@ -204,6 +208,11 @@ def _is_done(
     raise store.StoreError(
         f"{folder.directory} is a run over other images: image "
         f"{record['index']} was {record['name']} and is {name}")
+  label = None if labels is None else labels[record["index"]]
+  if record.get("label") != label:
+    raise store.StoreError(
+        f"{folder.directory} is a run with other labels: image {name} had "
+        f"{record.get('label')} and has {label}")
   final = record["status"] in ("ok", "non_finite")
   return final and folder.is_done(item)
 

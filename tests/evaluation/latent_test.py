@@ -29,6 +29,7 @@ from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
+from jaxguide.evaluation import store
 from jaxguide.evaluation import tasks
 from jaxguide.evaluation import vipaint_method
 from jaxguide.models import layers
@@ -91,10 +92,10 @@ def experiment(**changes):
   return support.experiment(**{**fields, **changes})
 
 
-def _run(out, limit=None, backend="pmap", **changes):
+def _run(out, limit=None, backend="pmap", devices=1, **changes):
   return runner.evaluate(
-      experiment(**changes), out, devices=1, limit=limit, backend=backend,
-      stream=io.StringIO())
+      experiment(**changes), out, devices=devices, limit=limit,
+      backend=backend, stream=io.StringIO())
 
 
 def _hashed(keys):
@@ -122,6 +123,29 @@ def test_a_latent_prior_is_fitted_through_its_decoder(tmp_path):
   free = _run(tmp_path / "free", method=methods.Ddim(num_steps=4))
   consistency = [r.rows[1].values["consistency"].mean for r in (report, free)]
   assert consistency[0] < 0.5 * consistency[1]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_draws")
+@pytest.mark.parametrize("backend", ["pmap", "jit"])
+def test_many_devices_change_nothing(tmp_path, backend):
+  _run(tmp_path / "one", samples_per_image=2)
+  _run(tmp_path / "many", samples_per_image=2, devices=4, backend=backend)
+  assert support.files(tmp_path / "one") == support.files(tmp_path / "many")
+
+
+def test_a_run_goes_on_with_the_labels_that_it_began_with(tmp_path):
+  """A label file may have changed in between."""
+  path = tmp_path / "labels.txt"
+  path.write_text("drawn000.png 0\ndrawn001.png 1\n")
+  options = {"labels": labels.LabelFile(str(path)),
+             "method": methods.Ddim(num_steps=2)}
+  _run(tmp_path / "run", limit=1, **options)
+  _run(tmp_path / "run", limit=2, **options)
+  path.write_text("drawn000.png 1\ndrawn001.png 1\n")
+  options["labels"] = labels.LabelFile(str(path))
+  with pytest.raises(store.StoreError, match="drawn000.png had 0 and has 1"):
+    _run(tmp_path / "run", limit=2, **options)
 
 
 @pytest.mark.usefixtures("quick_draws")
