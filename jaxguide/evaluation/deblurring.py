@@ -24,6 +24,7 @@ class GaussianDeblurring:
   std: float = 3.0
   kernel_size: int = 61
   noise_std: float = 0.05
+  baseline = tasks.BASELINE
 
   def inputs(
       self, index: int, name: str, shape: tuple[int, int]

@@ -1,12 +1,17 @@
 """The deblurring task against scipy's blur."""
 
+import io
+
 import numpy as np
 import pytest
 import scipy.ndimage
 
 from jaxguide import noise as noises
 from jaxguide.evaluation import deblurring
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import runner
 from jaxguide.evaluation import tasks
+from tests.evaluation import support
 
 SHAPE = (64, 64)
 
@@ -39,3 +44,13 @@ def test_noise_is_added_and_the_constraint_follows(x):
   moved = zero + problem.constraint("paper")(zero)
   gap = np.abs(operator.apply(moved) - y).mean()
   assert gap < 0.9 * np.abs(y).mean()
+
+
+def test_an_experiment_is_run_and_tabled(tmp_path):
+  """The blurred picture is the baseline, with noise of its deviation."""
+  task = deblurring.GaussianDeblurring(std=1.0, kernel_size=9, noise_std=0.1)
+  report = runner.evaluate(
+      support.experiment(task=task, method=methods.Degraded()), tmp_path,
+      stream=io.StringIO())
+  assert [row.method for row in report.rows] == ["Degraded input"]
+  assert report.rows[0].values["consistency"].mean > 0
