@@ -95,8 +95,9 @@ def _check(found: Mapping[str, _Finished]) -> None:
 
 
 def _signatures(run: _Finished) -> dict[str, str]:
+  # How many seeds a mean is over is in the notes, and decides no value.
   return {**run.summary["metrics"], **{
-      name: score["signature"]
+      name: score["signature"].partition("|seeds=")[0]
       for name, score in run.summary.get("set_results", {}).items()}}
 
 

@@ -1,6 +1,8 @@
 """Several runs in one table and one picture."""
 
 import io
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -89,6 +91,29 @@ def test_runs_over_other_images_are_refused(runs, tmp_path):
         _experiment(), {**folders, "one": tmp_path / "one"},
         tmp_path / "out")
   assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("other, fits", [
+    ("frechet|N=2|seeds=4", True), ("frechet|N=3|seeds=2", False)])
+def test_sets_of_one_size_may_have_other_numbers_of_seeds(
+    runs, tmp_path, other, fits):
+  """A distance depends on how many pictures it is over, not on how often."""
+  found = {}
+  for label, signature in (("SDEdit", "frechet|N=2|seeds=2"), ("ILVR", other)):
+    found[label] = tmp_path / label
+    shutil.copytree(runs[0][label], found[label])
+    path = found[label] / "summary.json"
+    summary = json.loads(path.read_text())
+    summary["set_results"] = {"frechet": {
+        "value": 3.0, "spread": 0.5, "num_pictures": 2, "num_references": 2,
+        "signature": signature}}
+    path.write_text(json.dumps(summary))
+  if not fits:
+    with pytest.raises(ValueError, match="SDEdit and ILVR differ in frechet"):
+      comparison.compare(_experiment(), found, tmp_path / "out")
+    return
+  rows = comparison.compare(_experiment(), found, tmp_path / "out")
+  assert [r.values["frechet"].deviation for r in rows[:2]] == [0.5, 0.5]
 
 
 def test_what_is_missing_is_named(runs, tmp_path):
