@@ -10,16 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxguide import data
 from jaxguide.training import order
 
 # Pictures whose mirror image is no emoji: they hold text or are chiral.
 UNMIRRORED = ("Symbols", "Flags")
-
-# The classes of class-conditional models, by label.
-CATEGORIES = (
-    "Activities", "Animals & Nature", "Component", "Flags", "Food & Drink",
-    "Objects", "People & Body", "Smileys & Emotion", "Symbols",
-    "Travel & Places")
 
 
 class Emoji(NamedTuple):
@@ -28,7 +23,7 @@ class Emoji(NamedTuple):
   Attributes:
     images: `[N, H, W, 3]`, float32 in [-1, 1].
     may_flip: `[N]` bool, whether the mirror image is as good.
-    label: `[N]` int32, an index of `CATEGORIES`.
+    label: `[N]` int32, a place in `data.CATEGORIES`.
   """
 
   images: np.ndarray
@@ -73,14 +68,14 @@ def load(
   x = images[chosen].astype(np.float32).reshape(
       len(chosen), image_size, factor, image_size, factor, 3).mean((2, 4))
   categories = [index[i]["category"] for i in chosen]
-  unknown = sorted(set(categories) - set(CATEGORIES))
+  unknown = sorted(set(categories) - set(data.CATEGORIES))
   if unknown:
     raise ValueError(
         f"data is {folder}: emoji_index.json has category {unknown[0]!r}; "
-        f"known are {', '.join(CATEGORIES)}")
+        f"known are {', '.join(data.CATEGORIES)}")
   return Emoji(
       x / 127.5 - 1.0, np.array([c not in UNMIRRORED for c in categories]),
-      np.array([CATEGORIES.index(c) for c in categories], np.int32))
+      np.array([data.CATEGORIES.index(c) for c in categories], np.int32))
 
 
 def draw(

@@ -20,6 +20,7 @@ from jaxguide import denoisers
 from jaxguide import schedules
 from jaxguide.convert import latent
 from jaxguide.convert import ldm_cards
+from jaxguide.data import embedded
 from jaxguide.models import ldm_unet
 from jaxguide.training import config as training_config
 from jaxguide.training import diffusion
@@ -28,7 +29,7 @@ from jaxguide.training import latent as latent_losses
 Config = training_config.LatentTraining
 
 # "No class", behind the categories.
-NULL_LABEL = len(emoji.CATEGORIES)
+NULL_LABEL = len(embedded.CATEGORIES)
 _UNET, _EMBEDDER = ldm_cards.UNET, ldm_cards.COND_STAGE
 
 

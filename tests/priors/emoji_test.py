@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.priors import emoji
+from jaxguide import data
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_a_split_is_reduced_by_area_means(folder):
   np.testing.assert_allclose(
       train.images, blocks.mean((2, 4)) / 127.5 - 1, atol=1e-6)
   assert train.may_flip.tolist() == [False, True, False, True]
-  assert [emoji.CATEGORIES[i] for i in train.label] == [
+  assert [data.CATEGORIES[i] for i in train.label] == [
       "Flags", "Objects", "Symbols", "Objects"]
 
 

@@ -3,8 +3,11 @@
 import dataclasses
 import json
 import pathlib
+import shutil
+from typing import NamedTuple
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 import numpy as np
 import pytest
 
@@ -17,8 +20,10 @@ from experiments.priors import runs
 from jaxguide import convert
 from jaxguide import schedules
 from jaxguide.convert import latent as latent_models
+from jaxguide.data import embedded
 from jaxguide.data import images
 from jaxguide.training import config as training_config
+from jaxguide.training import updates
 
 SHORT = dict(
     batch_size=4, num_steps=4, warmup_steps=1, decay_steps=2, log_every=2,
@@ -51,40 +56,85 @@ def data(tmp_path_factory):
       image=rng.integers(0, 256, (24, 64, 64, 3), dtype=np.uint8))
   index = [
       {"split": "valid" if i % 3 == 0 else "train",
-       "category": emoji.CATEGORIES[i % len(emoji.CATEGORIES)]}
+       "category": embedded.CATEGORIES[i % len(embedded.CATEGORIES)]}
       for i in range(24)]
   (folder / "emoji_index.json").write_text(json.dumps(index))
   return str(folder)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once(tmp_path_factory):
+  """Programs that are compiled fast, and read where they come again."""
+  options = {
+      "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
+      "jax_persistent_cache_min_compile_time_secs": 0.0}
+  before = {name: getattr(jax.config, name) for name in options}
+  for name, value in options.items():
+    jax.config.update(name, value)
+  # The one option that cannot be read.
+  jax.config.update("jax_disable_most_optimizations", True)
+  compilation_cache.reset_cache()
+  yield
+  jax.config.update("jax_disable_most_optimizations", False)
+  for name, value in before.items():
+    jax.config.update(name, value)
+  compilation_cache.reset_cache()
+
+
+class Run(NamedTuple):
+  """A finished training."""
+
+  config: training_config.Training
+  folder: pathlib.Path
+  state: updates.TrainState
+
+
+def _train(config, data, folder):
+  return Run(config, folder, runs.train(config, data, folder))
+
+
 @pytest.fixture(scope="module")
-def first_stage(data, tmp_path_factory):
-  """A trained autoencoder, exported."""
-  folder = tmp_path_factory.mktemp("kl")
-  state = runs.train(KL, data, folder / "run")
-  assert export.export(KL, folder / "run", folder / "model", data) == 4
-  return folder / "model", state
+def kl(data, tmp_path_factory):
+  return _train(KL, data, tmp_path_factory.mktemp("kl"))
+
+
+@pytest.fixture(scope="module")
+def first_stage(data, kl, tmp_path_factory):
+  """The autoencoder as it is exported."""
+  out = tmp_path_factory.mktemp("exported") / "model"
+  assert export.export(KL, kl.folder, out, data) == 4
+  return out
+
+
+@pytest.fixture(scope="module")
+def ldm(data, first_stage, tmp_path_factory):
+  config = dataclasses.replace(LDM, first_stage=str(first_stage))
+  return _train(config, data, tmp_path_factory.mktemp("ldm"))
+
+
+@pytest.fixture(scope="module")
+def edm(data, tmp_path_factory):
+  return _train(EDM, data, tmp_path_factory.mktemp("edm"))
 
 
 def _rows(folder):
   return (folder / "training_log.csv").read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_an_autoencoder_becomes_a_first_stage_of_unit_latents(
-    data, first_stage):
-  folder, state = first_stage
-  model = convert.load_latent_model(folder)
+    data, kl, first_stage):
+  model = convert.load_latent_model(first_stage)
   assert model.unet is None and model.cond_stage is None
   jax.tree.map(
       lambda a, b: np.testing.assert_array_equal(a, np.float16(b)),
-      model.first_stage.params, state.ema)
+      model.first_stage.params, kl.state.ema)
   codec = model.codec()
   x = emoji.load(data, "train", 8).images
   z = np.asarray(codec.encode(x))
   assert z.shape == (16, 4, 4, 4)
-  mean, std = autoencoder.encode(
-      KL.module, model.first_stage.params, x)
-  np.testing.assert_allclose(z, model.scale_factor * mean, rtol=1e-5)
+  mean, std = autoencoder.encode(KL.module, model.first_stage.params, x)
+  np.testing.assert_allclose(z, model.scale_factor * mean, rtol=1e-5, atol=1e-6)
   sampled = mean + std * np.random.default_rng(0).standard_normal(
       (200, *std.shape))
   # 200 x 1024 draws around means that are the data's.
@@ -93,42 +143,41 @@ def test_an_autoencoder_becomes_a_first_stage_of_unit_latents(
   assert codec.decode(z).shape == x.shape
 
 
-def test_an_autoencoder_needs_its_data_to_be_exported(first_stage, tmp_path):
-  folder, _ = first_stage
+@pytest.mark.slow
+def test_an_autoencoder_needs_its_data_to_be_exported(kl, tmp_path):
   with pytest.raises(ValueError, match="data is missing"):
-    export.export(KL, folder.parent / "run", tmp_path / "model")
+    export.export(KL, kl.folder, tmp_path / "model")
   assert not (tmp_path / "model").exists()
 
 
-def test_a_latent_model_is_conditional_and_ready(data, first_stage, tmp_path):
-  config = dataclasses.replace(LDM, first_stage=str(first_stage[0]))
-  state = runs.train(config, data, tmp_path / "run")
-  export.export(config, tmp_path / "run", tmp_path / "model")
+@pytest.mark.slow
+def test_a_latent_model_is_conditional_and_ready(ldm, first_stage, tmp_path):
+  export.export(ldm.config, ldm.folder, tmp_path / "model")
   model = convert.load_latent_model(tmp_path / "model")
   assert model.null_label == latent.NULL_LABEL == 10
-  assert model.scale_factor == convert.load_latent_model(
-      first_stage[0]).scale_factor
+  first = convert.load_latent_model(first_stage)
+  assert model.scale_factor == first.scale_factor
   jax.tree.map(
       np.testing.assert_array_equal, model.first_stage.params,
-      convert.load_latent_model(first_stage[0]).first_stage.params)
-  expected = schedules.scaled_linear(1000, *config.betas)
+      first.first_stage.params)
+  expected = schedules.scaled_linear(1000, *LDM.betas)
   np.testing.assert_array_equal(model.schedule.alpha, expected.alpha)
   # What is loaded predicts as what was trained, up to float16.
   z = jax.random.normal(jax.random.key(0), (3, 4, 4, 4))
   label, level = np.array([0, 5, 10]), model.schedule.at_level(300)
   stored = jax.tree.map(
-      lambda a: np.float16(a).astype(np.float32), state.ema)
+      lambda a: np.float16(a).astype(np.float32), ldm.state.ema)
   found = model.denoiser(labels=label)(z, level)
-  trained = latent.make_apply(config)(
+  trained = latent.make_apply(ldm.config)(
       stored, z, np.full(3, 299.0, np.float32), label)
   np.testing.assert_allclose(found.eps, trained, atol=1e-5)
   other = model.denoiser(labels=label[::-1])(z, level)
   assert np.abs(found.eps - other.eps)[0].max() > 0
 
 
-def test_an_edm_prior_is_loaded_with_its_preconditioning(data, tmp_path):
-  runs.train(EDM, data, tmp_path / "run")
-  export.export(EDM, tmp_path / "run", tmp_path / "model")
+@pytest.mark.slow
+def test_an_edm_prior_is_loaded_with_its_preconditioning(edm, tmp_path):
+  export.export(EDM, edm.folder, tmp_path / "model")
   prior = convert.load_prior(tmp_path / "model")
   assert (prior.prediction, prior.image_size) == ("edm", 8)
   # c_skip at sigma = sigma_data is a half.
@@ -139,27 +188,22 @@ def test_an_edm_prior_is_loaded_with_its_preconditioning(data, tmp_path):
   assert np.isfinite(found.x0).all()
 
 
-@pytest.mark.parametrize("config", [EDM, KL, LDM], ids=lambda c: c.name)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["kl", "ldm", "edm"])
 def test_an_interrupted_training_ends_as_an_uninterrupted_one(
-    config, data, first_stage, tmp_path):
-  if config is LDM:
-    config = dataclasses.replace(config, first_stage=str(first_stage[0]))
-  # In the trunk of the learning rate, which its end does not change.
-  config = dataclasses.replace(config, num_steps=6)
-  whole = runs.train(config, data, tmp_path / "whole")
-  runs.train(dataclasses.replace(config, num_steps=4), data,
-             tmp_path / "parts")
-  # A state after the fall began: go on from the one before.
-  for folder in (tmp_path / "parts" / "checkpoints").iterdir():
-    if folder.name == "4":
-      folder.rename(tmp_path / "left_out")
-  resumed = runs.train(config, data, tmp_path / "parts")
-  jax.tree.map(
-      np.testing.assert_array_equal, resumed.params, whole.params)
+    name, data, request, tmp_path):
+  config, folder, state = request.getfixturevalue(name)
+  # As it was when it was interrupted: one checkpoint, and rows behind it.
+  shutil.copytree(folder / "checkpoints" / "2", tmp_path / "checkpoints" / "2")
+  shutil.copy(folder / "training_log.csv", tmp_path)
+  resumed = runs.train(config, data, tmp_path)
+  jax.tree.map(np.testing.assert_array_equal, resumed.params, state.params)
+  jax.tree.map(np.testing.assert_array_equal, resumed.ema, state.ema)
   # Columns after the losses are seconds.
   losses = lambda folder: [row.split(",")[:3] for row in _rows(folder)]
-  assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
-  picture = images.read_picture(tmp_path / "whole" / "pictures" / "000004.png")
+  assert losses(tmp_path) == losses(folder)
+  assert [row[0] for row in losses(folder)] == ["step", "2", "4"]
+  picture = images.read_picture(tmp_path / "pictures" / "000004.png")
   assert picture.shape[1] == 16 * 8 * 2 and picture.std() > 0
 
 
@@ -171,7 +215,7 @@ def test_a_flag_that_does_not_fit_is_named():
 
 
 @pytest.mark.parametrize(
-    "name", ["noto32", "noto32_edm", "emoji64_kl", "emoji64_ldm"])
+    "name", ["noto32", "emoji32_edm", "emoji64_kl", "emoji64_ldm"])
 def test_the_shipped_configurations_make_networks(name, tmp_path):
   config = _load(name)
   assert config.name == name

@@ -1,8 +1,8 @@
 """The embedded EDM prior: Noto emoji at 32 x 32 pixels, as `noto32.py`.
 
   python -m experiments.priors.train \\
-      --config experiments/priors/configs/noto32_edm.py \\
-      --data DIR --out runs/noto32_edm
+      --config experiments/priors/configs/emoji32_edm.py \\
+      --data DIR --out runs/emoji32_edm
 
 DDPM++ in Karras et al.'s preconditioning, with their distribution of sigmas.
 """
@@ -13,7 +13,7 @@ from jaxguide.training import config
 def get_config() -> config.EdmTraining:
   """The configuration of the shipped EDM prior."""
   return config.EdmTraining(
-      name="noto32_edm",
+      name="emoji32_edm",
       image_size=32,
       module=dict(
           img_resolution=32,
