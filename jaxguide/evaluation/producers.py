@@ -209,7 +209,7 @@ def restore(
   def run(
       shared: Mapping[str, Any], batch: Mapping[str, Any]
   ) -> dict[str, jax.Array]:
-    images, problem = _problem(prior, task, networks, shared, batch)
+    images, problem = problem_of(prior, task, networks, shared, batch)
     keys = jax.vmap(jax.random.fold_in)(images, batch["sample"])
     if "fitted" in batch:
       problem = problem._replace(
@@ -250,20 +250,20 @@ def fit(
   def run(
       shared: Mapping[str, Any], batch: Mapping[str, Any]
   ) -> arrays.PyTree:
-    images, problem = _problem(prior, task, networks, shared, batch)
+    images, problem = problem_of(prior, task, networks, shared, batch)
     return method.fit(shared["plan"], noises.prng_noise(images), problem)
 
   return run
 
 
-def _problem(
+def problem_of(
     prior: pretrained.Prior,
     task: tasks.Task,
     networks: Mapping[str, network_sources.Network],
     shared: Mapping[str, Any],
     batch: Mapping[str, Any],
 ) -> tuple[jax.Array, tasks.Problem]:
-  """The keys of the images, and what is observed of them."""
+  """The keys of the images, and what is observed of them; see `restore`."""
   root = jax.random.wrap_key_data(shared["key"])
   images = noises.image_keys(root, batch["image"])
   problem = tasks.observe(

@@ -172,6 +172,23 @@ class Vipaint:
       problem: tasks.Problem,
   ) -> variational.Posterior:
     """The posterior of every image, with guidance scale `fit_guidance`."""
+    return self.fit_with_history(plan, noise, problem).posterior
+
+  def fit_with_history(
+      self,
+      plan: variational.Plan,
+      noise: noises.Noise,
+      problem: tasks.Problem,
+      keep_every: int | None = None,
+  ) -> variational.Fit:
+    """`fit`, with all that `variational.fit` returns.
+
+    Args:
+      plan: of `plan`.
+      noise: one row per image, of the image's own key.
+      problem: one row per image.
+      keep_every: see `variational.fit`.
+    """
     codec, prior = problem.prior.codec, problem.prior.prior
     context = variational.encodings(
         codec.encode(self._shown(problem)), noise, plan.num_levels,
@@ -186,7 +203,7 @@ class Vipaint:
         beta_diffusion=self.beta, beta_hierarchy=self.beta)
     return variational.fit(
         loss, start, num_iterations=self.num_iterations,
-        variant=self.variant).posterior
+        variant=self.variant, keep_every=keep_every)
 
   def sampler(
       self,

@@ -1,0 +1,282 @@
+"""Pictures of how VIPaint comes to its completions.
+
+  python -m experiments.vipaint.figures --out figures/emoji64 \\
+      --config experiments/vipaint/configs/emoji64_rotated_vipaint2.py \\
+      --images 0,1,2,3
+
+Under --out lie
+
+  progress.png    E[x0 | z_Ts] of one sample after every so many updates of the
+                  fit (paper, Fig. 4)
+  levels.png      E[x0 | z] of one sample from T_e over the levels to T_s, then
+                  through the refinement (Figs. 1, 3)
+  diversity.png   several samples of each image (Fig. 7)
+  loss.png, .csv  the fit's loss and its terms, mean of the images (.png with
+                  the extra `plots`)
+
+with the draws of a run of the same configuration and seed: the last column of
+levels.png is that run's first sample, up to rounding. Class labels other than
+an image's own (Fig. 24) are --set labels.value=N of a config with a
+`FixedLabel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+import csv
+import io
+import pathlib
+import sys
+from typing import Any, NamedTuple
+
+from absl import app
+from absl import flags
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxguide import noise as noises
+from jaxguide import samplers
+from jaxguide.evaluation import config
+from jaxguide.evaluation import labels as label_sources
+from jaxguide.evaluation import loading
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import pictures
+from jaxguide.evaluation import producers
+from jaxguide.evaluation import store
+from jaxguide.evaluation import vipaint_method
+from jaxguide.training import curves
+
+_CONFIG = flags.DEFINE_string("config", None, "Python file with get_config.")
+_OUT = flags.DEFINE_string("out", None, "Folder to write to.")
+_IMAGES = flags.DEFINE_list("images", ["0", "1", "2", "3"], "Their numbers.")
+_EVERY = flags.DEFINE_integer(
+    "every", 10, "Updates between columns of progress.png.", lower_bound=1)
+_COLUMNS = flags.DEFINE_integer(
+    "columns", 6, "Estimates of the refinement in levels.png.", lower_bound=1)
+_SAMPLES = flags.DEFINE_integer(
+    "samples", 4, "Samples in diversity.png.", lower_bound=1)
+_SET = flags.DEFINE_multi_string(
+    "set", [], "name=value: replaces one field of the config; repeated.")
+_SMOKE = flags.DEFINE_bool("smoke", False, "Run the config's tiny version.")
+
+TERMS = ("total", "reconstruction", "hierarchy", "diffusion")
+
+
+class Traces(NamedTuple):
+  """What is shown of N images, in [-1, 1] and not clipped.
+
+  Attributes:
+    reference: `[N, H, W, C]`.
+    degraded: the observation as a picture, likewise.
+    progress: `[P, N, H, W, C]`, after every so many updates.
+    levels: `[K + columns, N, H, W, C]`, from T_e down.
+    samples: `[S, N, H, W, C]`.
+    history: the loss before every update and its terms, `TERMS`,
+      `[num_iterations, N]` each.
+    step_levels: the levels of the schedule that `levels` are estimates at.
+  """
+
+  reference: np.ndarray
+  degraded: np.ndarray
+  progress: np.ndarray
+  levels: np.ndarray
+  samples: np.ndarray
+  history: tuple[np.ndarray, ...]
+  step_levels: np.ndarray
+
+
+def trace(
+    experiment: config.Experiment,
+    images: Sequence[int],
+    *,
+    every: int = 10,
+    columns: int = 6,
+    num_samples: int = 4,
+) -> Traces:
+  """Fits images and keeps what is on the way to their samples.
+
+  Args:
+    experiment: its method is a `vipaint_method.Vipaint`.
+    images: numbers in its data set.
+    every: updates between the posteriors of `progress`.
+    columns: estimates kept of the refinement, its first and last among them;
+      at most its steps.
+    num_samples: S.
+
+  Raises:
+    ValueError: another method, an image that is not there or cannot be read,
+      or a count out of range.
+  """
+  method = experiment.method
+  if not isinstance(method, vipaint_method.Vipaint):
+    raise ValueError(
+        f"the method of {experiment.name} must be Vipaint, got "
+        f"{type(method).__name__}")
+  prior = experiment.prior.load()
+  methods.check_prior(method, prior, experiment.labels is not None)
+  networks = methods.load_networks(method)
+  plan, steps = method.plan(prior.schedule), method.steps(prior.schedule)
+  shown = _columns(plan.num_levels, steps.index.size, columns)
+  shared = {
+      "params": prior.params, "plan": plan, "steps": steps,
+      "networks": {k: n.params for k, n in networks.items()},
+      "key": jax.random.key_data(jax.random.key(experiment.seed))}
+
+  @jax.jit
+  def run(shared, batch):
+    keys, problem = producers.problem_of(
+        prior, experiment.task, networks, shared, batch)
+    fit = method.fit_with_history(
+        shared["plan"], noises.prng_noise(keys), problem, keep_every=every)
+    draw = lambda posterior, sample, steps, **options: _sample(
+        method, keys, problem, shared["plan"], posterior, sample, steps,
+        **options)
+    upper = jax.tree.map(lambda leaf: leaf[:plan.num_levels], shared["steps"])
+    progress = jax.lax.map(
+        lambda posterior: draw(posterior, 0, upper).x, fit.trajectory)
+    kept = draw(
+        fit.posterior, 0, shared["steps"], record=lambda state: state.x0
+    ).trajectory[shown]
+    samples = jax.lax.map(
+        lambda sample: draw(fit.posterior, sample, shared["steps"]).x,
+        jnp.arange(num_samples))
+    decode = problem.prior.codec.decode
+    return {
+        "degraded": problem.degraded(), "history": tuple(fit.history),
+        **{name: jax.lax.map(decode, z) for name, z in (
+            ("progress", progress), ("levels", kept), ("samples", samples))}}
+
+  batch = _batch(experiment, prior, images)
+  found = jax.device_get(run(shared, batch))
+  return Traces(
+      reference=batch["reference"],
+      step_levels=np.asarray(steps.level.level)[shown], **found)
+
+
+def write(traces: Traces, out: pathlib.Path | str, every: int) -> None:
+  """Writes what the module's text lists.
+
+  Args:
+    traces: from `trace`.
+    out: folder to write to; made if needed.
+    every: of `trace`.
+  """
+  out = pathlib.Path(out)
+  out.mkdir(parents=True, exist_ok=True)
+  counts = [every * (n + 1) for n in range(len(traces.progress))]
+  _grid(out / "progress.png", traces, traces.progress,
+        [f"{count} updates" for count in counts])
+  _grid(out / "levels.png", traces, traces.levels,
+        [f"level {level}" for level in traces.step_levels])
+  _grid(out / "diversity.png", traces, traces.samples,
+        [f"sample {n + 1}" for n in range(len(traces.samples))])
+  means = [term.mean(axis=1) for term in traces.history]
+  buffer = io.StringIO()
+  writer = csv.writer(buffer, lineterminator="\n")
+  writer.writerow(("update", *TERMS))
+  writer.writerows(
+      [n, *(f"{v:.6g}" for v in row)]
+      for n, row in enumerate(zip(*means, strict=True)))
+  store.write_atomic(out / "loss.csv", buffer.getvalue().encode())
+  if not curves.installed():
+    return
+  lines = [
+      curves.Curve(list(enumerate(mean.tolist())), colour, 2, name)
+      for name, mean, colour in zip(TERMS, means, curves.COLOURS, strict=False)]
+  store.write_atomic(out / "loss.png", pictures.encode_png(curves.draw(
+      lines, title="loss of the fit", x_label="updates", log_scale=True)))
+
+
+def _sample(
+    method: vipaint_method.Vipaint,
+    keys: jax.Array,
+    problem: Any,
+    plan: Any,
+    posterior: Any,
+    sample: Any,
+    steps: samplers.Steps,
+    **options: Any,
+) -> samplers.Samples:
+  """A sample of every image, with the draws that a run would make."""
+  noise = noises.prng_noise(
+      jax.vmap(lambda key: jax.random.fold_in(key, sample))(keys))
+  sampler = method.sampler(
+      problem.prior.denoiser(), noise,
+      problem._replace(fitted=(plan, posterior)))
+  z = noise(-1, "start", posterior.mu.shape[2:])
+  return samplers.sample(sampler, z, steps, **options)
+
+
+def _columns(num_levels: int, num_steps: int, columns: int) -> np.ndarray:
+  """Steps whose estimates are shown: all of the hierarchy, some below."""
+  below = num_steps - (num_levels - 1)
+  if not 1 <= columns <= below:
+    raise ValueError(f"columns must be in 1..{below}, got {columns}")
+  some = np.linspace(0, below - 1, columns).round().astype(int)
+  return np.concatenate([np.arange(num_levels - 1), num_levels - 1 + some])
+
+
+def _batch(
+    experiment: config.Experiment, prior: Any, images: Sequence[int],
+) -> Mapping[str, Any]:
+  """Images, inputs and labels, as a run has them."""
+  dataset = experiment.data.open()
+  wrong = [n for n in images if not 0 <= n < len(dataset)]
+  if wrong or not images:
+    raise ValueError(
+        f"images must be in 0..{len(dataset) - 1}, got {wrong or 'none'}")
+  # Two images at least: one alone goes another way through the compiler.
+  wanted = list(images) + list(images)[-1:] * (len(images) == 1)
+  rows = [
+      loading.load_batch(
+          dataset, experiment.task, prior.image_shape, range(n, n + 1),
+          batch_size=1, samples_per_image=1) for n in wanted]
+  for row in rows:
+    if row.failures:
+      raise ValueError(f"image {row.names[0]}: {row.failures[0].error}")
+  names = [dataset.name(n) for n in range(len(dataset))]
+  classes = label_sources.labels_of(experiment.labels, prior, names)
+  batch = {
+      "image": np.asarray(wanted, np.int32),
+      "reference": np.concatenate([row.references for row in rows]),
+      "inputs": jax.tree.map(
+          lambda *parts: np.concatenate(parts), *(r.inputs for r in rows))}
+  if classes is not None:
+    batch["label"] = np.asarray(classes, np.int32)[wanted]
+  return batch
+
+
+def _grid(
+    path: pathlib.Path, traces: Traces, columns: np.ndarray,
+    titles: Sequence[str],
+) -> None:
+  parts = [traces.degraded, *columns, traces.reference]
+  rows = [[pictures.to_uint8(part[n]) for part in parts]
+          for n in range(len(traces.reference))]
+  pictures.write_grid(
+      path, rows, column_labels=["observed", *titles, "original"],
+      cell_size=96)
+
+
+def main(argv: list[str]) -> int:
+  """Reads the flags and draws."""
+  if len(argv) > 1:
+    raise app.UsageError(f"unexpected argument: {argv[1]}")
+  try:
+    experiment = config.override(
+        config.load(_CONFIG.value, smoke=_SMOKE.value), _SET.value)
+    images = [int(n) for n in _IMAGES.value]
+    write(
+        trace(experiment, images, every=_EVERY.value, columns=_COLUMNS.value,
+              num_samples=_SAMPLES.value),
+        _OUT.value, _EVERY.value)
+  except (ValueError, OSError) as error:
+    sys.stderr.write(f"figures: {' '.join(str(error).split())}\n")
+    return 2
+  return 0
+
+
+if __name__ == "__main__":
+  flags.mark_flags_as_required(["config", "out"])
+  app.run(main)

@@ -1,0 +1,99 @@
+"""The pictures of how VIPaint works, against a run of the same experiment."""
+
+import dataclasses
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.vipaint import figures
+from jaxguide.data import images as image_files
+from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import pictures
+from jaxguide.evaluation import runner
+from jaxguide.training import curves
+
+CONFIG = (
+    pathlib.Path(figures.__file__).parent / "configs"
+    / "emoji64_rotated_vipaint2.py")
+
+
+@pytest.fixture(scope="module")
+def experiment():
+  """Two levels, two updates, random networks; images and labels are real."""
+  tiny = config.load(CONFIG, smoke=True)
+  return config.override(tiny, ["samples_per_image=2", "batch_size=4"])
+
+
+@pytest.fixture(scope="module")
+def traces(experiment):
+  return figures.trace(
+      experiment, [0, 1], every=1, columns=2, num_samples=2)
+
+
+@pytest.mark.slow
+def test_what_is_shown_is_one_story(experiment, traces):
+  method = experiment.method
+  count = method.num_levels - 1 + 2
+  assert len(traces.levels) == len(traces.step_levels) == count
+  assert np.all(np.diff(traces.step_levels) < 0)
+  assert traces.history[0].shape == (method.num_iterations, 2)
+  total, *terms = (np.asarray(term, np.float64) for term in traces.history)
+  weights = (1.0, method.beta, method.beta)
+  np.testing.assert_allclose(
+      total, sum(w * t for w, t in zip(weights, terms, strict=True)),
+      rtol=1e-4)
+  # The posterior of the last update is the one that is sampled.
+  np.testing.assert_allclose(
+      traces.progress[-1], traces.levels[method.num_levels - 1], atol=1e-4)
+  assert np.abs(traces.progress[-1] - traces.progress[0]).max() > 1e-4
+  np.testing.assert_allclose(
+      traces.levels[-1], traces.samples[0], atol=1e-4)
+  assert np.abs(traces.samples[1] - traces.samples[0]).max() > 1e-2
+
+
+@pytest.mark.slow
+def test_samples_are_those_of_a_run(experiment, traces, tmp_path):
+  runner.evaluate(experiment, tmp_path, limit=2, devices=1)
+  files = sorted((tmp_path / "images").rglob("*_s[01].png"))
+  assert len(files) == 4
+  for n in range(2):
+    for sample in range(2):
+      shown = pictures.to_uint8(traces.samples[sample, n]).astype(int)
+      close = [np.abs(image_files.read_picture(f) - shown).max() <= 1
+               for f in files if f.stem.endswith(f"_s{sample}")]
+      assert sum(close) == 1
+
+
+@pytest.mark.slow
+def test_files_are_written(traces, tmp_path):
+  figures.write(traces, tmp_path / "deep" / "out", every=1)
+  out = tmp_path / "deep" / "out"
+  rows = (out / "loss.csv").read_text().splitlines()
+  assert rows[0] == "update,total,reconstruction,hierarchy,diffusion"
+  assert float(rows[1].split(",")[1]) == pytest.approx(
+      traces.history[0][0].mean(), rel=1e-5)
+  wanted = {"progress.png", "levels.png", "diversity.png", "loss.csv"}
+  wanted |= {"loss.png"} if curves.installed() else set()
+  assert {path.name for path in out.iterdir()} == wanted
+  for name, columns in (("progress", 4), ("levels", 5), ("diversity", 4)):
+    page = image_files.read_picture(out / f"{name}.png")
+    assert page.shape[1] // 100 == columns
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"images": [99]}, r"images must be in 0..\d+, got \[99\]"),
+    ({"images": []}, r"images must be in 0..\d+, got none"),
+    ({"columns": 99}, "columns must be in 1.."),
+])
+def test_what_does_not_fit_is_named(experiment, options, message):
+  with pytest.raises(ValueError, match=message):
+    figures.trace(experiment, **{"images": [0], "columns": 1, **options})
+
+
+def test_another_method_is_named(experiment):
+  other = dataclasses.replace(experiment, method=methods.Ddim(10))
+  with pytest.raises(ValueError, match="must be Vipaint, got Ddim"):
+    figures.trace(other, [0])
