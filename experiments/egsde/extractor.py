@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import dataclasses
 import hashlib
 import json
@@ -24,6 +24,7 @@ from jaxguide import schedules
 from jaxguide.convert import extractor as extractors
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import store as run_store
+from jaxguide.metrics import perceptual
 from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
 from jaxguide.training import curves as training_curves
@@ -48,19 +49,46 @@ def make_apply(
   return lambda params, x_t, time: module.apply({"params": params}, x_t, time)
 
 
+def read_classifier(
+    recipe: training_config.ClassifierTraining,
+    path: str | os.PathLike[str],
+) -> convert.Model:
+  """The classifier that a trunk starts from.
+
+  Args:
+    recipe: of the extractor.
+    path: model directory of a classifier of the same trunk, such as the
+      converted ADM ImageNet classifier.
+
+  Raises:
+    ValueError: there is no such directory, it is damaged, or its trunk is
+      another.
+  """
+  if not pathlib.Path(path).is_dir():
+    raise ValueError(
+        f"classifier is {path}; there is no such directory. Convert one with: "
+        "jaxguide convert 256x256_classifier.pt --card adm_classifier256 "
+        f"--out {path}")
+  model = convert.load_model(path)
+  zeros = jax.tree.map(
+      lambda leaf: np.broadcast_to(np.float32(0), leaf.shape),
+      jax.eval_shape(lambda: init_params(recipe)))
+  extractors.from_classifier(model.params, zeros)
+  return model
+
+
 def init_params(
     recipe: training_config.ClassifierTraining,
-    classifier: str | os.PathLike[str] | None = None,
+    classifier: convert.Model | None = None,
 ) -> dict[str, Any]:
   """The parameters before training.
 
   Args:
     recipe: the network and the seed.
-    classifier: model directory of a classifier of the same trunk, such as the
-      converted ADM ImageNet classifier; None: from scratch.
+    classifier: from `read_classifier`; None: from scratch.
 
   Raises:
-    ConversionError: the model directory is damaged, or its trunk is another.
+    ConversionError: its trunk is another.
   """
   module = models.AdmClassifier(**recipe.module)
   x = jnp.zeros((2, recipe.image_size, recipe.image_size, module.in_channels))
@@ -68,9 +96,8 @@ def init_params(
       jax.random.key(recipe.seed), x, jnp.zeros(2))["params"]
   if classifier is None:
     return fresh
-  given = convert.load_model(classifier)
-  start = extractors.from_classifier(given.params, fresh)
-  _say(f"{len(start.copied)} parameters are those of {classifier}")
+  start = extractors.from_classifier(classifier.params, fresh)
+  _say(f"{len(start.copied)} parameters are those of the classifier")
   _say(f"fresh: {', '.join(start.fresh)}")
   _say(f"dropped: {', '.join(start.dropped)}")
   return jax.tree.map(jnp.asarray, start.params)
@@ -78,7 +105,7 @@ def init_params(
 
 def init_state(
     recipe: training_config.ClassifierTraining,
-    classifier: str | os.PathLike[str] | None = None,
+    classifier: convert.Model | None = None,
 ) -> noisy_classifier.ClassifierState:
   """The state before the first update; see `init_params`."""
   return noisy_classifier.init_state(
@@ -97,7 +124,8 @@ def train(
     experiment: network, recipe and domains.
     data: what the domains' places are relative to.
     out: folder of everything written.
-    classifier: see `init_params`.
+    classifier: model directory that the trunk starts from, see
+      `read_classifier`; None: from scratch.
 
   Returns:
     The last state.
@@ -109,10 +137,12 @@ def train(
   recipe, out = experiment.recipe, pathlib.Path(out)
   train_set = _read(data, experiment)
   held_out = _read(data, experiment, held_out=True)
-  _claim(out, experiment, train_set, classifier)
+  # Read before the folder is claimed: a slip must not spoil it.
+  given = None if classifier is None else read_classifier(recipe, classifier)
+  _claim(out, experiment, (train_set, held_out), given)
   apply, schedule = make_apply(recipe), schedules.linear(recipe.num_levels)
   store = checkpoints.Checkpoints(out / "checkpoints")
-  state = store.resume(lambda: init_state(recipe, classifier))
+  state = store.resume(lambda: init_state(recipe, given))
   first = int(state.step)
   if not training_curves.installed():
     _say(training_curves.MISSING)
@@ -206,16 +236,22 @@ def _read(
 def _claim(
     out: pathlib.Path,
     experiment: domains.ExtractorTraining,
-    train_set: domains.LabelledImages,
-    classifier: str | os.PathLike[str] | None,
+    image_sets: Sequence[domains.LabelledImages],
+    classifier: convert.Model | None,
 ) -> None:
-  """Notes what a folder's run is of; refuses to go on with anything else."""
+  """Notes what a folder's run is of; refuses to go on with anything else.
+
+  A classifier is known by its weights, wherever it lies.
+  """
   wanted = dataclasses.asdict(experiment)
   for name in _FREE:
     del wanted["recipe"][name]
-  wanted["classifier"] = None if classifier is None else str(classifier)
-  wanted["images"] = np.bincount(train_set.label).tolist()
-  wanted["sha256"] = hashlib.sha256(train_set.pixels.tobytes()).hexdigest()
+  wanted["classifier"] = classifier and perceptual.weights_digest(
+      classifier.params)
+  for name, found in zip(("images", "held_out"), image_sets, strict=True):
+    wanted[name] = {
+        "count": np.bincount(found.label).tolist(),
+        "sha256": hashlib.sha256(found.pixels.tobytes()).hexdigest()}
   text = run_store.dump_json(wanted)
   path = out / RUN_FILE
   if path.exists():

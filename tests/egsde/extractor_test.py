@@ -158,17 +158,69 @@ def test_exports_that_cannot_be(finished, tmp_path):
   assert not (tmp_path / "model").exists()
 
 
-@pytest.mark.slow
-def test_the_trunk_may_start_from_a_classifier(tmp_path, capsys):
-  given = {**MODULE, "out_channels": 5, "head_name": "out"}
+def save_classifier(path, seed=0, **changes):
+  """A classifier with random weights, which are returned."""
+  given = {**MODULE, "out_channels": 5, "head_name": "out", **changes}
   described = convert.ModelConfig(
       family="adm_classifier", module=given, image_size=8, prediction=None)
-  rng = np.random.default_rng(0)
+  rng = np.random.default_rng(seed)
   params = jax.tree.map(
       lambda leaf: rng.standard_normal(leaf.shape).astype(np.float32),
       families.abstract_params(described))
-  convert.save_model(tmp_path / "classifier", params, described)
-  start = extractor.init_params(TINY.recipe, tmp_path / "classifier")
+  convert.save_model(path, params, described)
+  return params
+
+
+def test_a_classifier_that_cannot_be_spoils_no_folder(finished, tmp_path):
+  root, _ = finished
+  data, run = root / "data", tmp_path / "run"
+  with pytest.raises(ValueError, match="classifier is .*nope; there is no"):
+    extractor.train(TINY, data, run, tmp_path / "nope")
+  save_classifier(tmp_path / "wider", model_channels=64)
+  with pytest.raises(ValueError, match="trunk is not the extractor's"):
+    extractor.train(TINY, data, run, tmp_path / "wider")
+  assert not run.exists()
+
+
+def test_a_run_knows_its_classifier_by_the_weights(
+    finished, tmp_path, monkeypatch):
+  root, _ = finished
+  data, run = root / "data", tmp_path / "run"
+  save_classifier(tmp_path / "one")
+  shutil.copytree(tmp_path / "one", tmp_path / "copy")
+  save_classifier(tmp_path / "two", seed=1)
+
+  class Claimed(Exception):
+    pass
+
+  def stop(*args, **kwargs):
+    raise Claimed
+
+  # Nothing after the claim is needed here.
+  monkeypatch.setattr(extractor.checkpoints, "Checkpoints", stop)
+  for name in ("one", "copy"):
+    with pytest.raises(Claimed):
+      extractor.train(TINY, data, run, tmp_path / name)
+  for name in ("two", None):
+    with pytest.raises(ValueError, match="another kind: classifier: "):
+      extractor.train(TINY, data, run, name and tmp_path / name)
+
+
+def test_other_held_out_images_are_another_run(finished, tmp_path):
+  root, _ = finished
+  shutil.copytree(root / "data", tmp_path / "data")
+  Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(
+      tmp_path / "data" / "val" / "dark" / "0.png")
+  with pytest.raises(ValueError, match="another kind: held_out.sha256"):
+    extractor.train(TINY, tmp_path / "data", root / "run")
+
+
+@pytest.mark.slow
+def test_the_trunk_may_start_from_a_classifier(tmp_path, capsys):
+  params = save_classifier(tmp_path / "classifier")
+  start = extractor.init_params(
+      TINY.recipe,
+      extractor.read_classifier(TINY.recipe, tmp_path / "classifier"))
   fresh = extractor.init_params(TINY.recipe)
   for name, entries in start.items():
     origin = fresh if name.startswith("I2Iout") else params
