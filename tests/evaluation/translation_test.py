@@ -1,6 +1,7 @@
 """Translation as an experiment: task, methods, seeds, folders."""
 
 import dataclasses
+import functools
 import io
 import json
 
@@ -71,6 +72,32 @@ def _run(experiment, out, **options):
       experiment, out, devices=1, stream=io.StringIO(), **options)
 
 
+def _program(method):
+  """What is traced, with the constants and the plan that it runs on."""
+  experiment = _experiment(method=method)
+  prior = experiment.prior.load()
+  steps = method.steps(prior.schedule)
+
+  def run(x, keys):
+    noise = noises.prng_noise(keys)
+    problem = tasks.observe(experiment.task, x, {}, noise)
+    problem = problem._replace(networks={"extractor": functools.partial(
+        _tint, {"slope": 1.5})})
+    denoise = denoisers.from_apply(prior.apply, prior.params)
+    sampler = method.sampler(denoise, noise, problem)
+    z = noise(-1, "start", x.shape[1:])
+    return samplers.sample(sampler, z, steps).x
+
+  traced = jax.make_jaxpr(run)(
+      jnp.zeros((1, 16, 16, 3)), jax.random.split(jax.random.key(0), 1))
+  plan = [(leaf.shape, leaf.tobytes())
+          for leaf in map(np.asarray, jax.tree.leaves(steps))]
+  # Two matrices of one shape read alike in the text.
+  constants = [np.asarray(c).tobytes() for c in traced.consts
+               if not jnp.issubdtype(c.dtype, jax.dtypes.prng_key)]
+  return str(traced), constants, plan
+
+
 def _save(path, seed=0, grey=False, size=16):
   path.parent.mkdir(parents=True, exist_ok=True)
   pixels = np.random.default_rng(seed).integers(
@@ -123,6 +150,35 @@ class TestMethods:
     _run(_experiment(method=_egsde(domain_weight=0.0)), tmp_path, limit=1)
     name = "images/drawn000.png"
     assert (tmp_path / name).read_bytes() != (whole[0] / name).read_bytes()
+
+  @pytest.mark.parametrize("name, value", [
+      ("domain_weight", 7.0), ("lowpass_weight", 0.0), ("first_level", 400),
+      ("num_steps", 6), ("factor", 2), ("similarity", "neg_l2"),
+      ("distance", "cosine"), ("num_repeats", 2), ("num_draws", 2),
+      ("solver", "em"), ("variance", "fixed_large"),
+      ("source_noise", "shared")])
+  def test_every_field_of_egsde_changes_the_program(self, name, value):
+    base = _egsde(domain_weight=2.0, lowpass_weight=3.0)
+    changed = dataclasses.replace(base, **{name: value})
+    assert _program(changed) == _program(dataclasses.replace(changed))
+    assert _program(changed) != _program(base)
+
+  @pytest.mark.parametrize("name, value", [
+      ("num_steps", 6), ("factor", 2), ("refine_above", 3),
+      ("variant", "released"), ("variance", "fixed_large"),
+      ("start", "reference"), ("clip_x0", False)])
+  def test_every_field_of_ilvr_changes_the_program(self, name, value):
+    base = translation_methods.Ilvr(num_steps=5, factor=4)
+    changed = dataclasses.replace(base, **{name: value})
+    assert _program(changed) != _program(base)
+
+  @pytest.mark.parametrize("name, value", [
+      ("first_level", 400), ("num_steps", 6), ("num_repeats", 2),
+      ("solver", "em"), ("variance", "fixed_large")])
+  def test_every_field_of_sdedit_changes_the_program(self, name, value):
+    base = translation_methods.SdEdit(num_steps=5)
+    changed = dataclasses.replace(base, **{name: value})
+    assert _program(changed) != _program(base)
 
   def test_an_extractor_that_weighs_nothing_is_not_loaded(self):
     off = _egsde(domain_weight=0.0)

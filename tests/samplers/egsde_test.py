@@ -430,3 +430,22 @@ def test_plans_are_checked(options, message):
 def test_a_mask_needs_a_source():
   with pytest.raises(ValueError, match="mask needs a source"):
     samplers.egsde(_denoise(), NOISE, source=None, mask=MASK)
+
+
+@pytest.mark.parametrize("variance", ["fixed_small", "fixed_large"])
+def test_released_standard_deviations_are_the_programs_table(variance):
+  """exp(logvar / 2), logvar of beta or of the posterior; 0 at its index 0."""
+  top = 30
+  steps = samplers.egsde_steps(
+      SCHEDULE, first_level=top, variant="released", variance=variance)
+  alpha_bar = np.float64(SCHEDULE.alpha_bar)
+  beta = 1 - alpha_bar[1:] / alpha_bar[:-1]
+  wanted = beta
+  if variance == "fixed_small":
+    wanted = beta * (1 - alpha_bar[:-1]) / (1 - alpha_bar[1:])
+  index = np.int64(steps.level.time)
+  np.testing.assert_array_equal(index, np.arange(top)[::-1])
+  np.testing.assert_allclose(
+      steps.coefficients.noise_std[:-1], np.sqrt(wanted[index[:-1]]),
+      rtol=2e-4)
+  assert steps.coefficients.noise_std[-1] == 0
