@@ -290,6 +290,12 @@ KINDS = (
          _tests(_EGSDE, "test_ilvr")),
     Kind("EGSDE energies", _keys("y", "xt", "t0_E_s_cosine"),
          _tests(_EGSDE, "test_single_energies")),
+    Kind("EGSDE forwards", lambda c: c.has("x", "t") and bool(
+        c.keys & {"unet_adm", "unet_ddpm", "dse_features", "dse_logits"}),
+         _tests(_EGSDE, "test_forwards")),
+    Kind("EGSDE extractor",
+         lambda c: c.has_group("sd/I2Iout.") and c.has_group("out/"),
+         _tests(_EGSDE, "test_an_extractor_and_its_energies")),
     Kind("EGSDE network",
          lambda c: c.has("time_embed.0.weight") or c.has("conv_in.weight"),
          _tests(_EGSDE, "test_chain", "test_single_energies"),
@@ -330,6 +336,4 @@ KINDS = (
         "networks/retinaface*", "networks/multitask_*")),
     Kind("schedule of latent diffusion", _named(
         "networks/ldm_schedules*", "vipaint/schedules_units*")),
-    Kind("outputs of EGSDE's networks", _named(
-        "networks/egsde_dse*", "egsde/forwards*")),
 )

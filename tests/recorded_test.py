@@ -121,6 +121,12 @@ NAMED = {
         (("timestep_map", "betas", "alphas_cumprod", "x_T", "z", "ref_noise"),
          {}), ("ILVR run", "respaced schedule"))
        for name in ("range0", "range4")},
+    "egsde/forwards.npz": (
+        (("x", "t", "unet_adm", "unet_ddpm", "dse_features", "dse_logits",
+          "ce_labels", "ce_loss"), {}), ("EGSDE forwards",)),
+    "networks/egsde_dse.npz": (
+        (("sd/time_embed.0.weight", "sd/I2Iout.0.weight", "in/y", "in/t",
+          "out/features"), {"cls": "DSE_inference"}), ("EGSDE extractor",)),
     "egsde/energy_single_step.npz": (
         (("y", "xt", "t0_E_s_cosine"), {}), ("EGSDE energies",)),
     "egsde/dse_train_3steps.npz": (

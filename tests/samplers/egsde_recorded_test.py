@@ -15,6 +15,7 @@ from jaxguide import noise as noises
 from jaxguide import operators
 from jaxguide import samplers
 from jaxguide import schedules
+from jaxguide.training import noisy_classifier
 from tests import programs
 from tests import recorded_kinds
 from tests.samplers import egsde_recordings as recordings
@@ -22,6 +23,7 @@ from tests.samplers import egsde_recordings as recordings
 STEP_ATOL = 5e-6
 TRAJECTORY_ATOL = 5e-5
 GRADIENT_RTOL = 1e-4
+NETWORK_RTOL = 2e-5  # Of the largest |output|.
 
 # The attribute of the package is the factory of the same name.
 egsde = importlib.import_module("jaxguide.samplers.egsde")
@@ -30,6 +32,8 @@ each_chain = recorded_kinds.parametrized("EGSDE run")
 each_masked = recorded_kinds.parametrized("masked SDEdit run")
 each_ilvr = recorded_kinds.parametrized("ILVR run")
 each_energy = recorded_kinds.parametrized("EGSDE energies")
+each_forward = recorded_kinds.parametrized("EGSDE forwards")
+each_extractor = recorded_kinds.parametrized("EGSDE extractor")
 
 
 def _largest(value, want):
@@ -337,6 +341,98 @@ def test_single_energies(path, kind):
                   arrays[f"t{time}_grad_{kind}"])
 
 
+# Networks by themselves.
+
+# The outputs of a file of forwards, by the kind of network.
+FORWARDS = {
+    "unet_adm": ("unet", None), "unet_ddpm": ("ddpm", None),
+    "dse_features": ("extractor", "features"),
+    "dse_logits": ("extractor", None), "ce_loss": ("extractor", None)}
+
+
+@each_forward
+@pytest.mark.parametrize("name", FORWARDS)
+def test_forwards(path, name):
+  """All channels of the recorded networks, at the recorded times."""
+  arrays = recordings.load(path)
+  if name not in arrays:
+    pytest.skip(f"no {name} here")
+  kind, method = FORWARDS[name]
+  x, want = jnp.asarray(arrays["x"]), arrays[name]
+  time = jnp.asarray(arrays["t"], jnp.float32)
+  found = recordings.networks(kind)
+  if not found:
+    pytest.skip(f"no recorded {kind}")
+
+  def run(net):
+    apply = lambda params, x, time: net.module.apply(
+        {"params": params}, x, time, method=method)
+    if name == "ce_loss":
+      return programs.jit(lambda params: noisy_classifier.scores(
+          apply, params, x, time, arrays["ce_labels"]).loss)(net.params)
+    return programs.jit(apply)(net.params, x, time)
+
+  with jax.default_matmul_precision("highest"):
+    outputs = [run(net) for net in found]
+  errors = [_largest(out, want) for out in outputs
+            if out.shape == want.shape]
+  assert errors, [out.shape for out in outputs]
+  _report(path, **{name: min(errors)})
+  assert min(errors) <= NETWORK_RTOL * np.abs(want).max()
+
+
+@each_extractor
+def test_an_extractor_and_its_energies(path):
+  """Features, logits, and both similarities with their gradients.
+
+  Outputs are told apart by their names and shapes; one that is neither is an
+  error, so that none is left out in silence.
+  """
+  net, given, wanted = recordings.extractor_file(path)
+  images = {k: v for k, v in given.items()
+            if v.ndim == 4 and k != "cotangent"}
+  first = "y" if "y" in images else "x"
+  y = images.pop(first)
+  source = next(iter(images.values()), y)
+  time = jnp.broadcast_to(jnp.float32(given["t"]), y.shape[:1])
+
+  @programs.jit
+  def run(params):
+    phi = recordings.features(net, params)
+    out = {"features_y": phi(y, time), "features_xt": phi(source, time),
+           "logits": net.module.apply({"params": params}, y, time)}
+    level = schedules.NoiseLevel(jnp.float32(1), jnp.float32(0), time)
+    for name in ("cosine", "neg_l2"):
+      energy = energies.translation(
+          phi, source, domain_weight=1, lowpass_weight=0, similarity=name)
+      out[f"value_{name}"], out[f"slope_{name}"] = _value_and_slope(
+          energy, y, level, jnp.zeros_like(y))
+    return out
+
+  with jax.default_matmul_precision("highest"):
+    out = run(net.params)
+  for key, want in wanted.items():
+    value = out[_output(key, want, y)]
+    _report(path, **{key: _largest(value, want)})
+    scale = np.abs(want).max()
+    limit = GRADIENT_RTOL if want.shape == y.shape else NETWORK_RTOL
+    assert _largest(value, want) <= limit * scale, key
+
+
+def _output(key, want, y):
+  """What a recorded output of an extractor is, here."""
+  name = key.lower()
+  if want.shape == y.shape and ("grad" in name or "slope" in name):
+    return "slope_neg_l2" if "l2" in name else "slope_cosine"
+  if want.shape == y.shape[:1]:
+    return "value_neg_l2" if "l2" in name else "value_cosine"
+  if want.ndim == 2:
+    return "logits"
+  if want.ndim == 4:
+    return "features_xt" if "xt" in name or "src" in name else "features_y"
+  raise AssertionError(f"{key} of shape {want.shape} is of no known kind")
+
+
 # ILVR.
 
 
@@ -379,11 +475,33 @@ def test_ilvr(path):
     return samplers.sample(
         sampler, tables["start"][0, 0], steps, record=lambda state: state)
 
+  @programs.jit
+  def apart(params, tables, steps, starts):
+    denoise = denoisers.clip_x0(recordings.denoiser(net, params))
+    sampler = samplers.ilvr(
+        denoise, noises.recorded_noise(tables), reference=reference,
+        operator=low, variance="learned")
+    # A step reads nothing of the state but x.
+    like = sampler.init(
+        tables["start"][0, 0], jax.tree.map(lambda leaf: leaf[0], steps))
+    return jax.lax.map(
+        lambda row: sampler.step(like._replace(x=row[0]), row[1]),
+        (starts, steps))
+
+  before = np.stack([
+      arrays["x_T"].reshape(reference.shape), *arrays["x"][:-1]])
   with jax.default_matmul_precision("highest"):
     out = run(net.params, tables, steps)
-  errors = {"proposal": _largest(out.trajectory.proposal, arrays["proposal"]),
-            "x": _largest(out.trajectory.x, arrays["x"])}
+    single = apart(net.params, tables, steps, before)
+  errors = {
+      name: _largest(getattr(out.trajectory, name), arrays[name])
+      for name in ("proposal", "x")}
+  errors |= {
+      f"{name}_apart": _largest(getattr(single, name), arrays[name])
+      for name in ("proposal", "x")}
   _report(path, **errors)
+  # A learned variance multiplies the noise by what the network rounds: two
+  # programs of this library alone are 7e-6 apart in a step.
   assert max(errors.values()) <= TRAJECTORY_ATOL, errors
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import functools
 import glob
 import importlib
+import json
 import os
 from typing import Any, NamedTuple
 
@@ -96,11 +97,39 @@ def _network(path: str) -> Network | None:
   return build(tensors)
 
 
-def _adm(tensors: Arrays) -> Network:
+def extractor_file(path: str) -> tuple[Network, Arrays, Arrays]:
+  """A file with an extractor's weights: the network, inputs and outputs."""
+  with np.load(path) as archive:
+    stored = {k: archive[k] for k in archive.files}
+  parts = {
+      group: {k.removeprefix(f"{group}/"): np.float32(v)
+              for k, v in stored.items() if k.startswith(f"{group}/")}
+      for group in ("sd", "in", "out")}
+  config = json.loads(str(stored.get("config", "{}")))
+  images = [{k: np.moveaxis(v, 1, -1) if v.ndim == 4 else v
+             for k, v in parts[group].items()} for group in ("in", "out")]
+  tensors = {k.removeprefix("module."): v for k, v in parts["sd"].items()}
+  return _adm(tensors, _head_channels(config)), *images
+
+
+def _head_channels(config: Any) -> int:
+  """`num_head_channels`, wherever in a config it stands."""
+  if isinstance(config, dict):
+    if isinstance(config.get("num_head_channels"), int):
+      return config["num_head_channels"]
+    found = [_head_channels(v) for v in config.values()]
+    return next((n for n in found if n != NUM_HEAD_CHANNELS),
+                NUM_HEAD_CHANNELS)
+  return NUM_HEAD_CHANNELS
+
+
+def _adm(
+    tensors: Arrays, num_head_channels: int = NUM_HEAD_CHANNELS,
+) -> Network:
   shapes = {k: v.shape for k, v in tensors.items()}
   layout = adm_layout.infer(shapes)
   fields = dict(adm_layout.module_fields(layout), conv_impl="lax",
-                num_head_channels=NUM_HEAD_CHANNELS)
+                num_head_channels=num_head_channels)
   side = 32
   if layout.classifier:
     place = f"{layout.head_name}.2.positional_embedding"
