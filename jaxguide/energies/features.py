@@ -26,7 +26,8 @@ def domain_similarity(
   of the domains that sees noisy images, so that lowering the energy takes
   away what tells the source's domain.
 
-  Draws: slot "source", see `sources.noisy_sources`.
+  Draws: slot "source", see `sources.noisy_sources`. Differentiable in reverse
+  mode (`jax.grad`) alone.
 
   Args:
     features: f, each image by itself, such as `lambda x, time:
@@ -42,7 +43,8 @@ def domain_similarity(
     num_draws: noisy sources averaged over in each step.
 
   Raises:
-    ValueError: for an unknown option.
+    ValueError: for an unknown option, or (when called) a sample of another
+      shape than the source.
   """
   measure = similarities.find(similarity)
   arrays.check_choice("at", at, sources.AT)
@@ -50,6 +52,7 @@ def domain_similarity(
   def energy(
       x: arrays.Batch, level: schedules.NoiseLevel, draw: core.Draw
   ) -> arrays.PerImage:
+    arrays.check_shape("x", x, source.shape)
     seen = sources.seen_level(level, at)
     mine = features(*sources.network_input(x, seen))
     values = []

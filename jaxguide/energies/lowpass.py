@@ -29,7 +29,8 @@ def lowpass_distance(
   of the small images. As A is symmetric the gradient is 2 A A (x - x_s); it
   is made in that closed form.
 
-  Draws: slot "source", see `sources.noisy_sources`.
+  Draws: slot "source", see `sources.noisy_sources`. Differentiable in reverse
+  mode (`jax.grad`) alone.
 
   Args:
     source: clean, `[B, H, W, C]`.
@@ -42,7 +43,8 @@ def lowpass_distance(
     num_draws: noisy sources averaged over in each step.
 
   Raises:
-    ValueError: for an unknown option, or a factor that does not fit.
+    ValueError: for an unknown option, a factor that does not fit, or (when
+      called) a sample of another shape than the source.
   """
   arrays.check_choice("distance", distance, DISTANCES)
   arrays.check_choice("at", at, sources.AT)
@@ -54,6 +56,7 @@ def lowpass_distance(
   def energy(
       x: arrays.Images, level: schedules.NoiseLevel, draw: core.Draw
   ) -> arrays.PerImage:
+    arrays.check_shape("x", x, source.shape)
     return sources.averaged([
         measure(x, other) for other in sources.noisy_sources(
             source, level, draw, at=at, num_draws=num_draws)

@@ -85,7 +85,7 @@ class Egsde:
     """What tables call it."""
     return self.label or (
         f"EGSDE, {self.variant} (weights {self.domain_weight:g} and "
-        f"{self.lowpass_weight:g}, {_start(self)})")
+        f"{self.lowpass_weight:g}, {_start(self)}{_further(self)})")
 
   @property
   def networks(self) -> Mapping[str, network_sources.NetworkSource]:
@@ -146,7 +146,8 @@ class SdEdit:
   @property
   def title(self) -> str:
     """What tables call it."""
-    return self.label or f"SDEdit, {self.variant} ({_start(self)})"
+    return self.label or (
+        f"SDEdit, {self.variant} ({_start(self)}{_further(self)})")
 
   def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
     """`sdedit_steps`."""
@@ -201,7 +202,8 @@ class Ilvr:
   def title(self) -> str:
     """What tables call it."""
     return self.label or (
-        f"ILVR, {self.variant} (factor {self.factor}, {self.num_steps} steps)")
+        f"ILVR, {self.variant} (factor {self.factor}, {self.num_steps} steps"
+        f"{_further(self)})")
 
   def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
     """`ilvr_steps` on the respaced schedule."""
@@ -268,6 +270,19 @@ def _start(method: Egsde | SdEdit) -> str:
   steps = "" if method.num_steps is None else f", {method.num_steps} steps"
   repeats = "" if method.num_repeats == 1 else f", K={method.num_repeats}"
   return f"M={level}{steps}{repeats}"
+
+
+def _further(method: Egsde | SdEdit | Ilvr) -> str:
+  """What else differs from the defaults, for a title."""
+  told = ("variant", "first_level", "num_steps", "num_repeats", "label",
+          "extractor", "domain_weight", "lowpass_weight")
+  told += ("factor",) if isinstance(method, Ilvr) else ()
+  changed = (
+      (field.name, getattr(method, field.name))
+      for field in dataclasses.fields(method)
+      if field.name not in told
+      and getattr(method, field.name) != field.default)
+  return "".join(f", {name} {value}" for name, value in changed)
 
 
 def _chain_plan(method: Egsde | SdEdit) -> dict[str, Any]:

@@ -262,8 +262,17 @@ class TestMethods:
   def test_titles_tell_settings_apart(self):
     made = [_egsde(), _egsde(domain_weight=1.0), _egsde(num_repeats=2),
             _egsde(first_level=300), _egsde(num_steps=None),
-            translation_methods.SdEdit(), translation_methods.Ilvr()]
+            _egsde(factor=2), _egsde(similarity="neg_l2"),
+            _egsde(distance="cosine"), _egsde(num_draws=2),
+            _egsde(solver="em"), _egsde(variance="fixed_large"),
+            _egsde(source_noise="shared"), translation_methods.SdEdit(),
+            translation_methods.SdEdit(solver="em"),
+            translation_methods.Ilvr(), translation_methods.Ilvr(factor=2),
+            translation_methods.Ilvr(start="reference"),
+            translation_methods.Ilvr(refine_above=3)]
     assert len({m.title for m in made}) == len(made)
+    plain = translation_methods.SdEdit(first_level=500, num_steps=25)
+    assert plain.title == "SDEdit, paper (M=500, 25 steps)"
 
 
 class TestExtractor:

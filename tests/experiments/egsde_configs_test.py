@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from jaxguide import metrics
 from jaxguide.convert import cards
 from jaxguide.convert import families
 from jaxguide.convert import model_store
@@ -21,6 +22,7 @@ from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import translation
 from jaxguide.evaluation import translation_methods
+from jaxguide.metrics import preprocessing
 from tests import marks
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -290,3 +292,17 @@ def test_the_released_networks_fit_the_program(name):
   })
   assert out["x"].shape == (2, 256, 256, 3)
   assert out["is_finite"].shape == (2,)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pictures_are_prepared_for_inception_as_published(name, monkeypatch):
+  """The faces' statistics are of other pixels than the animals'."""
+
+  def installed(path, preprocessing=preprocessing.PYTORCH_FID):
+    assert path.startswith("checkpoints/")
+    return (preprocessing,)
+
+  monkeypatch.setattr(metrics, "installed_inception", installed)
+  is_faces = _split(name)[0] == "male2female"
+  assert config.load(_path(name)).set_metrics == (
+      preprocessing.EGSDE_FACES if is_faces else preprocessing.PYTORCH_FID,)
