@@ -13,6 +13,7 @@ from jaxguide import data
 from jaxguide import metrics
 from jaxguide.convert import pretrained
 from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import networks
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
@@ -44,7 +45,16 @@ def _path(name):
 
 def test_these_are_all_rows():
   found = {p.stem for p in FOLDER.glob("emoji32_*.py")}
-  assert found == {*NAMES, "emoji32_extractor"}
+  assert found == {*NAMES, "emoji32_extractor", "emoji32_untranslated"}
+
+
+def test_the_sources_are_measured_like_translations():
+  base = config.load(_path("emoji32_egsde"))
+  wanted = dataclasses.replace(
+      base, name="emoji32_untranslated", method=methods.Degraded(),
+      samples_per_image=1, spread="images")
+  found = config.load(_path("emoji32_untranslated"))
+  assert config.to_json(found) == config.to_json(wanted)
 
 
 @pytest.mark.parametrize("name", NAMES)
