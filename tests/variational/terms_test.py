@@ -332,3 +332,23 @@ def test_bad_plans_are_named(options, word):
   schedule, levels = options.pop("schedule", VP), options.pop("levels")
   with pytest.raises(ValueError, match=word):
     variational.vipaint_plan(schedule, levels, **options)
+
+
+@pytest.mark.parametrize("divisor", [1.0, 2 * 0.566**2])
+def test_an_older_programs_weights_are_weights_here(divisor):
+  """D9: it summed over C, H, W, added LPIPS to every number, over 1000."""
+  shape = (3, 6, 6, 3)
+  rng = np.random.default_rng(0)
+  y, x = (np.float32(rng.uniform(-1, 1, shape)) for _ in range(2))
+  mask = np.float32(rng.integers(0, 2, (3, 6, 6, 1)))
+  distance = lambda a, b: jnp.mean((a - b) ** 2, axis=(1, 2, 3))
+  gap = np.abs(mask * y - mask * x)
+  lpips = ((mask * y - mask * x) ** 2).mean((1, 2, 3))
+  older = (gap + lpips[:, None, None, None]).sum((1, 2, 3)) / divisor / 1000
+  weight = np.prod(shape[1:]) / divisor / 1000
+  energy = variational.masked_reconstruction(
+      y, mask, weight=weight, perceptual=distance, perceptual_weight=weight)
+  np.testing.assert_allclose(energy(x, None, None), older, rtol=1e-5)
+  # The two numbers of the documentation, at 3 x 256 x 256.
+  documented = {1.0: 196.6}.get(divisor, 306.8)
+  assert 3 * 256**2 / divisor / 1000 == pytest.approx(documented, abs=0.06)
