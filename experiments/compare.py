@@ -22,30 +22,34 @@ from absl import flags
 from jaxguide.evaluation import comparison
 from jaxguide.evaluation import config
 
-_CONFIG = flags.DEFINE_string("config", None, "Python file with get_config.")
-_OUT = flags.DEFINE_string("out", None, "Folder for table.md and grid.png.")
-_RUNS = flags.DEFINE_multi_string("run", [], "LABEL=FOLDER; repeated.")
-_NAMES = flags.DEFINE_list(
-    "names", [], "Images of the grid by name; the first ones when left out.")
-_SET = flags.DEFINE_multi_string(
-    "set", [], "name=value, as for evaluate.py; may be repeated.")
-_SMOKE = flags.DEFINE_bool("smoke", False, "The config's tiny version.")
+
+def define_flags() -> None:
+  """The command's flags; not at import, where two commands would clash."""
+  flags.DEFINE_string("config", None, "Python file with get_config.")
+  flags.DEFINE_string("out", None, "Folder for table.md and grid.png.")
+  flags.DEFINE_multi_string("run", [], "LABEL=FOLDER; repeated.")
+  flags.DEFINE_list(
+      "names", [], "Images of the grid by name; the first ones when left out.")
+  flags.DEFINE_multi_string(
+      "set", [], "name=value, as for evaluate.py; may be repeated.")
+  flags.DEFINE_bool("smoke", False, "The config's tiny version.")
 
 
 def main(argv: Sequence[str]) -> int:
   """Reads the flags and compares."""
   if len(argv) > 1:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
+  values = flags.FLAGS
   try:
-    runs = dict(_split(text) for text in _RUNS.value)
+    runs = dict(_split(text) for text in values.run)
     experiment = config.override(
-        config.load(_CONFIG.value, smoke=_SMOKE.value), _SET.value)
-    comparison.compare(experiment, runs, _OUT.value, names=_NAMES.value)
+        config.load(values.config, smoke=values.smoke), values.set)
+    comparison.compare(experiment, runs, values.out, names=values.names)
   except (OSError, ValueError) as error:
     sys.stderr.write(f"compare: {error}\n")
     return 1
   sys.stdout.write(
-      pathlib.Path(_OUT.value, "table.md").read_text(encoding="utf-8"))
+      pathlib.Path(values.out, "table.md").read_text(encoding="utf-8"))
   return 0
 
 
@@ -57,5 +61,6 @@ def _split(text: str) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
+  define_flags()
   flags.mark_flags_as_required(["config", "out"])
   app.run(main)

@@ -36,12 +36,6 @@ SHOWN = ("l2_egsde", "frechet_vgg_relu4_3", "lpips_counterpart",
          "domain_accuracy")
 FILE = "effects.png"
 
-_CONFIG = flags.DEFINE_string("config", None, "Python file with get_config.")
-_OUT = flags.DEFINE_string("out", None, "Folder to write to.")
-_RUNS = flags.DEFINE_multi_string(
-    "run", [], "LABEL=FOLDER, split at the last =; repeated.")
-_METRICS = flags.DEFINE_list(
-    "metrics", list(SHOWN), "Drawn by name, as far as the runs have them.")
 
 _DPI = 100
 _PANEL = (320, 300)  # Pixels.
@@ -199,21 +193,33 @@ def _split(text: str) -> tuple[str, str]:
   return label, folder
 
 
+def define_flags() -> None:
+  """The command's flags; not at import, where two commands would clash."""
+  flags.DEFINE_string("config", None, "Python file with get_config.")
+  flags.DEFINE_string("out", None, "Folder to write to.")
+  flags.DEFINE_multi_string(
+      "run", [], "LABEL=FOLDER, split at the last =; repeated.")
+  flags.DEFINE_list(
+      "metrics", list(SHOWN), "Drawn by name, as far as the runs have them.")
+
+
 def main(argv: Sequence[str]) -> int:
   """Reads the flags, writes the files and shows the table."""
   if len(argv) > 1:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
+  values = flags.FLAGS
   try:
-    write(config.load(_CONFIG.value), dict(_split(t) for t in _RUNS.value),
-          _OUT.value, _METRICS.value)
+    write(config.load(values.config), dict(_split(t) for t in values.run),
+          values.out, values.metrics)
   except (OSError, ValueError) as error:
     sys.stderr.write(f"effects: {error}\n")
     return 1
   sys.stdout.write(
-      pathlib.Path(_OUT.value, "table.md").read_text(encoding="utf-8"))
+      pathlib.Path(values.out, "table.md").read_text(encoding="utf-8"))
   return 0
 
 
 if __name__ == "__main__":
+  define_flags()
   flags.mark_flags_as_required(["config", "out"])
   app.run(main)

@@ -26,17 +26,6 @@ from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
 from jaxguide.training import curves
 
-_CONFIG = flags.DEFINE_string(
-    "training_config", "experiments/priors/configs/noto32.py",
-    "Python file whose get_config() the run was made with.")
-_RUN = flags.DEFINE_string("run", None, "Folder of the training run.")
-_DESTINATION = flags.DEFINE_string(
-    "destination", None, "Model directory to write; must not exist.")
-_DATA = flags.DEFINE_string(
-    "data", None, "Folder of the emoji; needed for an autoencoder.")
-_FIRST_STAGE = flags.DEFINE_string(
-    "first_stage", None, "Overrides a latent model's autoencoder.")
-
 
 def export(
     config: training_config.Training,
@@ -79,25 +68,41 @@ def export(
   return step
 
 
+def define_flags() -> None:
+  """The command's flags; not at import, where two commands would clash."""
+  flags.DEFINE_string(
+      "training_config", "experiments/priors/configs/noto32.py",
+      "Python file whose get_config() the run was made with.")
+  flags.DEFINE_string("run", None, "Folder of the training run.")
+  flags.DEFINE_string(
+      "destination", None, "Model directory to write; must not exist.")
+  flags.DEFINE_string(
+      "data", None, "Folder of the emoji; needed for an autoencoder.")
+  flags.DEFINE_string(
+      "first_stage", None, "Overrides a latent model's autoencoder.")
+
+
 def main(argv: list[str]) -> int:
   """Reads the flags and exports."""
   if len(argv) > 1:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
+  values = flags.FLAGS
   logging.set_verbosity(logging.WARNING)
   try:
     config = runs.changed(
-        training_config.load(_CONFIG.value, tuple(kinds.KINDS)),
-        first_stage=_FIRST_STAGE.value)
+        training_config.load(values.training_config, tuple(kinds.KINDS)),
+        first_stage=values.first_stage)
     step = export(
-        config, pathlib.Path(_RUN.value), pathlib.Path(_DESTINATION.value),
-        _DATA.value)
+        config, pathlib.Path(values.run), pathlib.Path(values.destination),
+        values.data)
   except ValueError as error:
     sys.stderr.write(f"export: {error}\n")
     return 2
-  sys.stderr.write(f"export: {step} updates, in {_DESTINATION.value}\n")
+  sys.stderr.write(f"export: {step} updates, in {values.destination}\n")
   return 0
 
 
 if __name__ == "__main__":
+  define_flags()
   flags.mark_flags_as_required(["run", "destination"])
   app.run(main)

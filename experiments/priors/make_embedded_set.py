@@ -33,28 +33,32 @@ SEED = 0
 LEAST_COVER = 0.25
 LEAST_SPREAD = 35.0
 
-_DATA = flags.DEFINE_string("artwork", None, "Folder of the artwork.")
-_VENDOR = flags.DEFINE_enum(
-    "vendor", "noto", ("noto", "twemoji"), "Whose artwork is written.")
-_SIZE = flags.DEFINE_enum(
-    "size", "32", ("32", "64"), "Height and width of what is written.")
-_OUT = flags.DEFINE_string(
-    "file", None,
-    "File to write; jaxguide/embedded/VENDOR32_test.npz, or what vendor and "
-    "size are, if left out.")
-_PREVIEW = flags.DEFINE_string("preview", None, "Also write a picture.")
+
+def define_flags() -> None:
+  """The command's flags; not at import, where two commands would clash."""
+  flags.DEFINE_string("artwork", None, "Folder of the artwork.")
+  flags.DEFINE_enum(
+      "vendor", "noto", ("noto", "twemoji"), "Whose artwork is written.")
+  flags.DEFINE_enum(
+      "size", "32", ("32", "64"), "Height and width of what is written.")
+  flags.DEFINE_string(
+      "file", None,
+      "File to write; jaxguide/embedded/VENDOR32_test.npz, or what vendor and "
+      "size are, if left out.")
+  flags.DEFINE_string("preview", None, "Also write a picture.")
 
 
 def main(argv: Sequence[str]) -> None:
   """Writes the file, and the preview if asked for."""
-  if len(argv) > 1 or not _DATA.value:
+  values = flags.FLAGS
+  if len(argv) > 1 or not values.artwork:
     raise app.UsageError("--artwork FOLDER is needed, and nothing else")
-  arrays = make(pathlib.Path(_DATA.value), _VENDOR.value, int(_SIZE.value))
-  file = _OUT.value or (
-      f"jaxguide/embedded/{_VENDOR.value}{_SIZE.value}_test.npz")
+  arrays = make(pathlib.Path(values.artwork), values.vendor, int(values.size))
+  file = values.file or (
+      f"jaxguide/embedded/{values.vendor}{values.size}_test.npz")
   pathlib.Path(file).write_bytes(to_npz(arrays))
-  if _PREVIEW.value:
-    Image.fromarray(preview(arrays)).save(_PREVIEW.value)
+  if values.preview:
+    Image.fromarray(preview(arrays)).save(values.preview)
 
 
 def make(
@@ -197,4 +201,5 @@ def preview(arrays: dict[str, np.ndarray]) -> np.ndarray:
 
 
 if __name__ == "__main__":
+  define_flags()
   app.run(main)

@@ -47,19 +47,6 @@ from jaxguide.evaluation import store
 from jaxguide.evaluation import vipaint_method
 from jaxguide.training import curves
 
-_CONFIG = flags.DEFINE_string("config", None, "Python file with get_config.")
-_OUT = flags.DEFINE_string("out", None, "Folder to write to.")
-_IMAGES = flags.DEFINE_list("images", ["0", "1", "2", "3"], "Their numbers.")
-_EVERY = flags.DEFINE_integer(
-    "every", 10, "Updates between columns of progress.png.", lower_bound=1)
-_COLUMNS = flags.DEFINE_integer(
-    "columns", 6, "Estimates of the refinement in levels.png.", lower_bound=1)
-_SAMPLES = flags.DEFINE_integer(
-    "samples", 4, "Samples in diversity.png.", lower_bound=1)
-_SET = flags.DEFINE_multi_string(
-    "set", [], "name=value: replaces one field of the config; repeated.")
-_SMOKE = flags.DEFINE_bool("smoke", False, "Run the config's tiny version.")
-
 TERMS = ("total", "reconstruction", "hierarchy", "diffusion")
 
 
@@ -259,18 +246,35 @@ def _grid(
       cell_size=96)
 
 
+def define_flags() -> None:
+  """The command's flags; not at import, where two commands would clash."""
+  flags.DEFINE_string("config", None, "Python file with get_config.")
+  flags.DEFINE_string("out", None, "Folder to write to.")
+  flags.DEFINE_list("images", ["0", "1", "2", "3"], "Their numbers.")
+  flags.DEFINE_integer(
+      "every", 10, "Updates between columns of progress.png.", lower_bound=1)
+  flags.DEFINE_integer(
+      "columns", 6, "Estimates of the refinement in levels.png.", lower_bound=1)
+  flags.DEFINE_integer(
+      "samples", 4, "Samples in diversity.png.", lower_bound=1)
+  flags.DEFINE_multi_string(
+      "set", [], "name=value: replaces one field of the config; repeated.")
+  flags.DEFINE_bool("smoke", False, "Run the config's tiny version.")
+
+
 def main(argv: list[str]) -> int:
   """Reads the flags and draws."""
   if len(argv) > 1:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
+  values = flags.FLAGS
   try:
     experiment = config.override(
-        config.load(_CONFIG.value, smoke=_SMOKE.value), _SET.value)
-    images = [int(n) for n in _IMAGES.value]
+        config.load(values.config, smoke=values.smoke), values.set)
+    images = [int(n) for n in values.images]
     write(
-        trace(experiment, images, every=_EVERY.value, columns=_COLUMNS.value,
-              num_samples=_SAMPLES.value),
-        _OUT.value, _EVERY.value)
+        trace(experiment, images, every=values.every, columns=values.columns,
+              num_samples=values.samples),
+        values.out, values.every)
   except (ValueError, OSError) as error:
     sys.stderr.write(f"figures: {' '.join(str(error).split())}\n")
     return 2
@@ -278,5 +282,6 @@ def main(argv: list[str]) -> int:
 
 
 if __name__ == "__main__":
+  define_flags()
   flags.mark_flags_as_required(["config", "out"])
   app.run(main)

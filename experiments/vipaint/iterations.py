@@ -37,11 +37,6 @@ from jaxguide.evaluation import store
 from jaxguide.evaluation import tables
 from jaxguide.training import curves
 
-_CONFIG = flags.DEFINE_string("config", None, "Python file with get_config.")
-_OUT = flags.DEFINE_string("out", None, "Folder to write to.")
-_RUNS = flags.DEFINE_multi_string("run", [], "Folder of a run; repeated.")
-_METRIC = flags.DEFINE_string("metric", "lpips_vipaint", "What is drawn.")
-
 COLUMNS = ("num_levels", "variant", "num_iterations", "seconds_per_image",
            "mean", "standard_error")
 CSV_FILE, CURVE_FILE = "iterations.csv", "iterations.png"
@@ -202,20 +197,30 @@ def _csv(points: Sequence[Point]) -> bytes:
   return buffer.getvalue().encode()
 
 
+def define_flags() -> None:
+  """The command's flags; not at import, where two commands would clash."""
+  flags.DEFINE_string("config", None, "Python file with get_config.")
+  flags.DEFINE_string("out", None, "Folder to write to.")
+  flags.DEFINE_multi_string("run", [], "Folder of a run; repeated.")
+  flags.DEFINE_string("metric", "lpips_vipaint", "What is drawn.")
+
+
 def main(argv: Sequence[str]) -> int:
   """Reads the flags, writes the files and shows the table."""
   if len(argv) > 1:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
+  values = flags.FLAGS
   try:
-    write(config.load(_CONFIG.value), _RUNS.value, _OUT.value, _METRIC.value)
+    write(config.load(values.config), values.run, values.out, values.metric)
   except (OSError, ValueError) as error:
     sys.stderr.write(f"iterations: {error}\n")
     return 1
   sys.stdout.write(
-      pathlib.Path(_OUT.value, CSV_FILE).read_text(encoding="utf-8"))
+      pathlib.Path(values.out, CSV_FILE).read_text(encoding="utf-8"))
   return 0
 
 
 if __name__ == "__main__":
+  define_flags()
   flags.mark_flags_as_required(["config", "out"])
   app.run(main)
