@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from experiments.egsde import effects
-from jaxguide.evaluation import networks
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
@@ -19,7 +18,7 @@ from tests.evaluation import support
 from tests.evaluation.conftest import compiled_programs  # noqa: F401
 
 EGSDE = translation_methods.Egsde(
-    networks.RandomExtractor(16), domain_weight=2.0, first_level=500,
+    support.Tint(), domain_weight=2.0, first_level=500,
     num_steps=2, factor=4)
 
 

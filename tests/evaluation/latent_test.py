@@ -348,15 +348,14 @@ def test_edm_and_latent_stand_ins_are_of_the_same_kind():
   assert np.abs(with_class - none).max() > 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior, method, changes", [
     (latent_sources.RandomLatentPrior(16, 5), METHOD, {}),
-    pytest.param(
-        latent_sources.RandomLatentPrior(16, 0, codebook=True),
-        dataclasses.replace(METHOD, guidance=1.0, variant="released"),
-        {"labels": None}, marks=pytest.mark.slow),
-    pytest.param(
-        latent_sources.RandomEdmPrior(16, 5),
-        dataclasses.replace(METHOD, levels=()), {}, marks=pytest.mark.slow),
+    (latent_sources.RandomLatentPrior(16, 0, codebook=True),
+     dataclasses.replace(METHOD, guidance=1.0, variant="released"),
+     {"labels": None}),
+    (latent_sources.RandomEdmPrior(16, 5),
+     dataclasses.replace(METHOD, levels=()), {}),
 ])
 @pytest.mark.usefixtures("quick_draws")
 def test_networks_of_every_kind_are_fitted(tmp_path, prior, method, changes):

@@ -11,12 +11,33 @@ from jaxguide import schedules
 from jaxguide.convert import pretrained
 from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import networks
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 
 # What every finished run holds; timing.json alone may differ.
 FILES = ("run.json", "journal.jsonl", "per_image.csv", "summary.json",
          "table.md", "grid.png")
+
+
+def tint(params, x, time):
+  del time
+  return jnp.tanh(params["slope"] * x + 0.2 * x[..., ::-1])
+
+
+@dataclasses.dataclass(frozen=True)
+class Tint:
+  """An extractor without convolutions, quick to compile."""
+
+  slope: float = 1.5
+  size: int | None = None
+  num_levels: int = 1000
+
+  def load(self):
+    return networks.Network(
+        tint, {"slope": np.float32(self.slope)},
+        schedules.linear(self.num_levels), self.size, "tint",
+        f"{self.slope:g}")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,29 +36,9 @@ from tests import programs
 from tests.evaluation import support
 
 
-def _tint(params, x, time):
-  del time
-  return jnp.tanh(params["slope"] * x + 0.2 * x[..., ::-1])
-
-
-@dataclasses.dataclass(frozen=True)
-class Tint:
-  """An extractor without convolutions."""
-
-  slope: float = 1.5
-  size: int | None = None
-  num_levels: int = 1000
-
-  def load(self):
-    return networks.Network(
-        _tint, {"slope": np.float32(self.slope)},
-        schedules.linear(self.num_levels), self.size, "tint",
-        f"{self.slope:g}")
-
-
 def _egsde(**changes):
   return translation_methods.Egsde(**{
-      "extractor": Tint(), "num_steps": 5, "factor": 4, **changes})
+      "extractor": support.Tint(), "num_steps": 5, "factor": 4, **changes})
 
 
 def _experiment(**changes):
@@ -82,7 +62,7 @@ def _program(method):
     noise = noises.prng_noise(keys)
     problem = tasks.observe(experiment.task, x, {}, noise)
     problem = problem._replace(networks={"extractor": functools.partial(
-        _tint, {"slope": 1.5})})
+        support.tint, {"slope": 1.5})})
     denoise = denoisers.from_apply(prior.apply, prior.params)
     sampler = method.sampler(denoise, noise, problem)
     z = noise(-1, "start", x.shape[1:])
@@ -126,7 +106,8 @@ class TestMethods:
       noise = noises.prng_noise(key)
       denoise = denoisers.from_apply(prior.apply, prior.params)
       energy = energies.translation(
-          lambda x, time: _tint({"slope": 1.5}, x, time), source, factor=4)
+          lambda x, time: support.tint({"slope": 1.5}, x, time), source,
+          factor=4)
       sampler = samplers.egsde(
           denoise, noise, source=source,
           guidance=guidances.at_state(energy))
@@ -228,8 +209,9 @@ class TestMethods:
     assert made["psnr"].mean != given["psnr"].mean
 
   def test_presets_are_the_published_settings(self):
-    plain = translation_methods.egsde_published(Tint())
-    dagger = translation_methods.egsde_dagger(Tint(), variant="released")
+    plain = translation_methods.egsde_published(support.Tint())
+    dagger = translation_methods.egsde_dagger(
+        support.Tint(), variant="released")
     assert (plain.domain_weight, plain.lowpass_weight, plain.first_level,
             plain.factor, plain.num_repeats) == (500, 2, 500, 32, 1)
     assert (dagger.domain_weight, dagger.lowpass_weight, dagger.first_level,
@@ -315,8 +297,8 @@ class TestExtractor:
     assert not (tmp_path / "run").exists()
 
   @pytest.mark.parametrize("extractor, message", [
-      (Tint(size=32), "sees images of size 32, .* of size 16"),
-      (Tint(num_levels=100), "other noise levels .*: 100 and 1000"),
+      (support.Tint(size=32), "sees images of size 32, .* of size 16"),
+      (support.Tint(num_levels=100), "other noise levels .*: 100 and 1000"),
   ])
   def test_one_for_another_prior_is_refused(
       self, tmp_path, extractor, message):
