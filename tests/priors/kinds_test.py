@@ -47,7 +47,7 @@ LDM = training_config.LatentTraining(
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory, compiled_once):
   """24 emoji of every category, 16 of them for training."""
   folder = tmp_path_factory.mktemp("emoji")
   rng = np.random.default_rng(0)
@@ -62,7 +62,7 @@ def data(tmp_path_factory):
   return str(folder)
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def compiled_once(tmp_path_factory):
   """Programs that are compiled fast, and read where they come again."""
   options = {
@@ -79,6 +79,8 @@ def compiled_once(tmp_path_factory):
   for name, value in before.items():
     jax.config.update(name, value)
   compilation_cache.reset_cache()
+  # Programs of other tests have other last bits.
+  jax.clear_caches()
 
 
 class Run(NamedTuple):
