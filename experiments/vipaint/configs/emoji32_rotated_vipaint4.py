@@ -4,11 +4,7 @@
       --config experiments/vipaint/configs/emoji32_rotated_vipaint4.py \\
       --limit 16
 
-The first 16 of 64 held-out emoji (32 x 32), 4 samples each from one fit, 50
-steps below T_s; prior and images come with the package. `scale` is the
-published one times 8, as there are 8 times fewer steps: neither it nor
-anything else was tuned on these priors. No perceptual
-term, as in the paper's experiment with EDM.
+All but the levels is as in `emoji32_rotated_vipaint2.py`.
 """
 
 import dataclasses

@@ -4,12 +4,7 @@
       --config experiments/vipaint/configs/emoji64_random_vipaint2.py \\
       --limit 16
 
-The first 16 of 64 held-out emoji (64 x 64), 4 samples each from one fit, 50
-steps below T_s; prior and images come with the package. `scale` is the
-published one times 8, as there are 8 times fewer steps: neither it nor
-anything else was tuned on these priors. The distance in the fit is LPIPS, so
-the extra `lpips` has to be installed (--set method.perceptual=none does
-without). --set method.variant=released has the released formulas.
+All but the masks is as in `emoji64_rotated_vipaint2.py`.
 """
 
 from jaxguide import data

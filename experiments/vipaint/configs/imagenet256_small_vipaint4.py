@@ -32,28 +32,13 @@ run's own images, are computed where
 `checkpoints/pt_inception-2015-12-05-6726825d.pth` is.
 """
 
-from jaxguide import data
 from jaxguide.evaluation import config
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import sources
-from jaxguide.evaluation import tables
-from jaxguide.evaluation import tasks
 from jaxguide.evaluation import vipaint_method
-
-PUBLISHED = tables.published(
-    "Agarwal et al., arXiv:2411.18929, Table 1", ("lpips_vipaint",), {
-        "VIPaint-4": (0.292,),
-        "VIPaint-2": (0.197,),
-        "ReSample": (0.381,),
-        "PSLD": (0.534,),
-        "DPS": (0.564,),
-    }, num_images=100)
 
 
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
-      __file__, "imagenet256_rotated_vipaint2.py", smoke,
-      task=tasks.Inpainting(sources.Masks(data.vipaint_masks.small_masks())),
-      published=PUBLISHED,
+      __file__, "imagenet256_small_vipaint2.py", smoke,
       method=vipaint_method.vipaint_imagenet256(4))

@@ -32,32 +32,13 @@ run's own images, are computed where
 `checkpoints/pt_inception-2015-12-05-6726825d.pth` is.
 """
 
-from jaxguide import data
 from jaxguide.evaluation import config
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import sources
-from jaxguide.evaluation import tables
-from jaxguide.evaluation import tasks
 from jaxguide.evaluation import vipaint_method
-
-PUBLISHED = tables.published(
-    "Agarwal et al., arXiv:2411.18929, Table 1", ("lpips_vipaint",), {
-        "VIPaint-4": (0.231,),
-        "VIPaint-2": (0.227,),
-        "CoPaint-TT": (0.245,),
-        "CoPaint": (0.278,),
-        "RePaint": (0.2575,),
-        "DPS": (0.288,),
-        "Blended": (0.2763,),
-        "RedDiff": (0.409,),
-        "RedDiff-V": (0.671,),
-    }, num_images=100)
 
 
 def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
-      __file__, "imagenet64_rotated_vipaint4.py", smoke,
-      task=tasks.Inpainting(sources.Masks(data.vipaint_masks.random_masks())),
-      published=PUBLISHED,
+      __file__, "imagenet64_random_vipaint4.py", smoke,
       method=vipaint_method.Vipaint(num_levels=2))
