@@ -15,8 +15,8 @@ from jaxguide.energies.features import Features
 from jaxguide.energies.lowpass import lowpass_distance
 from jaxguide.energies.measurement import feature_error
 from jaxguide.energies.measurement import squared_error
+from jaxguide.energies.perceptual import FeatureDistance
 from jaxguide.energies.perceptual import lpips_distance
-from jaxguide.energies.perceptual import lpips_error
 from jaxguide.energies.perceptual import perceptual_distance
 from jaxguide.energies.source import noisy_sources
 from jaxguide.energies.source import SOURCE_SLOT
@@ -25,6 +25,7 @@ from jaxguide.energies.translation import translation
 __all__ = (
     "Draw",
     "Energy",
+    "FeatureDistance",
     "Features",
     "SOURCE_SLOT",
     "Term",
@@ -34,7 +35,6 @@ __all__ = (
     "feature_error",
     "lowpass_distance",
     "lpips_distance",
-    "lpips_error",
     "mean_per_image",
     "noisy_sources",
     "perceptual_distance",

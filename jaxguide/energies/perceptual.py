@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+import dataclasses
 
 import jax
 
@@ -15,13 +16,42 @@ from jaxguide.models import lpips
 Distance = Callable[[arrays.Images, arrays.Images], arrays.PerImage]
 
 
+@dataclasses.dataclass(frozen=True)
+class FeatureDistance:
+  """A `Distance` that is a squared distance of features.
+
+  sum_k |f_k(x) - f_k(r)|^2 per image. A reference that many images are
+  compared with passes the network once: what asks `features` of it outside
+  of its loop has constants inside.
+
+  Attributes:
+    features: `[B, H, W, C]` to arrays `[B, ...]`, weights included.
+  """
+
+  features: Callable[[arrays.Images], Sequence[arrays.Batch]]
+
+  def __call__(
+      self, x: arrays.Images, reference: arrays.Images
+  ) -> arrays.PerImage:
+    """The distance of every image of x from its reference, `[B]`."""
+    return self.from_features(x, self.features(reference))
+
+  def from_features(
+      self, x: arrays.Images, known: Sequence[arrays.Batch]
+  ) -> arrays.PerImage:
+    """The same, with the features of the reference known."""
+    return sum(
+        core.sum_per_image((f - g) ** 2)
+        for f, g in zip(self.features(x), known, strict=True))
+
+
 def lpips_distance(
     params: arrays.PyTree,
     *,
     net: str = "vgg",
     version: str = "0.1",
     width_divisor: int = 1,
-) -> Distance:
+) -> FeatureDistance:
   """LPIPS (arXiv:1801.03924, Eq. 1) with given parameters.
 
   For a converted model: `lpips_distance(model.params, **model.config.module)`.
@@ -35,8 +65,8 @@ def lpips_distance(
   Returns:
     A function of two `[B, H, W, 3]` in [-1, 1], giving `[B]`.
   """
-  module = lpips.Lpips(net, version, width_divisor)
-  return lambda x, reference: module.apply({"params": params}, x, reference)
+  module = lpips.LpipsFeatures(net, version, width_divisor)
+  return FeatureDistance(lambda x: module.apply({"params": params}, x))
 
 
 def perceptual_distance(
@@ -48,6 +78,9 @@ def perceptual_distance(
 ) -> core.Energy:
   """d(m x, m r) per image, for any distance d.
 
+  Of a `FeatureDistance` the reference's features are computed here, once, and
+  not whenever the energy is asked for.
+
   Args:
     distance: d, each image by itself, such as `lpips_distance(...)`.
     reference: r, `[B, H, W, C]` in [-1, 1].
@@ -56,54 +89,9 @@ def perceptual_distance(
       they need no memory meanwhile.
   """
   target = _seen(reference, mask)
-  measure = jax.checkpoint(distance) if remat else distance
-
-  def energy(
-      x: arrays.Images, level: schedules.NoiseLevel, draw: core.Draw
-  ) -> arrays.PerImage:
-    del level, draw
-    return measure(_seen(x, mask), target)
-
-  return energy
-
-
-def lpips_error(
-    params: arrays.PyTree,
-    reference: arrays.Images,
-    *,
-    net: str = "vgg",
-    version: str = "0.1",
-    width_divisor: int = 1,
-    mask: arrays.Images | None = None,
-    remat: bool = True,
-) -> core.Energy:
-  """LPIPS(m x, m r) per image; the reference passes the network once.
-
-  The value of `perceptual_distance(lpips_distance(params), reference)` for
-  little more than half of its time: made outside of a sampler's loop, the
-  reference's features are constants there.
-
-  Args:
-    params: see `lpips_distance`.
-    reference: r, `[B, H, W, 3]` in [-1, 1].
-    net: see `lpips_distance`.
-    version: see `lpips_distance`.
-    width_divisor: see `lpips_distance`.
-    mask: see `perceptual_distance`.
-    remat: see `perceptual_distance`.
-  """
-  module = lpips.LpipsFeatures(net, version, width_divisor)
-  features = lambda x: module.apply({"params": params}, x)
-  target = features(_seen(reference, mask))
-
-  def measure(
-      x: arrays.Images, target: Sequence[arrays.Images]
-  ) -> arrays.PerImage:
-    squares = (
-        core.sum_per_image((f - g) ** 2)
-        for f, g in zip(features(x), target, strict=True))
-    return sum(squares)
-
+  measure, known = distance, target
+  if isinstance(distance, FeatureDistance):
+    measure, known = distance.from_features, distance.features(target)
   if remat:
     measure = jax.checkpoint(measure)
 
@@ -112,7 +100,7 @@ def lpips_error(
   ) -> arrays.PerImage:
     del level, draw
     arrays.check_shape("x", x, reference.shape)
-    return measure(_seen(x, mask), target)
+    return measure(_seen(x, mask), known)
 
   return energy
 

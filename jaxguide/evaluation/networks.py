@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 import dataclasses
+import functools
 import pathlib
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import arrays
+from jaxguide import energies
 from jaxguide import schedules
 from jaxguide.convert import errors
 from jaxguide.convert import metric_files
@@ -32,6 +34,8 @@ class Network(NamedTuple):
     image_size: height and width of its images; None for any.
     name: what it was asked for by.
     digest: of its parameters, hexadecimal.
+    binder: `(params)` to what a method is given; None: `apply` with the
+      parameters bound.
   """
 
   apply: Callable[..., Any]
@@ -40,6 +44,13 @@ class Network(NamedTuple):
   image_size: int | None
   name: str
   digest: str
+  binder: Callable[[arrays.PyTree], Any] | None = None
+
+  def bind(self, params: arrays.PyTree) -> Callable[..., Any]:
+    """The network with these parameters, as a method is given it."""
+    if self.binder is not None:
+      return self.binder(params)
+    return functools.partial(self.apply, params)
 
 
 class NetworkSource(Protocol):
@@ -172,11 +183,11 @@ def distance_network(model: model_store.Model, name: str) -> Network:
     name: of the network.
 
   Returns:
-    `apply` is `(params, x, reference) -> [B]`.
+    Bound it is an `energies.FeatureDistance`, of two batches.
   """
-  module = model_store.build_module(model.config)
+  binder = functools.partial(energies.lpips_distance, **model.config.module)
   return Network(
-      apply=lambda params, x, y: module.apply({"params": params}, x, y),
+      apply=lambda params, x, y: binder(params)(x, y), binder=binder,
       params=model.params, schedule=None, image_size=None, name=name,
       digest=perceptual.weights_digest(model.params))
 

@@ -7,7 +7,6 @@ written down in the same way.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-import functools
 import pathlib
 from typing import Any, NamedTuple, Protocol
 
@@ -270,7 +269,7 @@ def problem_of(
       task, batch["reference"], batch["inputs"], noises.prng_noise(images))
   return images, problem._replace(
       networks={
-          name: functools.partial(network.apply, shared["networks"][name])
+          name: network.bind(shared["networks"][name])
           for name, network in networks.items()},
       prior=bound_prior.BoundPrior(
           prior, shared["params"], batch.get("label")))

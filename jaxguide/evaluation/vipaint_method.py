@@ -56,6 +56,8 @@ class Vipaint:
       where its network comes from; none when None.
     perceptual_weight: of that distance.
     clip_x0: clip the prior's x0 to [-1, 1]; neither variant does.
+    remat: compute activations again in backward passes: a fit holds those of
+      one network at a time, and takes about a third longer.
     label: what tables call it; made from the fields when empty.
   """
 
@@ -81,6 +83,7 @@ class Vipaint:
       network_sources.NetworkSource | reconstructions.Distance | None) = None
   perceptual_weight: float = 100.0
   clip_x0: bool = False
+  remat: bool = True
   label: str = ""
   uses_prior = True
 
@@ -200,7 +203,8 @@ class Vipaint:
     loss = variational.negative_elbo(
         plan, self._denoiser(problem, self.fit_guidance, self.num_samples),
         noise, self._energy(problem), num_samples=self.num_samples,
-        beta_diffusion=self.beta, beta_hierarchy=self.beta)
+        beta_diffusion=self.beta, beta_hierarchy=self.beta,
+        remat=self.remat)
     return variational.fit(
         loss, start, num_iterations=self.num_iterations,
         variant=self.variant, keep_every=keep_every)
@@ -244,13 +248,14 @@ class Vipaint:
       energy = variational.masked_reconstruction(
           y, problem.inputs["mask"], weight=self.weight,
           perceptual=problem.networks.get(PERCEPTUAL, self._own_distance()),
-          perceptual_weight=self.perceptual_weight)
+          perceptual_weight=self.perceptual_weight, remat=self.remat)
     else:
       energy = variational.measured_reconstruction(
           y, operator, weight=self.weight)
     if not problem.prior.prior.is_latent:
       return energy
-    return variational.decoded(energy, problem.prior.codec.decode)
+    return variational.decoded(
+        energy, problem.prior.codec.decode, remat=self.remat)
 
   def _own_distance(self) -> Any:
     return None if self.networks else self.perceptual

@@ -36,11 +36,13 @@ def masked_reconstruction(
     weight: float = 100.0,
     perceptual: Distance | None = None,
     perceptual_weight: float = 100.0,
+    remat: bool = True,
 ) -> energies.Energy:
   """weight mean |m y - m x| + perceptual_weight d(m y, m x).
 
   The mean runs over all pixels, missing ones included. `weight` is 100 with
-  a KL autoencoder or a pixel prior and 100 `VQ_WEIGHT` with a VQ one.
+  a KL autoencoder or a pixel prior and 100 `VQ_WEIGHT` with a VQ one. Of a
+  `FeatureDistance` the observation's features are computed here, once.
 
   Args:
     y: the observation, `[N, H, W, C]`.
@@ -48,9 +50,11 @@ def masked_reconstruction(
     weight: of the absolute error.
     perceptual: distance between images, such as LPIPS; none when left out.
     perceptual_weight: of that distance.
+    remat: compute the activations of that distance again in a backward pass.
   """
   seen = mask * y
-  measure = None if perceptual is None else jax.checkpoint(perceptual)
+  measure = None if perceptual is None else _distance_from(
+      perceptual, seen, remat)
 
   def energy(
       x: arrays.Batch, level: schedules.NoiseLevel, draw: energies.Draw
@@ -60,7 +64,7 @@ def masked_reconstruction(
     masked = m * x
     value = weight * energies.mean_per_image(jnp.abs(target - masked))
     if measure is not None:
-      value += perceptual_weight * measure(target, masked)
+      value += perceptual_weight * measure(masked)
     return value
 
   return energy
@@ -142,14 +146,28 @@ def gaussian_likelihood(
   return energy
 
 
-def decoded(energy: energies.Energy, decode: Decode) -> energies.Energy:
-  """An energy of images as one of latents, decoder inside the gradient.
+def _distance_from(
+    perceptual: Distance, seen: arrays.Images, remat: bool
+) -> Callable[[arrays.Images], arrays.PerImage]:
+  """The distance of rows of samples from what is seen of their images."""
+  known, compare = seen, lambda x, reference: perceptual(reference, x)
+  if isinstance(perceptual, energies.FeatureDistance):
+    known, compare = perceptual.features(seen), perceptual.from_features
+  # Repeated inside, where the rows' copies need no memory of their own.
+  measure = lambda x: compare(x, posteriors.repeat_to(known, x.shape[0]))
+  return jax.checkpoint(measure) if remat else measure
 
-  The decoder's activations are computed again in the backward pass.
+
+def decoded(
+    energy: energies.Energy, decode: Decode, *, remat: bool = True
+) -> energies.Energy:
+  """An energy of images as one of latents, decoder inside the gradient.
 
   Args:
     energy: of images.
     decode: from latents, scaled as the prior has them, to images.
+    remat: compute the decoder's activations again in the backward pass.
   """
-  decode = jax.checkpoint(decode)
+  if remat:
+    decode = jax.checkpoint(decode)
   return lambda z, level, draw: energy(decode(z), level, draw)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxguide import denoisers
+from jaxguide import energies
 from jaxguide import noise as noises
 from jaxguide import schedules
 from jaxguide import variational
@@ -352,3 +353,38 @@ def test_an_older_programs_weights_are_weights_here(divisor):
   # The two numbers of the documentation, at 3 x 256 x 256.
   documented = {1.0: 196.6}.get(divisor, 306.8)
   assert 3 * 256**2 / divisor / 1000 == pytest.approx(documented, abs=0.06)
+
+
+def test_known_features_of_an_observation_give_the_same_reconstruction():
+  """A feature distance, and the same one as a function of two batches."""
+  rng = np.random.default_rng(1)
+  y = np.float32(rng.uniform(-1, 1, (2, 6, 6, 3)))
+  x = np.float32(rng.uniform(-1, 1, (6, 6, 6, 3)))
+  mask = np.float32(rng.integers(0, 2, (2, 6, 6, 1)))
+  seen = []
+
+  def features(images):
+    seen.append(images.shape[0])
+    return jnp.tanh(2 * images), images[:, ::2] ** 2
+
+  by_features = energies.FeatureDistance(features)
+  by_images = lambda a, b: by_features(a, b)
+  results = []
+  for distance, remat in (
+      (by_features, True), (by_features, False), (by_images, True)):
+    energy = variational.masked_reconstruction(
+        y, mask, perceptual=distance, remat=remat)
+    value, slope = jax.value_and_grad(
+        lambda x: energy(x, None, None).sum())(x)  # noqa: B023
+    results.append((energy(x, None, None), value, slope))
+  for other in results[1:]:
+    for a, b in zip(results[0], other, strict=True):
+      np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-4)
+  # The two observations are looked at when the energy is made, and no more.
+  assert seen.count(2) == 2 and seen[0] == 2
+  gap = np.float64(np.repeat(mask, 3, 0)) * x
+  target = np.float64(np.repeat(mask * y, 3, 0))
+  expected = 100 * np.abs(gap - target).mean((1, 2, 3)) + 100 * (
+      ((np.tanh(2 * gap) - np.tanh(2 * target)) ** 2).sum((1, 2, 3))
+      + ((gap[:, ::2] ** 2 - target[:, ::2] ** 2) ** 2).sum((1, 2, 3)))
+  np.testing.assert_allclose(results[0][0], expected, rtol=1e-5)
