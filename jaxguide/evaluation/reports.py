@@ -213,14 +213,37 @@ def _row(
 
 def _by_image(records: Sequence[Mapping], part: str) -> list[dict[str, float]]:
   """Means over the samples of each image that has any."""
+  return [
+      {name: sum(p[name] for p in parts) / len(parts) for name in parts[0]}
+      for parts in _samples_of_images(records, part)
+  ]
+
+
+def _samples_of_images(
+    records: Sequence[Mapping], part: str
+) -> list[list[Mapping[str, float]]]:
   groups: dict[int, list[Mapping]] = {}
   for record in records:
     if record.get(part):
       groups.setdefault(record["index"], []).append(record[part])
-  return [
-      {name: sum(p[name] for p in parts) / len(parts) for name in parts[0]}
-      for parts in groups.values()
-  ]
+  return list(groups.values())
+
+
+def _extremes(
+    experiment: config.Experiment, records: Sequence[Mapping]
+) -> dict[str, dict[str, float | str | None]]:
+  """Of several samples the lowest and the highest, averaged over images."""
+  if experiment.samples_per_image == 1 or num_seeds(experiment) is not None:
+    return {}
+  images = _samples_of_images(records, "metrics")
+  if not images:
+    return {}
+  return {
+      m.name: {
+          word: _number(tables.estimate(
+              [choose(s[m.name] for s in samples) for samples in images]).mean)
+          for word, choose in (("lowest", min), ("highest", max))}
+      for m in experiment.chosen_metrics}
 
 
 def _summary(
@@ -246,6 +269,7 @@ def _summary(
       } for row in measured_rows(experiment, records, {})
   }
   sets = {"set_results": set_scores.to_json(of_set, _number)} if of_set else {}
+  extremes = _extremes(experiment, records)
   grey = list(dict.fromkeys(r["name"] for r in records if r.get("grey")))
   return {
       **identity,
@@ -254,6 +278,7 @@ def _summary(
       "inputs_sha256": _inputs_hash(records),
       "metrics": _signatures(experiment, records),
       "results": results,
+      **({"over_samples": extremes} if extremes else {}),
       **sets,
       **({"grey": grey} if grey else {}),
       "published": config.to_json(experiment.published),
@@ -337,6 +362,13 @@ def _table(
   notes += [f"`{signature}`" for signature in summary["metrics"].values()]
   notes += [f"`{score['signature']}`"
             for score in summary.get("set_results", {}).values()]
+  if "over_samples" in summary:
+    shown = "; ".join(
+        f"{column.label} {_range(summary['over_samples'][column.name])}"
+        for column in columns if column.name in summary["over_samples"])
+    notes.append(
+        f"The lowest and the highest of the {experiment.samples_per_image} "
+        f"samples of an image, averaged over images: {shown}.")
   counts = summary["counts"]
   failed = counts["pictures"] - counts["ok"]
   if failed:
@@ -349,6 +381,12 @@ def _table(
                  f"{', '.join(summary['grey'])}.")
   return tables.format_table(
       rows, columns, title=experiment.name, notes=notes)
+
+
+def _range(ends: Mapping[str, Any]) -> str:
+  return " to ".join(
+      f"{end:.4g}" if isinstance(end, float) else str(end)
+      for end in (ends["lowest"], ends["highest"]))
 
 
 def has_timing(folder: store.Store) -> bool:

@@ -214,6 +214,14 @@ class TestSamePictures:
     psnr = report.rows[1].values["psnr"]
     assert psnr.num_images == 2
     assert psnr.mean == pytest.approx(np.mean(by_image), abs=1e-5)
+    ends = json.loads(files["summary.json"])["over_samples"]["psnr"]
+    pairs = np.array([float(r["psnr"]) for r in rows]).reshape(2, 2)
+    assert ends["lowest"] == pytest.approx(pairs.min(1).mean(), abs=1e-5)
+    assert ends["highest"] == pytest.approx(pairs.max(1).mean(), abs=1e-5)
+    assert ends["lowest"] < psnr.mean < ends["highest"]
+    assert (f"PSNR [dB] {ends['lowest']:.4g} to {ends['highest']:.4g}"
+            in files["table.md"].decode())
+    assert "over_samples" not in json.loads(first["summary.json"])
 
 
 @pytest.fixture(scope="module")
