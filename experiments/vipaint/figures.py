@@ -11,18 +11,18 @@ Under --out lie
   levels.png      E[x0 | z] of one sample from T_e over the levels to T_s, then
                   through the refinement (Figs. 1, 3)
   diversity.png   several samples of each image (Fig. 7)
+  classes.png     each image fitted and completed under several classes, where
+                  --classes names some (Fig. 24)
   loss.png, .csv  the fit's loss and its terms, mean of the images (.png with
                   the extra `plots`)
 
 with the draws of a run of the same configuration and seed: the last column of
-levels.png is that run's first sample, up to rounding. Class labels other than
-an image's own (Fig. 24) are --set labels.value=N of a config with a
-`FixedLabel`.
+levels.png is that run's first sample, up to rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import csv
 import io
 import pathlib
@@ -35,14 +35,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.vipaint import inputs
 from jaxguide import noise as noises
 from jaxguide import samplers
 from jaxguide.evaluation import config
-from jaxguide.evaluation import labels as label_sources
-from jaxguide.evaluation import loading
-from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
-from jaxguide.evaluation import producers
 from jaxguide.evaluation import store
 from jaxguide.evaluation import vipaint_method
 from jaxguide.training import curves
@@ -59,6 +56,8 @@ class Traces(NamedTuple):
     progress: `[P, N, H, W, C]`, after every so many updates.
     levels: `[K + columns, N, H, W, C]`, from T_e down.
     samples: `[S, N, H, W, C]`.
+    classes: `[L, N, H, W, C]`, the first sample under every class; None
+      unless asked for.
     history: the loss before every update and its terms, `TERMS`,
       `[num_iterations, N]` each.
     step_levels: the levels of the schedule that `levels` are estimates at.
@@ -71,6 +70,7 @@ class Traces(NamedTuple):
   samples: np.ndarray
   history: tuple[np.ndarray, ...]
   step_levels: np.ndarray
+  classes: np.ndarray | None = None
 
 
 def trace(
@@ -80,6 +80,7 @@ def trace(
     every: int = 10,
     columns: int = 6,
     num_samples: int = 4,
+    classes: Sequence[int] = (),
 ) -> Traces:
   """Fits images and keeps what is on the way to their samples.
 
@@ -90,30 +91,20 @@ def trace(
     columns: estimates kept of the refinement, its first and last among them;
       at most its steps.
     num_samples: S.
+    classes: of the prior, each image is completed under every one of them.
 
   Raises:
     ValueError: another method, an image that is not there or cannot be read,
-      or a count out of range.
+      a count out of range, or classes of a prior that has none or not these.
   """
-  method = experiment.method
-  if not isinstance(method, vipaint_method.Vipaint):
-    raise ValueError(
-        f"the method of {experiment.name} must be Vipaint, got "
-        f"{type(method).__name__}")
-  prior = experiment.prior.load()
-  methods.check_prior(method, prior, experiment.labels is not None)
-  networks = methods.load_networks(method)
-  plan, steps = method.plan(prior.schedule), method.steps(prior.schedule)
+  given = inputs.load(experiment, images)
+  _check_classes(classes, given)
+  method, plan, steps = given.method, given.plan, given.steps
   shown = _columns(plan.num_levels, steps.index.size, columns)
-  shared = {
-      "params": prior.params, "plan": plan, "steps": steps,
-      "networks": {k: n.params for k, n in networks.items()},
-      "key": jax.random.key_data(jax.random.key(experiment.seed))}
 
   @jax.jit
   def run(shared, batch):
-    keys, problem = producers.problem_of(
-        prior, experiment.task, networks, shared, batch)
+    keys, problem = given.problem(shared, batch)
     fit = method.fit_with_history(
         shared["plan"], noises.prng_noise(keys), problem, keep_every=every)
     draw = lambda posterior, sample, steps, **options: _sample(
@@ -134,20 +125,59 @@ def trace(
         **{name: jax.lax.map(decode, z) for name, z in (
             ("progress", progress), ("levels", kept), ("samples", samples))}}
 
-  batch = _batch(experiment, prior, images)
-  found = jax.device_get(run(shared, batch))
+  found = jax.device_get(run(given.shared, given.batch))
   return Traces(
-      reference=batch["reference"],
-      step_levels=np.asarray(steps.level.level)[shown], **found)
+      reference=given.batch["reference"],
+      step_levels=np.asarray(steps.level.level)[shown],
+      classes=_under_classes(given, classes) if classes else None, **found)
 
 
-def write(traces: Traces, out: pathlib.Path | str, every: int) -> None:
+def _under_classes(
+    given: inputs.Inputs, classes: Sequence[int]
+) -> np.ndarray:
+  """The first sample of every image, fitted and sampled under every class."""
+
+  @jax.jit
+  def complete(shared, batch):
+    keys, problem = given.problem(shared, batch)
+    posterior = given.method.fit(
+        shared["plan"], noises.prng_noise(keys), problem)
+    x = _sample(given.method, keys, problem, shared["plan"], posterior, 0,
+                shared["steps"]).x
+    return problem.prior.codec.decode(x)
+
+  label = given.batch["label"]
+  return np.stack([
+      complete(given.shared, given.batch | {"label": np.full_like(label, one)})
+      for one in classes])
+
+
+def _check_classes(classes: Sequence[int], given: inputs.Inputs) -> None:
+  if not classes:
+    return
+  known = given.prior.num_classes
+  if "label" not in given.batch or known is None:
+    raise ValueError(
+        f"classes {list(classes)} need a prior with classes and an experiment "
+        "with labels")
+  wrong = [one for one in classes if not 0 <= one < known]
+  if wrong:
+    raise ValueError(f"classes must be in 0..{known - 1}, got {wrong}")
+
+
+def write(
+    traces: Traces,
+    out: pathlib.Path | str,
+    every: int,
+    classes: Sequence[str] = (),
+) -> None:
   """Writes what the module's text lists.
 
   Args:
     traces: from `trace`.
     out: folder to write to; made if needed.
     every: of `trace`.
+    classes: what the classes of `trace` are called.
   """
   out = pathlib.Path(out)
   out.mkdir(parents=True, exist_ok=True)
@@ -158,6 +188,9 @@ def write(traces: Traces, out: pathlib.Path | str, every: int) -> None:
         [f"level {level}" for level in traces.step_levels])
   _grid(out / "diversity.png", traces, traces.samples,
         [f"sample {n + 1}" for n in range(len(traces.samples))])
+  if traces.classes is not None:
+    titles = [str(one) for one in classes] or [""] * len(traces.classes)
+    _grid(out / "classes.png", traces, traces.classes, titles)
   means = [term.mean(axis=1) for term in traces.history]
   buffer = io.StringIO()
   writer = csv.writer(buffer, lineterminator="\n")
@@ -204,36 +237,6 @@ def _columns(num_levels: int, num_steps: int, columns: int) -> np.ndarray:
   return np.concatenate([np.arange(num_levels - 1), num_levels - 1 + some])
 
 
-def _batch(
-    experiment: config.Experiment, prior: Any, images: Sequence[int],
-) -> Mapping[str, Any]:
-  """Images, inputs and labels, as a run has them."""
-  dataset = experiment.data.open()
-  wrong = [n for n in images if not 0 <= n < len(dataset)]
-  if wrong or not images:
-    raise ValueError(
-        f"images must be in 0..{len(dataset) - 1}, got {wrong or 'none'}")
-  # Two images at least: one alone goes another way through the compiler.
-  wanted = list(images) + list(images)[-1:] * (len(images) == 1)
-  rows = [
-      loading.load_batch(
-          dataset, experiment.task, prior.image_shape, range(n, n + 1),
-          batch_size=1, samples_per_image=1) for n in wanted]
-  for row in rows:
-    if row.failures:
-      raise ValueError(f"image {row.names[0]}: {row.failures[0].error}")
-  names = [dataset.name(n) for n in range(len(dataset))]
-  classes = label_sources.labels_of(experiment.labels, prior, names)
-  batch = {
-      "image": np.asarray(wanted, np.int32),
-      "reference": np.concatenate([row.references for row in rows]),
-      "inputs": jax.tree.map(
-          lambda *parts: np.concatenate(parts), *(r.inputs for r in rows))}
-  if classes is not None:
-    batch["label"] = np.asarray(classes, np.int32)[wanted]
-  return batch
-
-
 def _grid(
     path: pathlib.Path, traces: Traces, columns: np.ndarray,
     titles: Sequence[str],
@@ -257,6 +260,8 @@ def define_flags() -> None:
       "columns", 6, "Estimates of the refinement in levels.png.", lower_bound=1)
   flags.DEFINE_integer(
       "samples", 4, "Samples in diversity.png.", lower_bound=1)
+  flags.DEFINE_list(
+      "classes", [], "Numbers of classes to complete the images under.")
   flags.DEFINE_multi_string(
       "set", [], "name=value: replaces one field of the config; repeated.")
   flags.DEFINE_bool("smoke", False, "Run the config's tiny version.")
@@ -270,11 +275,13 @@ def main(argv: list[str]) -> int:
   try:
     experiment = config.override(
         config.load(values.config, smoke=values.smoke), values.set)
-    images = [int(n) for n in values.images]
-    write(
-        trace(experiment, images, every=values.every, columns=values.columns,
-              num_samples=values.samples),
-        values.out, values.every)
+    images, classes = (
+        [int(n) for n in given] for given in (values.images, values.classes))
+    traces = trace(
+        experiment, images, every=values.every, columns=values.columns,
+        num_samples=values.samples, classes=classes)
+    write(traces, values.out, values.every,
+          [f"class {one}" for one in classes])
   except (ValueError, OSError) as error:
     sys.stderr.write(f"figures: {' '.join(str(error).split())}\n")
     return 2

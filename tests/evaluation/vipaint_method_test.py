@@ -36,7 +36,7 @@ def _run(out, limit=None, **changes):
   return runner.evaluate(experiment(**changes), out, devices=1, limit=limit)
 
 
-def _hashed(keys):
+def hashed(keys):
   return draws.hashed_noise(jax.random.key_data(keys)[:, -1])
 
 
@@ -46,7 +46,7 @@ def _timing(out):
 
 
 @pytest.mark.parametrize(
-    "make", [_hashed, pytest.param(noises.prng_noise, marks=pytest.mark.slow)])
+    "make", [hashed, pytest.param(noises.prng_noise, marks=pytest.mark.slow)])
 def test_runs_and_is_the_same_in_any_batch(tmp_path, monkeypatch, make):
   """Draws follow from each image's own key; the quick ones compile faster.
 
@@ -73,7 +73,7 @@ def test_runs_and_is_the_same_in_any_batch(tmp_path, monkeypatch, make):
 
 def test_goes_on_after_an_interruption_between_samples(tmp_path, monkeypatch):
   """The fit of an image that has some samples already is made again."""
-  monkeypatch.setattr(noises, "prng_noise", _hashed)
+  monkeypatch.setattr(noises, "prng_noise", hashed)
   options = {"samples_per_image": 2, "batch_size": 3}
   _run(tmp_path / "whole", **options)
   made = producers.SamplerProducer.__call__
@@ -94,7 +94,7 @@ def test_goes_on_after_an_interruption_between_samples(tmp_path, monkeypatch):
 
 def test_cost_is_reported(tmp_path, monkeypatch):
   """Evaluations are counted where the network is called; memory in MiB."""
-  monkeypatch.setattr(noises, "prng_noise", _hashed)
+  monkeypatch.setattr(noises, "prng_noise", hashed)
   _run(tmp_path, limit=2)
   summary = json.loads((tmp_path / "summary.json").read_text())
   assert summary["network_evaluations"] == {
@@ -124,7 +124,7 @@ def _painted(method, task, inputs):
 
 def test_super_resolution_and_the_released_variant(monkeypatch):
   """A task without masks; every level from T_s on in the plan."""
-  monkeypatch.setattr(noises, "prng_noise", _hashed)
+  monkeypatch.setattr(noises, "prng_noise", hashed)
   method = dataclasses.replace(METHOD, variant="released", num_levels=1)
   fitted, out = _painted(method, tasks.SuperResolution(factor=2), {})
   assert fitted.mu.shape == (2, 1, 16, 16, 3)

@@ -17,6 +17,12 @@ from jaxguide.training import curves
 CONFIG = (
     pathlib.Path(figures.__file__).parent / "configs"
     / "emoji64_rotated_vipaint2.py")
+CLASSES = (0, 1, 2)
+
+
+def own_classes(experiment, count):
+  data = experiment.data.open()
+  return [experiment.labels.label(n, data.name(n)) for n in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +35,7 @@ def experiment():
 @pytest.fixture(scope="module")
 def traces(experiment):
   return figures.trace(
-      experiment, [0, 1], every=1, columns=2, num_samples=2)
+      experiment, [0, 1], every=1, columns=2, num_samples=2, classes=CLASSES)
 
 
 @pytest.mark.slow
@@ -67,6 +73,18 @@ def test_samples_are_those_of_a_run(experiment, traces, tmp_path):
 
 
 @pytest.mark.slow
+def test_another_class_completes_to_another_picture(experiment, traces):
+  """Under its own class an image is its first sample."""
+  own = own_classes(experiment, 2)
+  assert traces.classes.shape == (3, *traces.samples[0].shape)
+  assert any(label in CLASSES for label in own)
+  for n, label in enumerate(own):
+    for place, other in enumerate(CLASSES):
+      gap = np.abs(traces.classes[place, n] - traces.samples[0, n]).max()
+      assert gap < 1e-3 if label == other else gap > 1e-2
+
+
+@pytest.mark.slow
 def test_files_are_written(traces, tmp_path):
   figures.write(traces, tmp_path / "deep" / "out", every=1)
   out = tmp_path / "deep" / "out"
@@ -74,10 +92,12 @@ def test_files_are_written(traces, tmp_path):
   assert rows[0] == "update,total,reconstruction,hierarchy,diffusion"
   assert float(rows[1].split(",")[1]) == pytest.approx(
       traces.history[0][0].mean(), rel=1e-5)
-  wanted = {"progress.png", "levels.png", "diversity.png", "loss.csv"}
+  wanted = {"progress.png", "levels.png", "diversity.png", "classes.png",
+            "loss.csv"}
   wanted |= {"loss.png"} if curves.installed() else set()
   assert {path.name for path in out.iterdir()} == wanted
-  for name, columns in (("progress", 4), ("levels", 5), ("diversity", 4)):
+  for name, columns in (
+      ("progress", 4), ("levels", 5), ("diversity", 4), ("classes", 5)):
     page = image_files.read_picture(out / f"{name}.png")
     assert page.shape[1] // 100 == columns
 
@@ -86,6 +106,7 @@ def test_files_are_written(traces, tmp_path):
     ({"images": [99]}, r"images must be in 0..\d+, got \[99\]"),
     ({"images": []}, r"images must be in 0..\d+, got none"),
     ({"columns": 99}, "columns must be in 1.."),
+    ({"classes": [99]}, r"classes must be in 0..\d+, got \[99\]"),
 ])
 def test_what_does_not_fit_is_named(experiment, options, message):
   with pytest.raises(ValueError, match=message):
@@ -96,3 +117,10 @@ def test_another_method_is_named(experiment):
   other = dataclasses.replace(experiment, method=methods.Ddim(10))
   with pytest.raises(ValueError, match="must be Vipaint, got Ddim"):
     figures.trace(other, [0])
+
+
+def test_classes_without_labels_are_refused(experiment):
+  plain = dataclasses.replace(experiment, labels=None, method=(
+      dataclasses.replace(experiment.method, guidance=1.0)))
+  with pytest.raises(ValueError, match="need a prior with classes and an"):
+    figures.trace(plain, [0], columns=1, classes=[1])

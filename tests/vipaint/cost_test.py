@@ -1,0 +1,48 @@
+"""What the table of costs says, on random networks."""
+
+import csv
+import dataclasses
+
+import pytest
+
+from experiments.vipaint import cost
+from jaxguide import noise as noises
+from jaxguide.evaluation import methods
+from tests.evaluation import vipaint_method_test
+
+
+def experiment(**changes):
+  return dataclasses.replace(
+      vipaint_method_test.experiment(), samples_per_image=3, **changes)
+
+
+def test_a_line_per_size(monkeypatch):
+  # Draws that compile fast.
+  monkeypatch.setattr(noises, "prng_noise", vipaint_method_test.hashed)
+  costs = cost.measure(experiment(), [2, 3], repeats=2)
+  assert [(c.images, c.samples) for c in costs] == [(2, 6), (3, 9)]
+  for found in costs:
+    assert min(found.fit_seconds, found.sampling_seconds) > 0
+    assert found.compile_seconds > 0
+  # Observations and posteriors of a third image need room.
+  assert costs[1].fit_mib > costs[0].fit_mib > 0
+  assert costs[1].sampling_mib > costs[0].sampling_mib > 0
+  header, *lines = csv.reader(cost.table(costs).splitlines())
+  assert tuple(header) == cost.Cost._fields and len(lines) == 2
+  assert float(lines[1][2]) == pytest.approx(costs[1].fit_seconds, rel=1e-3)
+
+
+@pytest.mark.parametrize("sizes, options, message", [
+    ([1, 2], {}, r"sizes must be at least 2, got \[1\]"),
+    ([], {}, "sizes must be at least 2, got none"),
+    ([2], {"repeats": 0}, "repeats must be at least 1, got 0"),
+    ([9], {}, r"images must be in 0..2, got \[3, 4"),
+])
+def test_what_does_not_fit_is_named(sizes, options, message):
+  with pytest.raises(ValueError, match=message):
+    cost.measure(experiment(), sizes, **options)
+
+
+def test_another_method_is_named():
+  with pytest.raises(ValueError, match="must be Vipaint, got Ddim"):
+    cost.measure(experiment(method=methods.Ddim(10)), [2])
