@@ -22,6 +22,7 @@ import numpy as np
 from experiments.priors import kinds
 from experiments.priors import preview
 from experiments.priors import runs
+from jaxguide.convert import ldm_cards
 from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
 from jaxguide.training import curves
@@ -34,6 +35,8 @@ def export(
     data: str | None = None,
 ) -> int:
   """Writes a model directory, and in it training_log.csv and loss.png.
+
+  A latent model's first stage, which lies in a folder in it, brings its own.
 
   Args:
     config: of the run.
@@ -60,12 +63,21 @@ def export(
       "batch_size": config.batch_size, "averaging": config.ema_decay}
   kinds.module_of(config).save(
       config, jax.tree.map(np.asarray, state.ema), destination, source, data)
-  shutil.copy(run / runs.LOG_FILE, destination)
+  _write_log(run / runs.LOG_FILE, destination)
+  first_stage = getattr(config, "first_stage", None)
+  if first_stage is not None:
+    log = pathlib.Path(first_stage, runs.LOG_FILE)
+    if log.is_file():
+      _write_log(log, destination / ldm_cards.FIRST_STAGE)
+  return step
+
+
+def _write_log(log: pathlib.Path, destination: pathlib.Path) -> None:
+  shutil.copy(log, destination)
   # Drawn, not copied: a run that was just resumed may have a later picture.
   if curves.installed():
     preview.write_picture(
-        destination / runs.CURVE_FILE, curves.draw_log(run / runs.LOG_FILE))
-  return step
+        destination / runs.CURVE_FILE, curves.draw_log(log))
 
 
 def define_flags() -> None:

@@ -153,8 +153,12 @@ def test_an_autoencoder_needs_its_data_to_be_exported(kl, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_latent_model_is_conditional_and_ready(ldm, first_stage, tmp_path):
+def test_a_latent_model_is_conditional_and_ready(
+    kl, ldm, first_stage, tmp_path):
   export.export(ldm.config, ldm.folder, tmp_path / "model")
+  # Either stage has the log of its own training.
+  assert _rows(tmp_path / "model") == _rows(ldm.folder)
+  assert _rows(tmp_path / "model" / "first_stage") == _rows(kl.folder)
   model = convert.load_latent_model(tmp_path / "model")
   assert model.null_label == latent.NULL_LABEL == 10
   first = convert.load_latent_model(first_stage)
