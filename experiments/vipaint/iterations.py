@@ -40,6 +40,9 @@ from jaxguide.training import curves
 COLUMNS = ("num_levels", "variant", "num_iterations", "seconds_per_image",
            "mean", "standard_error")
 CSV_FILE, CURVE_FILE = "iterations.csv", "iterations.png"
+# Fields of the method that a curve or its points show.
+_TOLD_APART = frozenset((
+    "num_levels", "levels", "sigmas", "variant", "num_iterations", "label"))
 _DPI = 100
 _SIZE = (720, 360)  # Pixels.
 
@@ -81,12 +84,14 @@ def write(
 
   Raises:
     FileNotFoundError: if a folder holds no finished run.
-    ValueError: if there is no run, or runs differ in images or signatures,
-      or one is not of VIPaint or has no such metric.
+    ValueError: if there is no run, or runs differ in images, signatures or
+      other settings of the method, or one is not of VIPaint or has no such
+      metric.
   """
   if not runs:
     raise ValueError("runs must be at least one folder, got none")
   methods = {str(folder): _method(folder) for folder in runs}
+  _check_alike(methods)
   labels = {_label(method): folder for folder, method in methods.items()}
   if len(labels) < len(methods):
     raise ValueError(
@@ -101,7 +106,7 @@ def write(
           f"{', '.join(row.values)}")
     method = methods[folder]
     points.append(Point(
-        method["num_levels"], method["variant"], method["num_iterations"],
+        _depth(method), method["variant"], method["num_iterations"],
         _seconds(folder), row.values[metric]))
   points = tuple(sorted(points, key=lambda point: point[:3]))
   store.write_atomic(pathlib.Path(out, CSV_FILE), _csv(points))
@@ -169,8 +174,26 @@ def _method(folder: pathlib.Path | str) -> Mapping[str, Any]:
   return method
 
 
+def _depth(method: Mapping[str, Any]) -> int:
+  """K; see `vipaint_method.Vipaint.depth`."""
+  given = len(method["levels"] or method["sigmas"])
+  return given or (2 if method["num_levels"] is None else method["num_levels"])
+
+
+def _check_alike(methods: Mapping[str, Mapping[str, Any]]) -> None:
+  """Refuses runs that differ in more than what the curves tell apart."""
+  (first, reference), *others = methods.items()
+  for folder, method in others:
+    for name in sorted({*reference, *method} - _TOLD_APART):
+      if reference.get(name) != method.get(name):
+        raise ValueError(
+            "runs must differ in levels, variant and updates alone; method."
+            f"{name} is {reference.get(name)!r} in {first} and "
+            f"{method.get(name)!r} in {folder}")
+
+
 def _label(method: Mapping[str, Any]) -> str:
-  return (f"VIPaint-{method['num_levels']}, {method['variant']}, "
+  return (f"VIPaint-{_depth(method)}, {method['variant']}, "
           f"{method['num_iterations']} updates")
 
 

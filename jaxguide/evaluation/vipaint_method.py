@@ -30,7 +30,8 @@ class Vipaint:
   own key, a sample with that of the sample.
 
   Attributes:
-    num_levels: K: 1, 2 or 4, for VIPaint-1, -2 and -4.
+    num_levels: K, where neither `levels` nor `sigmas` says it: 1, 2 or 4, for
+      VIPaint-1, -2 and -4; 2 when None.
     num_steps: of the refinement below T_s; all levels when None.
     num_iterations: updates of the fit.
     num_samples: Monte-Carlo samples per update.
@@ -47,6 +48,7 @@ class Vipaint:
     guidance: the same in the sampling.
     weight: of the absolute error of the reconstruction.
     beta: weight of the two divergences.
+    std_scale: see `variational.initialise`.
     mixing_logit: where the mixing weights start.
     mean_scale: noise on the means that a fit starts from, levels 1..K-1.
     mean_scale_top: likewise at T_e.
@@ -61,7 +63,7 @@ class Vipaint:
     label: what tables call it; made from the fields when empty.
   """
 
-  num_levels: int = 2
+  num_levels: int | None = None
   num_steps: int | None = None
   num_iterations: int = 50
   num_samples: int = 5
@@ -75,6 +77,7 @@ class Vipaint:
   guidance: float = 1.0
   weight: float = 100.0
   beta: float = 100.0
+  std_scale: float = 0.7
   mixing_logit: float = 4.0
   mean_scale: float = 1.0
   mean_scale_top: float = 0.8
@@ -93,14 +96,12 @@ class Vipaint:
       raise ValueError(
           f"levels or sigmas must be empty, got {self.levels} and "
           f"{self.sigmas}")
-    for name in ("levels", "sigmas"):
-      given = getattr(self, name)
-      if given and len(given) != self.num_levels:
-        raise ValueError(
-            f"{name} must have num_levels={self.num_levels} entries, got "
-            f"{given}")
-    if self.num_levels not in variational.EDM_SIGMAS and not (
-        self.levels or self.sigmas):
+    given = len(self.levels or self.sigmas)
+    if given and self.num_levels not in (None, given):
+      raise ValueError(
+          f"num_levels must be None or {given}, as many as there are levels "
+          f"or sigmas, got {self.num_levels}")
+    if not given and self.depth not in variational.EDM_SIGMAS:
       raise ValueError(
           f"num_levels must be one of {tuple(variational.EDM_SIGMAS)} without "
           f"levels or sigmas, got {self.num_levels}")
@@ -108,11 +109,17 @@ class Vipaint:
         self, 1, "num_iterations", "num_samples", "group_size", "num_steps")
 
   @property
+  def depth(self) -> int:
+    """K, wherever it is said."""
+    given = len(self.levels or self.sigmas)
+    return given or (2 if self.num_levels is None else self.num_levels)
+
+  @property
   def title(self) -> str:
     """What tables call it."""
     steps = "all" if self.num_steps is None else self.num_steps
     return self.label or (
-        f"VIPaint-{self.num_levels}, {self.variant} "
+        f"VIPaint-{self.depth}, {self.variant} "
         f"({self.num_iterations} updates, {steps} steps)")
 
   @property
@@ -134,7 +141,7 @@ class Vipaint:
   def plan(self, schedule: schedules.Schedule) -> variational.Plan:
     """`vipaint_plan`."""
     levels = self.levels or variational.levels_at_sigmas(
-        schedule, self.sigmas or variational.EDM_SIGMAS[self.num_levels])
+        schedule, self.sigmas or variational.EDM_SIGMAS[self.depth])
     return variational.vipaint_plan(
         schedule, levels, eta=self.eta, variant=self.variant)
 
@@ -159,7 +166,7 @@ class Vipaint:
     kinds = self.steps(schedule).kind
     down = int((kinds == core.DENOISE).sum())
     fits, samples = (1 if s == 1 else 2 for s in self.guidance_scales)
-    calls = self.num_iterations * self.num_samples * (self.num_levels + 1)
+    calls = self.num_iterations * self.num_samples * (self.depth + 1)
     return {
         "fit_per_image": {
             "forward_and_backward": fits * calls, "forward": 0},
@@ -177,6 +184,26 @@ class Vipaint:
     """The posterior of every image, with guidance scale `fit_guidance`."""
     return self.fit_with_history(plan, noise, problem).posterior
 
+  def start(
+      self,
+      plan: variational.Plan,
+      noise: noises.Noise,
+      problem: tasks.Problem,
+  ) -> variational.Posterior:
+    """The posterior that a fit starts from; arguments as of `fit`."""
+    codec, prior = problem.prior.codec, problem.prior.prior
+    # The released programs without masks encode y once for all levels.
+    shared = self.variant == "released" and not isinstance(
+        problem.task, tasks.Inpainting)
+    context = variational.encodings(
+        codec.encode(self._shown(problem)), noise, plan.num_levels,
+        num_samples=1 if shared or not prior.is_latent else self.num_samples,
+        std=self.encoding_noise * prior.latent_scale * prior.is_latent)
+    return variational.initialise(
+        plan, context, noise, std_scale=self.std_scale,
+        mixing_logit=self.mixing_logit,
+        mean_scale=self.mean_scale, mean_scale_top=self.mean_scale_top)
+
   def fit_with_history(
       self,
       plan: variational.Plan,
@@ -192,14 +219,7 @@ class Vipaint:
       problem: one row per image.
       keep_every: see `variational.fit`.
     """
-    codec, prior = problem.prior.codec, problem.prior.prior
-    context = variational.encodings(
-        codec.encode(self._shown(problem)), noise, plan.num_levels,
-        num_samples=self.num_samples if prior.is_latent else 1,
-        std=self.encoding_noise * prior.latent_scale * prior.is_latent)
-    start = variational.initialise(
-        plan, context, noise, mixing_logit=self.mixing_logit,
-        mean_scale=self.mean_scale, mean_scale_top=self.mean_scale_top)
+    start = self.start(plan, noise, problem)
     loss = variational.negative_elbo(
         plan, self._denoiser(problem, self.fit_guidance, self.num_samples),
         noise, self._energy(problem), num_samples=self.num_samples,
@@ -207,7 +227,7 @@ class Vipaint:
         remat=self.remat)
     return variational.fit(
         loss, start, num_iterations=self.num_iterations,
-        variant=self.variant, keep_every=keep_every)
+        keep_every=keep_every)
 
   def sampler(
       self,
@@ -274,7 +294,7 @@ def vipaint_imagenet256(num_levels: int = 2, inpaints: bool = True) -> Vipaint:
   """
   single = num_levels == 1
   return Vipaint(
-      num_levels=num_levels, levels=variational.LEVELS[num_levels],
+      levels=variational.LEVELS[num_levels],
       variant="released", num_iterations=100 if single else 50,
       beta=200.0 if single else 100.0, guidance=3.0,
       weight=100.0 * variational.VQ_WEIGHT,
@@ -291,6 +311,23 @@ def vipaint_lsun256(num_levels: int = 2, inpaints: bool = True) -> Vipaint:
       without.
   """
   return Vipaint(
-      num_levels=num_levels, levels=variational.LEVELS[num_levels],
+      levels=variational.LEVELS[num_levels],
       variant="released", num_samples=10, group_size=10, mean_scale_top=0.1,
       perceptual=network_sources.InstalledLpips() if inpaints else None)
+
+
+def vipaint_edm(num_levels: int = 2) -> Vipaint:
+  """The settings for pixel priors in EDM's preconditioning.
+
+  The paper's own, for ImageNet-64, are lost. Of an older revision of the
+  program remains how a fit starts there, which is what this is: mu from the
+  observation with next to no noise (0.01, and 0.01 sigma below T_e), tau_k at
+  the standard deviation of the prior's transition, mixing weights of a half.
+
+  Args:
+    num_levels: 1, 2 or 4.
+  """
+  eta = 0.2
+  return Vipaint(
+      num_levels=num_levels, eta=eta, std_scale=eta**0.5, mixing_logit=0.0,
+      mean_scale=0.01, mean_scale_top=0.01)

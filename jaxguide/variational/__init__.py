@@ -20,6 +20,7 @@ from jaxguide.variational.moments import Moments
 from jaxguide.variational.objective import fit_draw_order
 from jaxguide.variational.objective import Loss
 from jaxguide.variational.objective import negative_elbo
+from jaxguide.variational.objective import PlannedLoss
 from jaxguide.variational.objective import Terms
 from jaxguide.variational.plan import EDM_SIGMAS
 from jaxguide.variational.plan import LEVELS

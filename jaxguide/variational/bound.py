@@ -108,7 +108,7 @@ def bound_loss(
     moments: priors.Moments | None = None,
     num_samples: int = 5,
     remat: bool = True,
-) -> objective.Loss:
+) -> objective.PlannedLoss:
   """Minus the bound as a loss to fit: K + 2 network evaluations.
 
   Its terms are -log p(y | z), the divergences between the levels, and all
@@ -128,10 +128,12 @@ def bound_loss(
     remat: as in `objective.negative_elbo`.
 
   Raises:
-    ValueError: for a plan of the released variant.
+    ValueError: for a plan of the released variant, or if `num_samples` is not
+      positive.
   """
   if plan.variant != "paper":
     raise ValueError("plan must have variant='paper' for the bound proper")
+  objective.check_num_samples(num_samples)
   if remat:
     denoise = jax.checkpoint(denoise)
 
@@ -150,7 +152,7 @@ def bound_loss(
     total = energies.mean_per_image(parts[0] + parts[1] + parts[2])
     return objective.Terms(total, *parts)
 
-  return loss
+  return objective.PlannedLoss(plan, loss)
 
 
 def _between(plan, links, moments):

@@ -106,7 +106,7 @@ def fit(
     *,
     num_iterations: int = 50,
     transformation: optax.GradientTransformation | None = None,
-    variant: str = "paper",
+    variant: str | None = None,
     keep_every: int | None = None,
 ) -> Fit:
   """Minimises a loss over the parameters of all images at once.
@@ -121,13 +121,16 @@ def fit(
     num_iterations: updates.
     transformation: an element-wise optimiser; `optimizer()` when left out.
     variant: "released" subtracts the minimum from every mu_k, k >= 1, between
-      gradient and update, as the published program does by accident.
+      gradient and update, as the published program does by accident. Left
+      out, it is that of the loss's plan; "paper" for a loss of your own.
     keep_every: keep the posterior after every so many iterations; those after
       the last full group are not kept.
 
   Raises:
     ValueError: for an unknown variant, or counts out of range.
   """
+  if variant is None:
+    variant = getattr(loss, "variant", "paper")
   arrays.check_choice("variant", variant, core.VARIANTS)
   if num_iterations < 1:
     raise ValueError(

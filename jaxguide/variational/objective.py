@@ -1,6 +1,7 @@
 """The loss that VIPaint minimises, per image, its three terms apart."""
 
 from collections.abc import Callable, Sequence
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -36,6 +37,35 @@ class Terms(NamedTuple):
 Loss = Callable[[posteriors.Posterior, arrays.Array], Terms]
 
 
+@dataclasses.dataclass(frozen=True)
+class PlannedLoss:
+  """A `Loss` that knows its plan, so that a fit has the plan's variant.
+
+  Attributes:
+    plan: of the posteriors that it takes.
+    terms: the loss itself.
+  """
+
+  plan: plans.Plan
+  terms: Loss
+
+  @property
+  def variant(self) -> str:
+    """Of the plan."""
+    return self.plan.variant
+
+  def __call__(
+      self, posterior: posteriors.Posterior, index: arrays.Array
+  ) -> Terms:
+    """See `Loss`.
+
+    Raises:
+      ValueError: for a posterior of another number of levels.
+    """
+    posteriors.check_levels(posterior, self.plan)
+    return self.terms(posterior, index)
+
+
 def negative_elbo(
     plan: plans.Plan,
     denoise: denoisers.Denoiser,
@@ -46,7 +76,7 @@ def negative_elbo(
     beta_diffusion: float = 100.0,
     beta_hierarchy: float = 100.0,
     remat: bool = True,
-) -> Loss:
+) -> PlannedLoss:
   """VIPaint's loss, K + 1 network evaluations of N S rows.
 
   Per sample: R(x0(z_{K-1})) + beta_hierarchy sum_k mean KL(q(z_k) || p(z_k))
@@ -74,8 +104,7 @@ def negative_elbo(
   Raises:
     ValueError: if `num_samples` is not positive.
   """
-  if num_samples < 1:
-    raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+  check_num_samples(num_samples)
   if remat:
     denoise = jax.checkpoint(denoise)
 
@@ -97,7 +126,13 @@ def negative_elbo(
     whole = (parts[0] + beta_hierarchy * parts[1] + beta_diffusion * parts[2])
     return Terms(energies.mean_per_image(whole), *parts)
 
-  return loss
+  return PlannedLoss(plan, loss)
+
+
+def check_num_samples(num_samples: int) -> None:
+  """Raises ValueError unless there is a Monte-Carlo sample at least."""
+  if num_samples < 1:
+    raise ValueError(f"num_samples must be at least 1, got {num_samples}")
 
 
 def hierarchy_loss(

@@ -30,6 +30,22 @@ class Posterior(NamedTuple):
   gamma: arrays.Batch
 
 
+def check_levels(posterior: Posterior, plan: plans.Plan) -> None:
+  """Refuses a posterior of another number of levels than the plan.
+
+  An array is read beyond its end without an error in jax.
+
+  Raises:
+    ValueError: naming the parameter.
+  """
+  for name, leaf in posterior._asdict().items():
+    if leaf.ndim < 2 or leaf.shape[1] != plan.num_levels:
+      raise ValueError(
+          f"posterior.{name} has shape {leaf.shape}; the plan has "
+          f"{plan.num_levels} levels, so that [N, {plan.num_levels}, ...] is "
+          "needed")
+
+
 def encodings(
     encoded: arrays.Batch,
     noise: noises.Noise,
@@ -51,7 +67,12 @@ def encodings(
 
   Returns:
     `[N, K, ...]`.
+
+  Raises:
+    ValueError: if `num_samples` is not positive.
   """
+  if num_samples < 1:
+    raise ValueError(f"num_samples must be at least 1, got {num_samples}")
   shape = encoded.shape[1:]
   xi = noise(-1, "encode", (num_samples, *shape))
   copies = encoded[:, None] + std * xi

@@ -209,7 +209,11 @@ def vipaint(
     reconstruction: an energy of x0, `decoded(...)` for latents.
     decode: from x0 to images; the identity when left out.
     guidance_scale: multiplies the gradient; scalar or `[R]`, may be traced.
+
+  Raises:
+    ValueError: if the posterior has another number of levels than the plan.
   """
+  posteriors.check_levels(posterior, plan)
   refine = guidances.through_denoiser(reconstruction)
 
   def init(z: arrays.Batch, first: core.Step) -> VipaintState:

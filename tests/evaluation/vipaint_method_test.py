@@ -159,14 +159,19 @@ def test_plan_and_steps_belong_together():
   np.testing.assert_allclose(ratio, variational.EDM_SIGMAS[2], rtol=0.02)
   named = dataclasses.replace(METHOD, levels=variational.LEVELS[2])
   assert named.plan(schedule).levels == (551, 401)
+  # They say how many there are, any number, whatever it was before.
+  for levels in ((401,), (551, 501, 401), variational.LEVELS[6]):
+    method = dataclasses.replace(METHOD, levels=levels)
+    assert method.depth == len(levels) == method.plan(schedule).num_levels
+    assert f"VIPaint-{len(levels)}, " in method.title
 
 
 def test_titles_and_bad_settings():
   assert METHOD.title == "VIPaint-2, paper (6 updates, 6 steps)"
   for bad, word in (({"num_levels": 3}, "num_levels"),
                     ({"variant": "exact"}, "variant"),
-                    ({"sigmas": (1.0,)}, "sigmas"),
-                    ({"levels": (551,)}, "levels"),
+                    ({"sigmas": (1.0,), "num_levels": 2}, "num_levels"),
+                    ({"levels": (551,), "num_levels": 2}, "None or 1"),
                     ({"levels": (551, 401), "sigmas": (2.0, 1.0)}, "levels"),
                     ({"group_size": 0}, "group_size"),
                     ({"num_iterations": 0}, "num_iterations")):

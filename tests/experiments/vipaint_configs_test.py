@@ -103,7 +103,7 @@ def test_masks_and_levels_are_those_of_the_name(name):
   experiment = config.load(_path(name))
   assert experiment.task == tasks.Inpainting(sources.Masks(MASKS[mask]))
   method = experiment.method
-  assert method.num_levels == k
+  assert method.depth == k
   on_latents = prior in ("imagenet256", "lsun256", "emoji64")
   assert method.levels == (variational.LEVELS[k] if on_latents else ())
   assert method.variant == ("released" if prior in (

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 
+from jaxguide import schedules
 from jaxguide import variational
 
 
@@ -73,6 +74,33 @@ def test_the_shift_of_the_released_program():
       one["paper"].posterior.mu[:, 1] - mu[:, 1], atol=1e-6)
   np.testing.assert_array_equal(
       one["released"].posterior.mu[:, 0], one["paper"].posterior.mu[:, 0])
+
+
+def test_a_fit_has_the_variant_of_its_loss():
+  """The shift of a released plan's fit is not to be asked for again."""
+  plans = {v: variational.vipaint_plan(
+      schedules.scaled_linear(), (551, 401), variant=v)
+           for v in ("paper", "released")}
+  for variant, plan in plans.items():
+    planned = variational.PlannedLoss(plan, loss)
+    found, wanted = (
+        variational.fit(one, start(), num_iterations=1, **options).posterior
+        for one, options in ((planned, {}), (loss, {"variant": variant})))
+    np.testing.assert_array_equal(found.mu, wanted.mu)
+  # It can be left out, to show what it does.
+  plain = variational.fit(
+      variational.PlannedLoss(plans["released"], loss), start(),
+      num_iterations=1, variant="paper").posterior
+  assert np.abs(plain.mu - found.mu).max() > 1e-2
+
+
+def test_a_posterior_of_other_levels_is_named():
+  plan = variational.vipaint_plan(
+      schedules.scaled_linear(), variational.LEVELS[4])
+  with pytest.raises(ValueError, match=r"posterior\.mu has shape \(3, 2, 5\)"):
+    variational.fit(variational.PlannedLoss(plan, loss), start())
+  with pytest.raises(ValueError, match="the plan has 4 levels"):
+    variational.vipaint(plan, start(), None, None, None)
 
 
 def test_an_image_that_is_lost_is_told_and_spoils_no_other():

@@ -187,7 +187,8 @@ def test_a_fit_without_the_shift_is_not_the_released_one():
   else:
     pytest.skip("no recording with the shift")
   found = programs.jit(lambda p: variational.fit(
-      case.loss(), p, num_iterations=1))(case.posterior("init"))
+      case.loss(), p, num_iterations=1, variant="paper"))(
+          case.posterior("init"))
   with pytest.raises(AssertionError):
     close(found.posterior.mu[0],
           recordings.nhwc(case.arrays["it0_mu_after"]), 5e-5, "mu")

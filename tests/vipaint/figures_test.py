@@ -41,7 +41,7 @@ def traces(experiment):
 @pytest.mark.slow
 def test_what_is_shown_is_one_story(experiment, traces):
   method = experiment.method
-  count = method.num_levels - 1 + 2
+  count = method.depth - 1 + 2
   assert len(traces.levels) == len(traces.step_levels) == count
   assert np.all(np.diff(traces.step_levels) < 0)
   assert traces.history[0].shape == (method.num_iterations, 2)
@@ -52,7 +52,7 @@ def test_what_is_shown_is_one_story(experiment, traces):
       rtol=1e-4)
   # The posterior of the last update is the one that is sampled.
   np.testing.assert_allclose(
-      traces.progress[-1], traces.levels[method.num_levels - 1], atol=1e-4)
+      traces.progress[-1], traces.levels[method.depth - 1], atol=1e-4)
   assert np.abs(traces.progress[-1] - traces.progress[0]).max() > 1e-4
   np.testing.assert_allclose(
       traces.levels[-1], traces.samples[0], atol=1e-4)

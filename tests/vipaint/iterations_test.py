@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -100,6 +101,16 @@ def test_runs_that_do_not_fit_are_named(runs, tmp_path, names, metric, message):
     iterations.write(
         _experiment(), [runs / n for n in names], tmp_path,
         metric or _metric())
+
+
+def test_runs_of_other_settings_are_not_mixed(runs, tmp_path):
+  other = tmp_path / "other"
+  shutil.copytree(runs / "many", other)
+  path = other / "summary.json"
+  path.write_text(path.read_text().replace('"scale": 2.0', '"scale": 3.0'))
+  with pytest.raises(ValueError, match=r"method\.scale is 2\.0 in .* and 3\.0"):
+    iterations.write(
+        _experiment(), [runs / "few", other], tmp_path / "out", _metric())
 
 
 def test_an_unfinished_run_is_named(runs, tmp_path):

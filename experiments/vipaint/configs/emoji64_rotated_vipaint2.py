@@ -36,7 +36,7 @@ def get_config(smoke: bool = False) -> config.Experiment:
       labels=labels.EmbeddedLabels("noto64"),
       task=task,
       method=vipaint_method.Vipaint(
-          num_levels=2, levels=variational.LEVELS[2], num_steps=50,
+          levels=variational.LEVELS[2], num_steps=50,
           scale=16.0, guidance=3.0,
           perceptual=networks.InstalledLpips()),
       metrics=scoring.vipaint_metrics(task),

@@ -19,4 +19,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
   return rows.row_like(
       __file__, "emoji64_small_vipaint2.py", smoke,
       method=lambda m: dataclasses.replace(
-          m, num_levels=1, levels=variational.LEVELS[1]))
+          m, levels=variational.LEVELS[1]))

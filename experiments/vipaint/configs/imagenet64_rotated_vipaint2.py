@@ -41,4 +41,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "imagenet64_rotated_vipaint4.py", smoke,
-      method=vipaint_method.Vipaint(num_levels=2))
+      method=vipaint_method.vipaint_edm(2))
