@@ -180,8 +180,10 @@ class RotatedHalf:
   ) -> np.ndarray:
     """See `MaskSource`."""
     degrees = _image_draws(self.seed, index).randint(360)
-    return _thinned(
-        half_plane(degrees, max(CANVAS, *shape), self.margin), shape)
+    size = max(CANVAS, *shape)
+    # Even, so that the canvas keeps its centre.
+    margin = 2 * round(self.margin * size / (2 * CANVAS))
+    return _thinned(half_plane(degrees, size, margin), shape)
 
 
 def random_masks(seed: int = 0) -> RectanglesAndBrush:

@@ -26,6 +26,7 @@ from jaxguide.evaluation import labels as label_sources
 from jaxguide.evaluation import latent_sources
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import networks
+from jaxguide.evaluation import pictures
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
@@ -75,6 +76,7 @@ class Experiment:
   set_reference: set_scores.ReferenceSet = set_scores.RunImages()
   spread: Literal["images", "seeds"] = "images"
   labels: label_sources.LabelSource | None = None
+  quantise: Literal["uint8", "uint8_truncated"] = "uint8"
 
   def __post_init__(self):
     for name in ("batch_size", "samples_per_image"):
@@ -82,6 +84,7 @@ class Experiment:
       if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
     arrays.check_choice("spread", self.spread, ("images", "seeds"))
+    arrays.check_choice("quantise", self.quantise, pictures.RULES)
     if not 0 <= self.seed < 2**32:
       raise ValueError(f"seed must be in [0, 2^32), got {self.seed}")
     if self.prior is None and self.method.uses_prior:

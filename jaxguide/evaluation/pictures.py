@@ -10,6 +10,7 @@ from PIL import Image
 from PIL import ImageDraw
 from PIL import ImageFont
 
+from jaxguide import arrays
 from jaxguide.evaluation import store
 
 MARGIN = 6
@@ -18,14 +19,27 @@ INK = (20, 20, 20)
 PAPER = (255, 255, 255)
 
 
-def to_uint8(x: np.ndarray) -> np.ndarray:
+# How floats become 8 bits; see `metrics.quantisation`.
+RULES = ("uint8", "uint8_truncated")
+
+
+def to_uint8(x: np.ndarray, rule: str = "uint8") -> np.ndarray:
   """Float pictures in [-1, 1] as 8 bits: clipped, rounded half to even.
 
   Args:
     x: any shape; NaN is not allowed.
+    rule: "uint8_truncated" cuts off instead of rounding; values within 1e-3
+      of the next grey level are that level.
+
+  Raises:
+    ValueError: if the rule is unknown.
   """
+  arrays.check_choice("rule", rule, RULES)
   scaled = (np.asarray(x, np.float32) + np.float32(1)) * np.float32(127.5)
-  return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+  scaled = np.clip(scaled, 0, 255)
+  whole = np.rint(scaled) if rule == "uint8" else np.floor(
+      scaled + np.float32(1e-3))
+  return whole.astype(np.uint8)
 
 
 def to_float(x: np.ndarray) -> np.ndarray:

@@ -96,6 +96,7 @@ class SamplerProducer:
       *,
       networks: Mapping[str, network_sources.Network] | None = None,
       samples_per_image: int = 1,
+      quantise: str = "uint8",
       devices: Sequence[jax.Device] | None = None,
       backend: str = "pmap",
       on_compiled: Callable[[programs.Compilation], None] = lambda _: None,
@@ -109,11 +110,13 @@ class SamplerProducer:
       seed: root of all keys.
       networks: of the method, see `methods.load_networks`.
       samples_per_image: pictures of every image; a fit is made once for all.
+      quantise: see `pictures.to_uint8`.
       devices: all local ones when left out.
       backend: "pmap" or "jit".
       on_compiled: told after each compilation.
     """
     networks = networks or {}
+    self._quantise = quantise
     options = {
         "devices": devices, "backend": backend, "on_compiled": on_compiled}
     fits = isinstance(method, methods.FittingMethod)
@@ -161,7 +164,7 @@ class SamplerProducer:
     out = self._sampling(
         self._shared, {**given, "sample": batch.samples}, len(batch.images))
     self._count += len(batch.items)
-    return [_outcome(x, finite) for x, finite in
+    return [_outcome(x, finite, self._quantise) for x, finite in
             zip(out["x"], out["is_finite"], strict=True)][:len(batch.items)]
 
   def timing(self) -> dict[str, Any]:
@@ -305,10 +308,10 @@ def picture_name(name: str, sample: int, many: bool) -> str:
   return f"{path}_s{sample}" if many else str(path)
 
 
-def _outcome(x: np.ndarray, is_finite: bool) -> Outcome:
+def _outcome(x: np.ndarray, is_finite: bool, rule: str) -> Outcome:
   if not is_finite:
     return Failure("non_finite", "the sampler gave NaN or infinity")
-  return pictures.to_uint8(x)
+  return pictures.to_uint8(x, rule)
 
 
 def _row(inputs: Mapping[str, np.ndarray], i: int) -> dict[str, np.ndarray]:

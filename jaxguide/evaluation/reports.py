@@ -71,8 +71,11 @@ def identity(
   resolved = config.to_json(experiment)
   for name in ("batch_size", "published"):
     resolved.pop(name)
+  # What came later leaves the identity of earlier runs as it was.
   if experiment.labels is None:
     resolved.pop("labels")
+  if experiment.quantise == "uint8":
+    resolved.pop("quantise")
   if experiment.set_metrics:
     resolved["set_reference"] |= experiment.set_reference.fingerprint()
   else:

@@ -104,6 +104,7 @@ def evaluate(
           prior, experiment.task, experiment.method, experiment.seed,
           networks=networks,
           samples_per_image=experiment.samples_per_image,
+          quantise=experiment.quantise,
           devices=_devices(devices), backend=backend,
           on_compiled=say.compiled,
       )

@@ -86,6 +86,13 @@ def test_angles_are_whole_degrees_in_both_directions():
   assert vipaint_masks.half_plane(45, 256, 30).mean() < 0.5
 
 
+def test_large_windows_have_no_missing_corners():
+  """The canvas grows with the image: half of it is missing at any size."""
+  for n in range(4):
+    mask = vipaint_masks.rotated_windows().mask(n, "", (512, 512))
+    assert abs(mask.mean() - 0.5) < 0.005
+
+
 def test_without_strokes_holes_are_unions_of_rectangles():
   """Rows through a hole's corner change only where an edge is."""
   draws = np.random.RandomState(10)

@@ -18,6 +18,7 @@ from jaxguide import noise as noises
 from jaxguide import operators
 from jaxguide import parallel
 from jaxguide import samplers
+from jaxguide.data import images as image_files
 from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
@@ -622,6 +623,22 @@ def test_degraded_is_a_method_that_needs_no_prior(tmp_path):
   assert [row.method for row in report.rows] == ["Degraded input"]
   row = _rows(tmp_path)[0]
   assert row["psnr"] == row["degraded_psnr"] != ""
+
+
+def test_pictures_can_be_cut_off_as_released_programs_do(tmp_path):
+  found = {}
+  for rule in ("uint8", "uint8_truncated"):
+    _run(support.experiment(quantise=rule), tmp_path / rule, limit=1)
+    found[rule] = image_files.read_picture(
+        tmp_path / rule / "images" / "drawn000.png").astype(int)
+  gap = found["uint8"] - found["uint8_truncated"]
+  # About every other value lies nearer to the level above.
+  assert set(np.unique(gap)) == {0, 1} and 0.3 < gap.mean() < 0.7
+  summary = lambda rule: json.loads(
+      (tmp_path / rule / "summary.json").read_text())["experiment"]
+  assert summary("uint8_truncated")["quantise"] == "uint8_truncated"
+  # Earlier runs did not say so, and can be gone on with.
+  assert "quantise" not in summary("uint8")
 
 
 def test_a_noisy_observation_is_drawn_once_per_image(tmp_path):

@@ -1,5 +1,6 @@
 """Every VIPaint config: it runs, and holds the published numbers."""
 
+import dataclasses
 import importlib.util
 import io
 import pathlib
@@ -39,8 +40,10 @@ OTHERS = ["imagenet256_rotated_vipaint1", "imagenet256_rotated_no_lpips",
 OTHERS += [f"{p}_{t}" for p in ("imagenet256", "lsun256")
            for t in ("sr_x4", "deblur")]
 EMOJI = [f"emoji64_{m}_vipaint{k}" for m in MASKS for k in (1, 2, 4)]
-EMOJI += [f"emoji32_{m}_vipaint{k}" for m in MASKS for k in (2, 4)]
-NAMES = CELLS + OTHERS + EMOJI
+EMOJI += [f"emoji32_{m}_vipaint{k}" for m in MASKS for k in (1, 2, 4)]
+BASELINES = [f"emoji{method}" for m in MASKS
+             for method in (f"32_{m}_steered", f"64_{m}_ddim")]
+NAMES = CELLS + OTHERS + EMOJI + BASELINES
 # Table 1, by prior and mask, VIPaint's own cells.
 TABLE = {
     ("imagenet64", "rotated"): {4: 0.289, 2: 0.300},
@@ -139,7 +142,7 @@ def test_tasks_without_masks(prior):
     assert experiment.method.perceptual is None and not experiment.published
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in EMOJI])
+@pytest.mark.parametrize("name", CELLS + OTHERS)
 def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   experiment = config.load(_path(name))
@@ -175,6 +178,19 @@ def test_embedded_priors_are_asked_for_by_name(name):
     # Every category has a label, and guidance its null label.
     assert prior.num_classes > len(data.CATEGORIES)
     assert prior.null_label not in (None, *range(len(data.CATEGORIES)))
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_differs_in_its_method_alone(name):
+  """Images, masks, seeds and samples are VIPaint's: runs can be tabled."""
+  prior, mask, _ = name.split("_")
+  ours, theirs = (
+      config.load(_path(n)) for n in (name, f"{prior}_{mask}_vipaint2"))
+  assert ours.task == theirs.task == tasks.Inpainting(
+      sources.Masks(MASKS[mask]))
+  assert ours.method.title != theirs.method.title
+  assert config.to_json(dataclasses.replace(
+      ours, name=theirs.name, method=theirs.method)) == config.to_json(theirs)
 
 
 @pytest.mark.parametrize("name", marks.slow_but(

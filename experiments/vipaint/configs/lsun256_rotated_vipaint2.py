@@ -32,10 +32,12 @@ from jaxguide import metrics
 from jaxguide.evaluation import config
 from jaxguide.evaluation import latent_sources
 from jaxguide.evaluation import scoring
+from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 from jaxguide.evaluation import vipaint_method
+from jaxguide.metrics import preprocessing
 
 INCEPTION = "checkpoints/pt_inception-2015-12-05-6726825d.pth"
 PUBLISHED = tables.published(
@@ -65,8 +67,12 @@ def get_config(smoke: bool = False) -> config.Experiment:
       metrics=scoring.vipaint_metrics(task),
       batch_size=20,
       seed=10,
+      quantise="uint8_truncated",
       samples_per_image=10,
       published=PUBLISHED,
-      set_metrics=metrics.installed_inception(INCEPTION),
+      set_metrics=metrics.installed_inception(
+          INCEPTION, preprocessing.CLEAN_LEGACY_PYTORCH),
+      # As the paper's: the images as often as there are samples.
+      set_reference=set_scores.RunImages(repeats=10),
   )
   return config.tiny(experiment) if smoke else experiment

@@ -1,0 +1,25 @@
+"""Steered Diffusion on an EDM prior of emoji: random masks.
+
+  python experiments/evaluate.py --out results/emoji32_random_steered \\
+      --config experiments/vipaint/configs/emoji32_random_steered.py \\
+      --limit 16
+
+To be compared with `emoji32_random_vipaint2.py`, with its masks and seeds: the
+paper's N, 100 steps, x0 clipped.
+"""
+
+from jaxguide import data
+from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import rows
+from jaxguide.evaluation import sources
+from jaxguide.evaluation import tasks
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  task = tasks.Inpainting(
+      sources.Masks(data.vipaint_masks.random_masks()))
+  return rows.row_like(
+      __file__, "emoji32_random_vipaint2.py", smoke,
+      method=methods.steered_paper(task, clip_x0=True))

@@ -1,0 +1,20 @@
+"""VIPaint-1 on an EDM prior of emoji: rotated windows.
+
+  python experiments/evaluate.py --out results/emoji32_rotated_vipaint1 \\
+      --config experiments/vipaint/configs/emoji32_rotated_vipaint1.py \\
+      --limit 16
+
+All but the levels is as in `emoji32_rotated_vipaint2.py`.
+"""
+
+import dataclasses
+
+from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  return rows.row_like(
+      __file__, "emoji32_rotated_vipaint2.py", smoke,
+      method=lambda m: dataclasses.replace(m, num_levels=1))
