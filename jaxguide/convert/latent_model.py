@@ -152,11 +152,14 @@ class LatentModel(NamedTuple):
 def load(path: str | os.PathLike[str]) -> LatentModel:
   """Reads a directory that `latent.convert` or `latent.save` wrote.
 
+  Args:
+    path: of it, or the name of one that is embedded ("emoji64_ldm").
+
   Raises:
     ConversionError: a part is missing, damaged or does not fit its config.
       One line, which starts with the path of the part.
   """
-  path = pathlib.Path(path)
+  path = _find(path)
   entries = read_entries(path)
   models = {
       name: model_store.load_model(path / name)
@@ -184,10 +187,7 @@ def load_prior(
     ConversionError: as `load`; or the model is a first stage alone, or is
       conditioned on more than a class.
   """
-  folder = pathlib.Path(path)
-  if not folder.exists() and latent.is_directory(
-      pretrained.EMBEDDED / os.fspath(path)):
-    folder = pretrained.EMBEDDED / os.fspath(path)
+  folder = _find(path)
   if not latent.is_directory(folder):
     raise errors.ConversionError(f"{path}: no directory of a latent model")
   model = load(folder)
@@ -195,6 +195,14 @@ def load_prior(
     return prior_of(
         model, name=os.fspath(path), sha256=_fingerprint(folder),
         **module_options)
+
+
+def _find(path: str | os.PathLike[str]) -> pathlib.Path:
+  """The directory, or that of the embedded model of this name."""
+  embedded = pretrained.EMBEDDED / os.fspath(path)
+  if not pathlib.Path(path).exists() and latent.is_directory(embedded):
+    return embedded
+  return pathlib.Path(path)
 
 
 def prior_of(

@@ -254,8 +254,9 @@ def _find(path: str | os.PathLike[str]) -> pathlib.Path:
   folder = pathlib.Path(path)
   if folder.exists():
     return folder
-  if os.fspath(path) in embedded_names():
-    return EMBEDDED / os.fspath(path)
+  embedded = EMBEDDED / os.fspath(path)
+  if os.fspath(path) in embedded_names() or latent.is_directory(embedded):
+    return embedded
   raise errors.ConversionError(
       f"{path}: no such directory, nor an embedded prior "
       f"({errors.listed(embedded_names())})")

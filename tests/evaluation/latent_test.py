@@ -309,6 +309,9 @@ def test_a_directory_is_a_prior_of_images(tmp_path, monkeypatch):
   monkeypatch.setattr(pretrained, "EMBEDDED", tmp_path)
   assert latent_sources.EmbeddedLatentPrior(
       "model").load().sha256 == prior.sha256
+  assert convert.load_latent_model("model").scale_factor == 0.5
+  with pytest.raises(convert.ConversionError, match="load_latent_prior"):
+    convert.load_prior("model")
   entries = json.loads((tmp_path / "model" / latent.FILE).read_text())
   (tmp_path / "model" / latent.FILE).write_text(
       json.dumps({**entries, "scale_factor": 0.6}))
