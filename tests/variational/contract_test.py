@@ -126,6 +126,9 @@ def test_moments_match_the_recursion(case):
   contract.test_unit_responses_match_the_recursion(case)
 
 
+@pytest.mark.parametrize("case", [
+    PAPER, pytest.param(RELEASED, marks=pytest.mark.slow),
+], ids=lambda c: c.name)
 @pytest.mark.parametrize("test", [
     contract.test_alone_batched_and_sharded_are_equal_to_the_bit,
     contract.test_jit_agrees_with_eager,
@@ -137,8 +140,8 @@ def test_moments_match_the_recursion(case):
     contract.test_dtype_is_kept,
     contract.test_the_trailing_shape_does_not_matter,
 ], ids=lambda t: t.__name__)
-def test_contract(test):
-  test(PAPER)
+def test_contract(test, case):
+  test(case)
 
 
 def test_program_and_memory_do_not_grow_with_the_steps():
