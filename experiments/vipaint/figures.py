@@ -156,10 +156,10 @@ def _check_classes(classes: Sequence[int], given: inputs.Inputs) -> None:
   if not classes:
     return
   known = given.prior.num_classes
-  if "label" not in given.batch or known is None:
+  if known is None:
     raise ValueError(
-        f"classes {list(classes)} need a prior with classes and an experiment "
-        "with labels")
+        f"classes {list(classes)} need a prior with classes; "
+        f"{given.prior.name} has none")
   wrong = [one for one in classes if not 0 <= one < known]
   if wrong:
     raise ValueError(f"classes must be in 0..{known - 1}, got {wrong}")

@@ -9,6 +9,7 @@ import pytest
 from experiments.vipaint import figures
 from jaxguide.data import images as image_files
 from jaxguide.evaluation import config
+from jaxguide.evaluation import latent_sources
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
@@ -119,8 +120,9 @@ def test_another_method_is_named(experiment):
     figures.trace(other, [0])
 
 
-def test_classes_without_labels_are_refused(experiment):
-  plain = dataclasses.replace(experiment, labels=None, method=(
-      dataclasses.replace(experiment.method, guidance=1.0)))
-  with pytest.raises(ValueError, match="need a prior with classes and an"):
+def test_classes_of_a_prior_that_has_none_are_refused(experiment):
+  plain = dataclasses.replace(
+      experiment, prior=latent_sources.RandomLatentPrior(), labels=None,
+      method=dataclasses.replace(experiment.method, guidance=1.0))
+  with pytest.raises(ValueError, match="need a prior with classes; random"):
     figures.trace(plain, [0], columns=1, classes=[1])
