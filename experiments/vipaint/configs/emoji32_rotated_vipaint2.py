@@ -32,7 +32,7 @@ def get_config(smoke: bool = False) -> config.Experiment:
       method=vipaint_method.Vipaint(
           num_levels=2, num_steps=50, scale=16.0),
       metrics=scoring.vipaint_metrics(task),
-      batch_size=16,
+      batch_size=64,
       seed=10,
       samples_per_image=4,
       set_metrics=metrics.installed_trunk(),
