@@ -112,7 +112,8 @@ class RandomLatentPrior:
     unet = {
         "in_channels": 4, "out_channels": 4, "model_channels": 32,
         "channel_mult": (1,), "num_res_blocks": 1, "attention_factors": (),
-        "num_classes": self.num_classes or None}
+        # Groups of one channel would erase what time and class add to it.
+        "num_groups": 8, "num_classes": self.num_classes or None}
     family = "vq_autoencoder" if self.codebook else "kl_autoencoder"
     models = {
         "first_stage": model_config.ModelConfig(

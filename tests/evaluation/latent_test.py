@@ -271,7 +271,7 @@ def _saved(path, **changes):
   unet = {
       "in_channels": 4, "out_channels": 4, "model_channels": 32,
       "channel_mult": (1,), "num_res_blocks": 1, "attention_factors": (),
-      "num_classes": 5, **changes}
+      "num_groups": 8, "num_classes": 5, **changes}
   parts = {
       ldm_cards.FIRST_STAGE: (
           prior.params["first_stage"], model_config.ModelConfig(
