@@ -202,7 +202,8 @@ def test_runs_in_its_tiny_version(name, tmp_path, monkeypatch):
   experiment = config.load(_path(name), smoke=True)
   whole = config.load(_path(name))
   assert isinstance(experiment.method, type(whole.method))
-  assert experiment.method.guidance == whole.method.guidance
+  if name not in BASELINES:
+    assert experiment.method.guidance == whole.method.guidance
   samples = whole.samples_per_image
   report = runner.evaluate(
       experiment, tmp_path, devices=1, limit=1, stream=io.StringIO())
