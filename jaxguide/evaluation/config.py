@@ -60,6 +60,10 @@ class Experiment:
       samples of an image averaged; or "seeds", where sample s of every image
       makes a run of its own: the standard deviation over these runs, of set
       metrics too.
+    labels: which class an image has; None without classes.
+    quantise: how a sample becomes the 8 bits that are saved and scored:
+      "uint8" rounds, "uint8_truncated" cuts off, as the released programs of
+      Steered Diffusion and VIPaint do.
   """
 
   name: str

@@ -58,8 +58,8 @@ class Vipaint:
       where its network comes from; none when None.
     perceptual_weight: of that distance.
     clip_x0: clip the prior's x0 to [-1, 1]; neither variant does.
-    remat: compute activations again in backward passes: a fit holds those of
-      one network at a time, and takes about a third longer.
+    remat: compute activations again in backward passes, so that a fit holds
+      those of one network at a time.
     label: what tables call it; made from the fields when empty.
   """
 
