@@ -18,9 +18,26 @@ for _flag in _FLAGS:
 
 import jax  # noqa: E402
 
+# Every compiled program maps memory. Linux allows a process 65,530 maps, and
+# LLVM's failure to get one more ends it.
+_MANY_MAPS = 30_000
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _drop_programs():
   """Thousands of compiled programs would take gigabytes by the last test."""
   yield
   jax.clear_caches()
+
+
+@pytest.fixture(autouse=True)
+def _drop_many_programs():
+  """A module of experiments would compile more than a process may map."""
+  yield
+  try:
+    with open("/proc/self/maps", "rb") as maps:
+      many = sum(1 for _ in maps) > _MANY_MAPS
+  except OSError:  # Not Linux.
+    return
+  if many:
+    jax.clear_caches()
