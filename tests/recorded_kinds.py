@@ -317,6 +317,9 @@ KINDS = (
         "variational.released_sampling_test",
         "test_every_recorded_step_by_itself", "test_the_whole_way",
         "test_hierarchy_and_plan")),
+    Kind("VIPaint schedules", lambda c: bool(
+        c.prefixes("_alphas_cumprod", "_timesteps_1000")), _tests(
+            "variational.plan_test", "test_recorded_schedules")),
     Kind("VIPaint masks", lambda c: _named("vipaint/*")(c) and (
         c.has_group("random_") and c.has_group("half_")), loops=_tests(
             "data.vipaint_masks_test", "test_recorded_random_masks",
@@ -334,6 +337,5 @@ KINDS = (
     Kind("network of a later task", _named(
         "networks/vggface*", "networks/clip_vit*", "networks/farl_*",
         "networks/retinaface*", "networks/multitask_*")),
-    Kind("schedule of latent diffusion", _named(
-        "networks/ldm_schedules*", "vipaint/schedules_units*")),
+    Kind("schedule of latent diffusion", _named("networks/ldm_schedules*")),
 )

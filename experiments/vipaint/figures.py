@@ -126,10 +126,16 @@ def trace(
             ("progress", progress), ("levels", kept), ("samples", samples))}}
 
   found = jax.device_get(run(given.shared, given.batch))
+  if classes:
+    found["classes"] = _under_classes(given, classes)
+  # An image alone is computed twice.
+  count = len(images)
   return Traces(
-      reference=given.batch["reference"],
+      reference=given.batch["reference"][:count],
+      degraded=found.pop("degraded")[:count],
+      history=tuple(term[:, :count] for term in found.pop("history")),
       step_levels=np.asarray(steps.level.level)[shown],
-      classes=_under_classes(given, classes) if classes else None, **found)
+      **{name: part[:, :count] for name, part in found.items()})
 
 
 def _under_classes(
@@ -146,7 +152,7 @@ def _under_classes(
                 shared["steps"]).x
     return problem.prior.codec.decode(x)
 
-  label = given.batch["label"]
+  label = np.zeros_like(given.batch["image"])
   return np.stack([
       complete(given.shared, given.batch | {"label": np.full_like(label, one)})
       for one in classes])

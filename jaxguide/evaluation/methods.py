@@ -32,6 +32,9 @@ class Method(Protocol):
   Attributes:
     uses_prior: False for a method that samples nothing; `steps` and
       `sampler` are not called then.
+
+  A method may have `later_fields`, names of fields that runs of an earlier
+  version do not know: at their defaults a folder of results leaves them out.
   """
 
   uses_prior: bool

@@ -22,7 +22,7 @@ from jaxguide import metrics
 from jaxguide.convert import pretrained
 from jaxguide.evaluation import config
 from jaxguide.evaluation import grids
-from jaxguide.evaluation import methods
+from jaxguide.evaluation import measured
 from jaxguide.evaluation import networks as network_sources
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import set_scores
@@ -76,6 +76,11 @@ def identity(
     resolved.pop("labels")
   if experiment.quantise == "uint8":
     resolved.pop("quantise")
+  for name in getattr(experiment.method, "later_fields", ()):
+    # The default of a dataclass's field is an attribute of the class.
+    if getattr(experiment.method, name) == getattr(
+        type(experiment.method), name):
+      resolved["method"].pop(name)
   if experiment.set_metrics:
     resolved["set_reference"] |= experiment.set_reference.fingerprint()
   else:
@@ -122,8 +127,8 @@ def finish(
   records = tuple(folder.records[i] for i in range(total))
   of_set = set_scores.measure(
       experiment.set_metrics, experiment.set_reference, folder, dataset,
-      records, num_seeds=num_seeds(experiment))
-  rows = measured_rows(experiment, records, of_set)
+      records, num_seeds=measured.num_seeds(experiment))
+  rows = measured.table_rows(experiment, records, of_set)
   rows += [tables.published_row(p) for p in experiment.published]
   summary = _summary(experiment, identity, records, num_images, of_set)
   summary |= costs or {}
@@ -152,103 +157,6 @@ def costs(
   return {"network_evaluations": count(prior.schedule)}
 
 
-def num_seeds(experiment: config.Experiment) -> int | None:
-  """How many runs the samples stand for; None where they stand for one."""
-  many = experiment.spread == "seeds"
-  return experiment.samples_per_image if many else None
-
-
-def measured_rows(
-    experiment: config.Experiment,
-    records: Sequence[Mapping],
-    of_set: Mapping[str, set_scores.SetScore],
-) -> list[tables.Row]:
-  """The rows of the degraded input and of the method.
-
-  Samples of one image are averaged first, and the standard error is over
-  images; or each sample is a run of its own, see `Experiment.spread`.
-
-  Args:
-    experiment: names the method and the metrics.
-    records: of the journal.
-    of_set: what the method's pictures score as a set.
-  """
-  names = [m.name for m in experiment.chosen_metrics]
-  rows, title = [], experiment.method.title
-  seeds = num_seeds(experiment)
-  if isinstance(experiment.method, methods.Degraded):
-    title = experiment.task.baseline
-  else:
-    rows.append(_row(experiment.task.baseline, "degraded", records, names))
-  make = _row if seeds is None else _row_over_seeds
-  made = make(title, "metrics", records, names)
-  rows.append(made._replace(values={**made.values, **{
-      name: tables.Estimate(
-          s.value, None, s.num_pictures, None if seeds is None else s.spread)
-      for name, s in of_set.items()}}))
-  return rows
-
-
-def _row_over_seeds(
-    method: str, part: str, records: Sequence[Mapping], names: Sequence[str]
-) -> tables.Row:
-  """The mean and standard deviation of the rows of single samples."""
-  samples = sorted({r["sample"] for r in records})
-  runs = [
-      _row(method, part, [r for r in records if r["sample"] == s], names)
-      for s in samples]
-  count = max(run.num_images for run in runs)
-  return tables.Row(method, {
-      name: tables.estimate_over_seeds([r.values[name] for r in runs], count)
-      for name in names}, count)
-
-
-def _row(
-    method: str, part: str, records: Sequence[Mapping], names: Sequence[str]
-) -> tables.Row:
-  by_image = _by_image(records, part)
-  values = {
-      name: tables.estimate([image[name] for image in by_image])
-      for name in names
-  }
-  return tables.Row(method, values, len(by_image))
-
-
-def _by_image(records: Sequence[Mapping], part: str) -> list[dict[str, float]]:
-  """Means over the samples of each image that has any."""
-  return [
-      {name: sum(p[name] for p in parts) / len(parts) for name in parts[0]}
-      for parts in _samples_of_images(records, part)
-  ]
-
-
-def _samples_of_images(
-    records: Sequence[Mapping], part: str
-) -> list[list[Mapping[str, float]]]:
-  groups: dict[int, list[Mapping]] = {}
-  for record in records:
-    if record.get(part):
-      groups.setdefault(record["index"], []).append(record[part])
-  return list(groups.values())
-
-
-def _extremes(
-    experiment: config.Experiment, records: Sequence[Mapping]
-) -> dict[str, dict[str, float | str | None]]:
-  """Of several samples the lowest and the highest, averaged over images."""
-  if experiment.samples_per_image == 1 or num_seeds(experiment) is not None:
-    return {}
-  images = _samples_of_images(records, "metrics")
-  if not images:
-    return {}
-  return {
-      m.name: {
-          word: _number(tables.estimate(
-              [choose(s[m.name] for s in samples) for samples in images]).mean)
-          for word, choose in (("lowest", min), ("highest", max))}
-      for m in experiment.chosen_metrics}
-
-
 def _summary(
     experiment: config.Experiment,
     identity: Mapping[str, Any],
@@ -267,12 +175,14 @@ def _summary(
                  for s in statuses})
   results = {
       row.method: {
-          name: _estimate(e, num_seeds(experiment))
+          name: _estimate(e, measured.num_seeds(experiment))
           for name, e in row.values.items()
-      } for row in measured_rows(experiment, records, {})
+      } for row in measured.table_rows(experiment, records, {})
   }
-  sets = {"set_results": set_scores.to_json(of_set, _number)} if of_set else {}
-  extremes = _extremes(experiment, records)
+  sets = {}
+  if of_set:
+    sets["set_results"] = set_scores.to_json(of_set, measured.json_number)
+  extremes = measured.extremes(experiment, records)
   grey = list(dict.fromkeys(r["name"] for r in records if r.get("grey")))
   return {
       **identity,
@@ -289,12 +199,13 @@ def _summary(
 
 
 def _estimate(found: tables.Estimate, seeds: int | None) -> dict[str, Any]:
-  said = {"mean": _number(found.mean),
-          "standard_error": _number(found.standard_error),
+  said = {"mean": measured.json_number(found.mean),
+          "standard_error": measured.json_number(found.standard_error),
           "num_images": found.num_images}
   if seeds is not None:
-    said |= {"standard_deviation_over_seeds": _number(found.deviation),
-             "num_seeds": seeds}
+    said |= {
+        "standard_deviation_over_seeds": measured.json_number(found.deviation),
+        "num_seeds": seeds}
   return said
 
 
@@ -302,20 +213,13 @@ def _signatures(
     experiment: config.Experiment, records: Sequence[Mapping]
 ) -> dict[str, str]:
   """Each metric's signature with the count of images that went into it."""
-  images = _by_image(records, "metrics")
+  images = measured.by_image(records, "metrics")
   return {
       m.name: metrics.summarise(
           m.signature, [image[m.name] for image in images]
       ).signature_with_count
       for m in experiment.chosen_metrics
   }
-
-
-def _number(value: float | None) -> float | str | None:
-  """JSON has no infinity."""
-  if value is None or np.isfinite(value):
-    return value
-  return str(value)
 
 
 def _inputs_hash(records: Sequence[Mapping]) -> str:
@@ -358,7 +262,7 @@ def _table(
 ) -> str:
   columns = scoring.columns(
       (*experiment.chosen_metrics, *experiment.set_metrics))
-  seeds = num_seeds(experiment)
+  seeds = measured.num_seeds(experiment)
   notes = ["Mean ± standard error over images." if seeds is None else
            f"{experiment.method.title}: mean ± standard deviation over "
            f"{seeds} seeds, each a run over all images."]

@@ -152,8 +152,9 @@ class Inpainting:
       self, shape: tuple[int, int], y: arrays.Images, inputs: Inputs
   ) -> arrays.Images:
     """What is missing is 0, mid-grey."""
-    del shape, inputs
-    return y
+    del shape
+    # Noise of the observation lies on all of y.
+    return inputs["mask"] * y
 
   def constraint(
       self,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import dataclasses
+import math
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -47,11 +48,19 @@ class Vipaint:
     fit_guidance: scale of classifier-free guidance in the fit.
     guidance: the same in the sampling.
     weight: of the absolute error of the reconstruction.
-    beta: weight of the two divergences.
+    beta: weight of the diffusion term.
+    marginal: average the diffusion term over z_0 given z_t; see
+      `variational.negative_elbo`.
+    beta_hierarchy: weight of the hierarchical term; that of the diffusion
+      term when None.
+    rates: Adam's learning rates for mu, logvar and gamma.
     std_scale: see `variational.initialise`.
     mixing_logit: where the mixing weights start.
     mean_scale: noise on the means that a fit starts from, levels 1..K-1.
     mean_scale_top: likewise at T_e.
+    fill: what missing pixels are before that, in [-1, 1]: 0 as published.
+      Where pictures are mostly of another value the fit spends its updates on
+      the way there.
     encoding_noise: noise on the encoded observation that a fit starts from,
       times the scale factor of the latents; for latent priors alone.
     perceptual: distance of two batches of pictures for inpainting, `[R]`, or
@@ -77,10 +86,14 @@ class Vipaint:
   guidance: float = 1.0
   weight: float = 100.0
   beta: float = 100.0
+  beta_hierarchy: float | None = None
+  rates: tuple[float, float, float] = (0.1, 0.001, 0.01)
   std_scale: float = 0.7
   mixing_logit: float = 4.0
   mean_scale: float = 1.0
   mean_scale_top: float = 0.8
+  fill: float = 0.0
+  marginal: bool | None = None
   encoding_noise: float = 1.0
   perceptual: (
       network_sources.NetworkSource | reconstructions.Distance | None) = None
@@ -89,6 +102,7 @@ class Vipaint:
   remat: bool = True
   label: str = ""
   uses_prior = True
+  later_fields = ("beta_hierarchy", "rates", "fill", "marginal")
 
   def __post_init__(self):
     arrays.check_choice("variant", self.variant, core.VARIANTS)
@@ -105,6 +119,20 @@ class Vipaint:
       raise ValueError(
           f"num_levels must be one of {tuple(variational.EDM_SIGMAS)} without "
           f"levels or sigmas, got {self.num_levels}")
+    if len(self.rates) != 3 or min(self.rates) < 0:
+      raise ValueError(
+          "rates must be three learning rates >= 0, of mu, logvar and gamma, "
+          f"got {self.rates}")
+    numbers = {
+        f.name: getattr(self, f.name) for f in dataclasses.fields(self)
+        if isinstance(getattr(self, f.name), float)}
+    for name, value in numbers.items():
+      if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    if self.marginal and self.variant != "paper":
+      raise ValueError("marginal needs variant='paper'")
+    if self.std_scale <= 0:
+      raise ValueError(f"std_scale must be positive, got {self.std_scale}")
     methods.check_at_least(
         self, 1, "num_iterations", "num_samples", "group_size", "num_steps")
 
@@ -223,10 +251,15 @@ class Vipaint:
     loss = variational.negative_elbo(
         plan, self._denoiser(problem, self.fit_guidance, self.num_samples),
         noise, self._energy(problem), num_samples=self.num_samples,
-        beta_diffusion=self.beta, beta_hierarchy=self.beta,
-        remat=self.remat)
+        beta_diffusion=self.beta,
+        beta_hierarchy=(self.beta if self.beta_hierarchy is None
+                        else self.beta_hierarchy),
+        marginal=self.marginal, remat=self.remat)
+    mu, logvar, gamma = self.rates
     return variational.fit(
         loss, start, num_iterations=self.num_iterations,
+        transformation=variational.optimizer(
+            mu=mu, logvar=logvar, gamma=gamma),
         keep_every=keep_every)
 
   def sampler(
@@ -259,7 +292,10 @@ class Vipaint:
       for axis, side in enumerate(problem.shape, start=1):
         y = jnp.repeat(y, side // y.shape[axis], axis=axis)
       return y
-    return problem.degraded()
+    shown = problem.degraded()
+    if self.fill and isinstance(problem.task, tasks.Inpainting):
+      shown += self.fill * (1 - problem.inputs["mask"])
+    return shown
 
   def _energy(self, problem: tasks.Problem) -> energies.Energy:
     """The reconstruction that the task asks for, of states."""

@@ -128,6 +128,7 @@ def diffusion_loss(
     std: arrays.Batch,
     u: arrays.PerImage,
     n: arrays.Batch,
+    mean: arrays.Batch | None = None,
 ) -> arrays.PerImage:
   """(T - T_e) / 2 times the mean of D over elements, `[R]`.
 
@@ -138,6 +139,8 @@ def diffusion_loss(
     std: tau_0, `[R, ...]`.
     u: uniform draws that select the times, `[R]`.
     n: the noise of z_t, `[R, ...]`.
+    mean: of z_0; where it is given, D is averaged over z_0 given z_t, which
+      is known. The loss is the same in the mean over draws and varies less.
   """
   level_t, level_s = drawn_pair(plan, std, u)
   t, s = (
@@ -151,10 +154,20 @@ def diffusion_loss(
   eps = denoise(z_t, level_t).eps
   zhat = _estimate(plan.variant, z_t, eps, transition(*fixed, *t), t[1])
   step = transition(*s, *t)
-  q = bridge(z_t, z, transition(*free, *s), step, plan.variant)
+  onto = transition(*free, *s)
+  spread = 0.0
+  if mean is not None:
+    # z_0 given z_t: mean, and the variance that D's first term has of it.
+    share = std**2 / t[1]**2
+    z = mean + share * jump.scale * (z_t - jump.scale * mean)
+    spread = share * jump.variance
+  q = bridge(z_t, z, onto, step, plan.variant)
   p = bridge(z_t, zhat, transition(*fixed, *s), step, plan.variant)
-  return plan.weight * energies.mean_per_image(
-      divergence(q, p, plan.variant))
+  d = divergence(q, p, plan.variant)
+  if mean is not None:
+    weight = q.std**2 * (onto.scale * (1 / onto.variance)) / p.std
+    d += 0.5 * weight**2 * spread
+  return plan.weight * energies.mean_per_image(d)
 
 
 def _estimate(variant, z_t, eps, jump, sigma_t):

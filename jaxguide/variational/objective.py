@@ -75,6 +75,7 @@ def negative_elbo(
     num_samples: int = 5,
     beta_diffusion: float = 100.0,
     beta_hierarchy: float = 100.0,
+    marginal: bool | None = None,
     remat: bool = True,
 ) -> PlannedLoss:
   """VIPaint's loss, K + 1 network evaluations of N S rows.
@@ -98,13 +99,22 @@ def negative_elbo(
     beta_diffusion: weight of the diffusion loss (beta_1 of the released
       program).
     beta_hierarchy: weight of the levels below T_e (beta_2).
+    marginal: average the diffusion loss over z_0 given z_t in closed form,
+      which leaves its mean and lowers the noise of its gradient (most of it
+      at levels near T_e); see `diffusion_loss`. Left out, the paper's variant
+      does and the released one does not.
     remat: compute the activations of every network evaluation again in the
       backward pass, so that only those of one are held at a time.
 
   Raises:
-    ValueError: if `num_samples` is not positive.
+    ValueError: if `num_samples` is not positive, or `marginal` is asked of
+      the released variant, whose terms are no divergence.
   """
   check_num_samples(num_samples)
+  is_paper = plan.variant == "paper"
+  marginal = is_paper if marginal is None else marginal
+  if marginal and not is_paper:
+    raise ValueError("marginal needs variant='paper'")
   if remat:
     denoise = jax.checkpoint(denoise)
 
@@ -116,7 +126,7 @@ def negative_elbo(
     links = hierarchy.descend(plan, rows, denoise, draws.level)
     diffusion = diffusion_term.diffusion_loss(
         plan, denoise, links[0].z, links[0].std, draws.times(),
-        draws.normal("forward"))
+        draws.normal("forward"), links[0].mean if marginal else None)
     parts = [
         reconstruction(links[-1].x0, plan.row(-1), draws.of_energy),
         hierarchy_loss(plan, links),

@@ -146,8 +146,18 @@ def vipaint_plan(
 def levels_at_sigmas(
     schedule: schedules.Schedule, sigmas: Sequence[float]
 ) -> tuple[int, ...]:
-  """The levels whose sigma / alpha is nearest in log to each of `sigmas`."""
+  """The levels whose sigma / alpha is nearest in log to each of `sigmas`.
+
+  Raises:
+    ValueError: unless `sigmas` are finite, positive and decreasing.
+  """
   schedules.check_concrete(schedule)
+  found = np.asarray(sigmas, np.float64)
+  if not (np.all(np.isfinite(found)) and np.all(found > 0)
+          and np.all(np.diff(found) < 0)):
+    raise ValueError(
+        "sigmas must be finite, positive and decreasing, got "
+        f"{tuple(sigmas)}")
   ratio = np.log(schedule.sigma[1:] / schedule.alpha[1:])
   return tuple(
       1 + int(np.argmin(np.abs(ratio - np.log(sigma)))) for sigma in sigmas

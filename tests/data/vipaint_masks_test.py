@@ -1,5 +1,6 @@
 """VIPaint's masks: their distribution, and the recorded ones to the pixel."""
 
+import dataclasses
 import glob
 import os
 import re
@@ -50,7 +51,7 @@ def test_share_shape_and_seeds(name):
   assert low < missing.min() and missing.max() < high
   np.testing.assert_array_equal(source.mask(7, "any", (256, 256)), whole[7])
   assert len(np.unique(whole.reshape(12, -1), axis=0)) >= 11
-  other = type(source)(seed=1).mask(7, "", (256, 256))
+  other = dataclasses.replace(source, seed=1).mask(7, "", (256, 256))
   assert np.any(other != whole[7])
 
 

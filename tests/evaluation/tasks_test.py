@@ -116,6 +116,20 @@ def test_noise_has_its_standard_deviation_and_its_image_s_key():
   assert y.observation.noise_std == 0.3
 
 
+def test_missing_pixels_are_grey_whatever_the_noise():
+  reference = _images(0)
+  task = tasks.Inpainting(sources.Masks(data.masks.Half()), noise_std=0.3)
+  mask = np.stack([task.inputs(n, "", SHAPE)["mask"] for n in range(3)])
+  keys = jax.random.split(jax.random.key(1), 3)
+  problem = tasks.observe(
+      task, reference, {"mask": mask}, noises.prng_noise(keys))
+  shown = problem.degraded()
+  assert np.all(np.where(mask == 0, shown, 0) == 0)
+  np.testing.assert_array_equal(
+      np.where(mask == 1, shown, 0),
+      np.where(mask == 1, problem.observation.y, 0))
+
+
 def test_masks_come_from_the_folder_where_one_is_named(tmp_path):
   from PIL import Image
 

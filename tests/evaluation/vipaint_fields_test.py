@@ -77,10 +77,13 @@ def programs_of(prior, method, task=INPAINTING):
     ("num_steps", 5), ("num_iterations", 4), ("num_samples", 3),
     ("variant", "released"), ("levels", (551, 501, 401)), ("eta", 0.3),
     ("scale", 21.0), ("group_size", 4), ("fit_guidance", 2.0),
-    ("guidance", 3.0), ("weight", 90.0), ("beta", 90.0), ("std_scale", 0.5),
+    ("guidance", 3.0), ("weight", 90.0), ("beta", 90.0),
+    ("beta_hierarchy", 90.0), ("rates", (0.2, 0.001, 0.01)),
+    ("rates", (0.1, 0.002, 0.01)), ("rates", (0.1, 0.001, 0.02)),
+    ("std_scale", 0.5),
     ("mixing_logit", 3.0), ("mean_scale", 0.5), ("mean_scale_top", 0.5),
-    ("encoding_noise", 0.5), ("perceptual", near), ("perceptual_weight", 9.0),
-    ("remat", False)])
+    ("fill", 0.5), ("marginal", False), ("encoding_noise", 0.5),
+    ("perceptual", near), ("perceptual_weight", 9.0), ("remat", False)])
 def test_every_field_changes_the_program(name, value):
   prior = latent_test.GaussianLatents().load()
   changed = dataclasses.replace(LATENT, **{name: value})

@@ -12,6 +12,7 @@ from jaxguide import noise as noises
 from jaxguide import schedules
 from jaxguide import variational
 from jaxguide.evaluation import producers
+from jaxguide.evaluation import reports
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
@@ -166,6 +167,14 @@ def test_plan_and_steps_belong_together():
     assert f"VIPaint-{len(levels)}, " in method.title
 
 
+def test_later_fields_leave_earlier_runs_their_identity():
+  said = lambda method: reports.identity(
+      experiment(method=method), None, None)["experiment"]["method"]
+  assert set(said(METHOD)).isdisjoint(METHOD.later_fields)
+  changed = dataclasses.replace(METHOD, fill=0.5)
+  assert said(changed) == {**said(METHOD), "fill": 0.5}
+
+
 def test_titles_and_bad_settings():
   assert METHOD.title == "VIPaint-2, paper (6 updates, 6 steps)"
   for bad, word in (({"num_levels": 3}, "num_levels"),
@@ -174,6 +183,11 @@ def test_titles_and_bad_settings():
                     ({"levels": (551,), "num_levels": 2}, "None or 1"),
                     ({"levels": (551, 401), "sigmas": (2.0, 1.0)}, "levels"),
                     ({"group_size": 0}, "group_size"),
+                    ({"std_scale": 0.0}, "std_scale must be positive"),
+                    ({"scale": float("nan")}, "scale must be finite"),
+                    ({"marginal": True, "variant": "released"}, "marginal"),
+                    ({"rates": (0.1, 0.01)}, "rates"),
+                    ({"rates": (0.1, -0.01, 0.0)}, "rates"),
                     ({"num_iterations": 0}, "num_iterations")):
     with pytest.raises(ValueError, match=word):
       dataclasses.replace(METHOD, **bad)

@@ -191,6 +191,42 @@ def test_diffusion_loss_with_an_exact_denoiser(kind):
 
 
 @both
+@pytest.mark.parametrize("share", [0.02, 0.4, 0.9])
+def test_averaging_over_z_0_lowers_the_variance_alone(kind, share):
+  """Value and gradient have the same mean, and less noise, at every level."""
+  schedule, levels = SCHEDULES[kind], LEVELS[kind]
+  plan, prior = variational.vipaint_plan(schedule, levels), exact.prior(0.5)
+  rng, count, e = np.random.default_rng(3), 4096, levels[0]
+  mean = jnp.float32(rng.normal(size=exact.DIM))
+  std = jnp.float32(
+      schedule.sigma[e] * rng.uniform(0.6, 0.95, size=exact.DIM))
+  draws = [jnp.float32(rng.normal(size=(count, exact.DIM))) for _ in range(2)]
+  denoise = denoiser(prior)
+
+  @programs.jit
+  def values_and_slopes(plan, mean, std, *draws):
+    def both_of(marginal):
+      rows = jnp.broadcast_to(mean, (count, exact.DIM))
+      def one(rows):
+        value = diffusion_term.diffusion_loss(
+            plan, denoise, rows + std * draws[0],
+            jnp.broadcast_to(std, rows.shape), jnp.full(count, share),
+            draws[1], rows if marginal else None)
+        return value.sum(), value
+      slope, value = jax.grad(one, has_aux=True)(rows)
+      return jnp.concatenate([value[:, None], slope], axis=1)
+
+    return both_of(False), both_of(True)
+
+  plain, averaged = values_and_slopes(plan, mean, std, *draws)
+  error = np.sqrt((plain.var(0) + averaged.var(0)) / count)
+  difference = np.abs(plain.mean(0) - averaged.mean(0))
+  assert np.all(difference <= 5 * error)
+  assert np.all(averaged.var(0) < plain.var(0))
+  assert averaged[:, 0].var() < 0.5 * plain[:, 0].var()
+
+
+@both
 def test_hierarchy_loss_with_an_exact_denoiser(kind):
   schedule, levels = SCHEDULES[kind], LEVELS[kind]
   plan = variational.vipaint_plan(schedule, levels)
@@ -353,6 +389,18 @@ def test_an_older_programs_weights_are_weights_here(divisor):
   # The two numbers of the documentation, at 3 x 256 x 256.
   documented = {1.0: 196.6}.get(divisor, 306.8)
   assert 3 * 256**2 / divisor / 1000 == pytest.approx(documented, abs=0.06)
+
+
+def test_one_mask_may_be_of_all_images():
+  rng = np.random.default_rng(2)
+  y = np.float32(rng.uniform(-1, 1, (2, 6, 6, 3)))
+  x = np.float32(rng.uniform(-1, 1, (6, 6, 6, 3)))
+  mask = np.float32(rng.integers(0, 2, (1, 6, 6, 1)))
+  one, each = (
+      variational.masked_reconstruction(y, m)(x, None, None)
+      for m in (mask, np.repeat(mask, 2, axis=0)))
+  np.testing.assert_array_equal(one, each)
+  assert one.shape == (6,)
 
 
 def test_known_features_of_an_observation_give_the_same_reconstruction():

@@ -117,6 +117,21 @@ def test_what_does_not_fit_is_named(experiment, options, message):
     figures.trace(experiment, **{"images": [0], "columns": 1, **options})
 
 
+@pytest.mark.slow
+def test_one_image_without_labels_under_two_classes():
+  """A class-conditional prior of pixels, whose images have no labels."""
+  tiny = config.load(CONFIG.with_name("imagenet64_rotated_vipaint2.py"),
+                     smoke=True)
+  plain = dataclasses.replace(tiny, labels=None)
+  found = figures.trace(
+      plain, [1], every=1, columns=1, num_samples=1, classes=[0, 1])
+  assert found.classes.shape == (2, 1, *found.reference.shape[1:])
+  assert len(found.reference) == len(found.degraded) == 1
+  assert {part.shape[1] for part in (
+      found.progress, found.levels, found.samples, *found.history)} == {1}
+  assert np.abs(found.classes[0] - found.classes[1]).max() > 1e-4
+
+
 def test_another_method_is_named(experiment):
   other = dataclasses.replace(experiment, method=methods.Ddim(10))
   with pytest.raises(ValueError, match="must be Vipaint, got Ddim"):
