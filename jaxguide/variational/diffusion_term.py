@@ -10,6 +10,11 @@ the schedule's, zhat = E[z_0 | z_t, x0(z_t)].
   zhat                 z_t - v/sigma_t eps  z_t - sqrt(v) eps    (over a)
   variance of z_s      v v* / (v + a^2 v*)  v v* / (v + a*^2 v*)
   mean term of D       d^2 / (2 s_p^2)      d^2 s_p^2 / 2
+
+Most of d is what z_t does not tell of z_0. It adds a constant to the mean of D
+and most of the noise to its gradient. z_0 given z_t is Gaussian, so that D can
+be averaged over it in closed form (`mean`): what is left in d is the distance
+between x0(z_t) and the mean of the posterior, where tau_0 is the schedule's.
 """
 
 from typing import NamedTuple

@@ -17,6 +17,7 @@ from jaxguide import data
 from jaxguide import metrics
 from jaxguide.evaluation import config
 from jaxguide.evaluation import scoring
+from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 from jaxguide.evaluation import vipaint_method
@@ -38,5 +39,6 @@ def get_config(smoke: bool = False) -> config.Experiment:
       seed=10,
       samples_per_image=4,
       set_metrics=metrics.installed_trunk(),
+      set_reference=set_scores.RunImages(repeats=4),
   )
   return config.tiny(experiment) if smoke else experiment

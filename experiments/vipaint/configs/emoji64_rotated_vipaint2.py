@@ -23,6 +23,7 @@ from jaxguide.evaluation import labels
 from jaxguide.evaluation import latent_sources
 from jaxguide.evaluation import networks
 from jaxguide.evaluation import scoring
+from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 from jaxguide.evaluation import vipaint_method
@@ -46,5 +47,6 @@ def get_config(smoke: bool = False) -> config.Experiment:
       seed=10,
       samples_per_image=4,
       set_metrics=metrics.installed_trunk(),
+      set_reference=set_scores.RunImages(repeats=4),
   )
   return config.tiny(experiment) if smoke else experiment
