@@ -84,16 +84,30 @@ def bridge(
   return Normal(mean, jnp.sqrt(variance))
 
 
-def divergence(q: Normal, p: Normal, variant: str = "paper") -> arrays.Array:
-  """KL(q || p), element-wise; "released" multiplies by p's variance."""
+def divergence(
+    q: Normal,
+    p: Normal,
+    variant: str = "paper",
+    spread: arrays.Array | None = None,
+) -> arrays.Array:
+  """KL(q || p), element-wise; "released" multiplies by p's variance.
+
+  Args:
+    q: the first.
+    p: the second.
+    variant: see the module's text.
+    spread: where it is given, the divergence is averaged over means of q
+      with this variance; of the paper's variant.
+  """
   # Not log(p.std / q.std): its derivative is simplified to a division by p's
   # scalar, and whether that becomes a product depends on the program.
   inverse = 1 / p.std
   half_precision = 0.5 / p.std**2
   released = variant == "released"
   mean_weight = 0.5 * p.std**2 if released else half_precision
+  square = q.std**2 if spread is None else q.std**2 + spread
   return (mean_weight * (q.mean - p.mean) ** 2 - jnp.log(q.std * inverse)
-          + half_precision * q.std**2 - 0.5)
+          + half_precision * square - 0.5)
 
 
 def stratified(offset: arrays.PerImage, num_samples: int) -> arrays.Array:
@@ -160,19 +174,21 @@ def diffusion_loss(
   zhat = _estimate(plan.variant, z_t, eps, transition(*fixed, *t), t[1])
   step = transition(*s, *t)
   onto = transition(*free, *s)
-  spread = 0.0
+  unknown = spread = None
   if mean is not None:
     # z_0 given z_t: mean, and the variance that D's first term has of it.
-    share = std**2 / t[1]**2
+    share = std**2 * (1 / t[1]**2)
     z = mean + share * jump.scale * (z_t - jump.scale * mean)
-    spread = share * jump.variance
+    unknown = share * jump.variance
   q = bridge(z_t, z, onto, step, plan.variant)
   p = bridge(z_t, zhat, transition(*fixed, *s), step, plan.variant)
-  d = divergence(q, p, plan.variant)
-  if mean is not None:
-    weight = q.std**2 * (onto.scale * (1 / onto.variance)) / p.std
-    d += 0.5 * weight**2 * spread
-  return plan.weight * energies.mean_per_image(d)
+  if unknown is not None:
+    # d (mean of q) / d z_0.
+    weight = onto.scale * step.variance * (
+        1 / (step.variance + step.scale**2 * onto.variance))
+    spread = weight**2 * unknown
+  return plan.weight * energies.mean_per_image(
+      divergence(q, p, plan.variant, spread))
 
 
 def _estimate(variant, z_t, eps, jump, sigma_t):
