@@ -58,17 +58,17 @@ class Vipaint:
     mixing_logit: where the mixing weights start.
     mean_scale: noise on the means that a fit starts from, levels 1..K-1.
     mean_scale_top: likewise at T_e.
-    fill: what missing pixels are before that, in [-1, 1]: 0 as published.
-      Where pictures are mostly of another value the fit spends its updates on
-      the way there.
+    fill: what missing pixels are in the picture that a fit starts from, in
+      [-1, 1]: 0 as published. The mean of the pictures that the prior was
+      trained on saves the updates that lead there.
     encoding_noise: noise on the encoded observation that a fit starts from,
       times the scale factor of the latents; for latent priors alone.
     perceptual: distance of two batches of pictures for inpainting, `[R]`, or
       where its network comes from; none when None.
     perceptual_weight: of that distance.
     clip_x0: clip the prior's x0 to [-1, 1]; neither variant does.
-    remat: compute activations again in backward passes, so that a fit holds
-      those of one network at a time.
+    remat: compute activations again in backward passes, instead of holding
+      them; it saves nothing on CPU. See `variational.negative_elbo`.
     label: what tables call it; made from the fields when empty.
   """
 

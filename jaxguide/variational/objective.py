@@ -104,7 +104,8 @@ def negative_elbo(
       at levels near T_e); see `diffusion_loss`. Left out, the paper's variant
       does and the released one does not.
     remat: compute the activations of every network evaluation again in the
-      backward pass, so that only those of one are held at a time.
+      backward pass, instead of holding them. On CPU the compiler undoes it:
+      a fit needs as much memory as without, by its own analysis.
 
   Raises:
     ValueError: if `num_samples` is not positive, or `marginal` is asked of
