@@ -359,6 +359,12 @@ def test_edm_and_latent_stand_ins_are_of_the_same_kind():
      {"labels": None}),
     (latent_sources.RandomEdmPrior(16, 5),
      dataclasses.replace(METHOD, levels=()), {}),
+    (sources.RandomPrior(16),
+     dataclasses.replace(METHOD, levels=(), guidance=1.0), {"labels": None}),
+    (sources.RandomPrior(16),
+     dataclasses.replace(
+         METHOD, levels=(), guidance=1.0, variant="released"),
+     {"labels": None}),
 ])
 @pytest.mark.usefixtures("quick_draws")
 def test_networks_of_every_kind_are_fitted(tmp_path, prior, method, changes):

@@ -40,6 +40,10 @@ OTHERS += [f"{p}_{t}" for p in ("imagenet256", "lsun256")
            for t in ("sr_x4", "deblur")]
 EMOJI = [f"emoji64_{m}_vipaint{k}" for m in MASKS for k in (1, 2, 4)]
 EMOJI += [f"emoji32_{m}_vipaint{k}" for m in MASKS for k in (1, 2, 4)]
+EMOJI += [f"noto32_{m}_vipaint2" for m in MASKS]
+EMBEDDED = {"emoji64": latent_sources.EmbeddedLatentPrior("emoji64_ldm"),
+            "emoji32": sources.EmbeddedPrior("emoji32_edm"),
+            "noto32": sources.EmbeddedPrior("noto32")}
 BASELINES = [f"emoji{method}" for m in MASKS
              for method in (f"32_{m}_steered", f"64_{m}_ddim")]
 NAMES = CELLS + OTHERS + EMOJI + BASELINES
@@ -162,8 +166,7 @@ def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
 def test_embedded_priors_are_asked_for_by_name(name):
   experiment = config.load(_path(name))
   size = experiment.data.size
-  wanted = (sources.EmbeddedPrior("emoji32_edm") if size == 32 else
-            latent_sources.EmbeddedLatentPrior("emoji64_ldm"))
+  wanted = EMBEDDED[name.split("_")[0]]
   assert experiment.prior == wanted
   assert experiment.samples_per_image == 4 and "--limit 16" in _path(
       name).read_text()

@@ -15,6 +15,8 @@ has 0.299 and 13.8 dB without `marginal`):
   missing pixels start at the pictures' mean, 0.5     0.192  17.9
   scales 4, 8, 16, 32                         0.193 0.191 0.192 0.208
   levels at 3.0 and 1.6 in the place of 1.75 and 0.9  0.209  17.2
+  rates of mu 0.04 and 0.25 in the place of 0.1       0.221  16.6, 0.201  17.4
+  mixing logits from 1 in the place of 4              0.229  15.4
 
 `docs/vipaint.md` has what else was tried.
 """
