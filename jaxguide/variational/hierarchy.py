@@ -57,7 +57,8 @@ def start_std(
 def start_scale(plan: plans.Plan, std: arrays.Batch) -> arrays.Batch:
   """The alpha that belongs to a free standard deviation at T_e."""
   if plan.preserves_variance:
-    return jnp.sqrt(1 - std**2)
+    # Factored: the last bit of 1 - std^2 depends on the program.
+    return jnp.sqrt((1 - std) * (1 + std))
   return jnp.ones_like(std)
 
 

@@ -127,10 +127,14 @@ def test_a_latent_prior_is_fitted_through_its_decoder(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_draws")
-@pytest.mark.parametrize("backend", ["pmap", "jit"])
-def test_many_devices_change_nothing(tmp_path, backend):
-  _run(tmp_path / "one", samples_per_image=2)
-  _run(tmp_path / "many", samples_per_image=2, devices=4, backend=backend)
+@pytest.mark.parametrize(
+    "variant, backend", [("paper", "pmap"), ("paper", "jit"),
+                         ("released", "jit")])
+def test_many_devices_change_nothing(tmp_path, variant, backend):
+  changes = {"samples_per_image": 2,
+             "method": dataclasses.replace(METHOD, variant=variant)}
+  _run(tmp_path / "one", **changes)
+  _run(tmp_path / "many", devices=4, backend=backend, **changes)
   assert support.files(tmp_path / "one") == support.files(tmp_path / "many")
 
 

@@ -126,15 +126,11 @@ def test_moments_match_the_recursion(case):
   contract.test_unit_responses_match_the_recursion(case)
 
 
-def test_alone_batched_and_sharded_are_equal_to_the_bit():
-  """With these draws the released variant's last bits differ by program."""
-  contract.test_alone_batched_and_sharded_are_equal_to_the_bit(PAPER)
-
-
 @pytest.mark.parametrize("case", [
     PAPER, pytest.param(RELEASED, marks=pytest.mark.slow),
 ], ids=lambda c: c.name)
 @pytest.mark.parametrize("test", [
+    contract.test_alone_batched_and_sharded_are_equal_to_the_bit,
     contract.test_jit_agrees_with_eager,
     contract.test_a_replay_of_its_own_draws,
     contract.test_images_never_mix,
