@@ -33,7 +33,11 @@ def _drop_programs():
 
 @pytest.fixture(autouse=True)
 def _drop_many_programs():
-  """A module of experiments would compile more than a process may map."""
+  """A module of experiments would compile more than a process may map.
+
+  What took less than a second compiled little, and the next that took longer
+  counts it too.
+  """
   start = time.monotonic()
   yield
   if time.monotonic() - start < 1:  # Counting takes a while too.

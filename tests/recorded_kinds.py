@@ -338,4 +338,5 @@ KINDS = (
         "networks/vggface*", "networks/clip_vit*", "networks/farl_*",
         "networks/retinaface*", "networks/multitask_*")),
     Kind("schedule of latent diffusion", _named("networks/ldm_schedules*")),
+    Kind("units of VIPaint's loss", _keys("unit_q_alpha_tau", "unit_kl")),
 )

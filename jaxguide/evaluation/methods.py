@@ -33,8 +33,9 @@ class Method(Protocol):
     uses_prior: False for a method that samples nothing; `steps` and
       `sampler` are not called then.
 
-  A method may have `later_fields`, names of fields that runs of an earlier
-  version do not know: at their defaults a folder of results leaves them out.
+  A method may have `unchanged`: names of those fields which runs of an earlier
+  version do not have and which, as they are set, do what that version did.
+  The identity of a run leaves them out.
   """
 
   uses_prior: bool

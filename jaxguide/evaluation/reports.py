@@ -76,11 +76,8 @@ def identity(
     resolved.pop("labels")
   if experiment.quantise == "uint8":
     resolved.pop("quantise")
-  for name in getattr(experiment.method, "later_fields", ()):
-    # The default of a dataclass's field is an attribute of the class.
-    if getattr(experiment.method, name) == getattr(
-        type(experiment.method), name):
-      resolved["method"].pop(name)
+  for name in getattr(experiment.method, "unchanged", ()):
+    resolved["method"].pop(name)
   if experiment.set_metrics:
     resolved["set_reference"] |= experiment.set_reference.fingerprint()
   else:

@@ -49,10 +49,10 @@ class Vipaint:
     guidance: the same in the sampling.
     weight: of the absolute error of the reconstruction.
     beta: weight of the diffusion term.
-    marginal: average the diffusion term over z_0 given z_t; see
-      `variational.negative_elbo`.
     beta_hierarchy: weight of the hierarchical term; that of the diffusion
       term when None.
+    marginal: average the diffusion term over z_0 given z_t, in the paper's
+      variant; see `variational.negative_elbo`.
     rates: Adam's learning rates for mu, logvar and gamma.
     std_scale: see `variational.initialise`.
     mixing_logit: where the mixing weights start.
@@ -87,13 +87,13 @@ class Vipaint:
   weight: float = 100.0
   beta: float = 100.0
   beta_hierarchy: float | None = None
+  marginal: bool = True
   rates: tuple[float, float, float] = (0.1, 0.001, 0.01)
   std_scale: float = 0.7
   mixing_logit: float = 4.0
   mean_scale: float = 1.0
   mean_scale_top: float = 0.8
   fill: float = 0.0
-  marginal: bool | None = None
   encoding_noise: float = 1.0
   perceptual: (
       network_sources.NetworkSource | reconstructions.Distance | None) = None
@@ -102,7 +102,6 @@ class Vipaint:
   remat: bool = True
   label: str = ""
   uses_prior = True
-  later_fields = ("beta_hierarchy", "rates", "fill", "marginal")
 
   def __post_init__(self):
     arrays.check_choice("variant", self.variant, core.VARIANTS)
@@ -119,7 +118,8 @@ class Vipaint:
       raise ValueError(
           f"num_levels must be one of {tuple(variational.EDM_SIGMAS)} without "
           f"levels or sigmas, got {self.num_levels}")
-    if len(self.rates) != 3 or min(self.rates) < 0:
+    if len(self.rates) != 3 or not all(
+        math.isfinite(rate) and rate >= 0 for rate in self.rates):
       raise ValueError(
           "rates must be three learning rates >= 0, of mu, logvar and gamma, "
           f"got {self.rates}")
@@ -129,12 +129,21 @@ class Vipaint:
     for name, value in numbers.items():
       if not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value}")
-    if self.marginal and self.variant != "paper":
-      raise ValueError("marginal needs variant='paper'")
     if self.std_scale <= 0:
       raise ValueError(f"std_scale must be positive, got {self.std_scale}")
     methods.check_at_least(
         self, 1, "num_iterations", "num_samples", "group_size", "num_steps")
+
+  @property
+  def unchanged(self) -> frozenset[str]:
+    """See `methods.Method`."""
+    before = {"beta_hierarchy": None, "rates": (0.1, 0.001, 0.01),
+              "fill": 0.0, "marginal": False}
+    same = {name for name, value in before.items()
+            if getattr(self, name) == value}
+    if self.variant == "released":
+      same.add("marginal")  # It decides nothing there.
+    return frozenset(same)
 
   @property
   def depth(self) -> int:

@@ -11,10 +11,11 @@ the schedule's, zhat = E[z_0 | z_t, x0(z_t)].
   variance of z_s      v v* / (v + a^2 v*)  v v* / (v + a*^2 v*)
   mean term of D       d^2 / (2 s_p^2)      d^2 s_p^2 / 2
 
-Most of d is what z_t does not tell of z_0. It adds a constant to the mean of D
-and most of the noise to its gradient. z_0 given z_t is Gaussian, so that D can
-be averaged over it in closed form (`mean`): what is left in d is the distance
-between x0(z_t) and the mean of the posterior, where tau_0 is the schedule's.
+Most of d is what z_t does not tell of z_0. It adds to the mean of D what does
+not depend on mu_0, and to the gradient most of its noise. z_0 given z_t is
+Gaussian, so that D can be averaged over it in closed form (`mean`). Where
+tau_0 is the schedule's sigma, what is left in d is then proportional to the
+distance between alpha x0(z_t) and the mean of z_0.
 """
 
 from typing import NamedTuple
@@ -158,9 +159,15 @@ def diffusion_loss(
     std: tau_0, `[R, ...]`.
     u: uniform draws that select the times, `[R]`.
     n: the noise of z_t, `[R, ...]`.
-    mean: of z_0; where it is given, D is averaged over z_0 given z_t, which
-      is known. The loss is the same in the mean over draws and varies less.
+    mean: of z_0; where it is given, D is averaged over z_0 given z_t. The
+      loss has the same mean over draws, and varies less.
+
+  Raises:
+    ValueError: for a mean with the released variant, whose D is no
+      divergence.
   """
+  if mean is not None and plan.variant != "paper":
+    raise ValueError("mean needs variant='paper'")
   level_t, level_s = drawn_pair(plan, std, u)
   t, s = (
       tuple(arrays.bcast(v, z) for v in level[:2])

@@ -75,7 +75,7 @@ def negative_elbo(
     num_samples: int = 5,
     beta_diffusion: float = 100.0,
     beta_hierarchy: float = 100.0,
-    marginal: bool | None = None,
+    marginal: bool = True,
     remat: bool = True,
 ) -> PlannedLoss:
   """VIPaint's loss, K + 1 network evaluations of N S rows.
@@ -100,22 +100,18 @@ def negative_elbo(
       program).
     beta_hierarchy: weight of the levels below T_e (beta_2).
     marginal: average the diffusion loss over z_0 given z_t in closed form,
-      which leaves its mean and lowers the noise of its gradient (most of it
-      at levels near T_e); see `diffusion_loss`. Left out, the paper's variant
-      does and the released one does not.
+      which leaves its mean and takes most of the noise out of mu_0's
+      gradient; see `diffusion_loss`. In the paper's variant alone: the
+      released one never does.
     remat: compute the activations of every network evaluation again in the
       backward pass, instead of holding them. On CPU the compiler undoes it:
       a fit needs as much memory as without, by its own analysis.
 
   Raises:
-    ValueError: if `num_samples` is not positive, or `marginal` is asked of
-      the released variant, whose terms are no divergence.
+    ValueError: if `num_samples` is not positive.
   """
   check_num_samples(num_samples)
-  is_paper = plan.variant == "paper"
-  marginal = is_paper if marginal is None else marginal
-  if marginal and not is_paper:
-    raise ValueError("marginal needs variant='paper'")
+  marginal = marginal and plan.variant == "paper"
   if remat:
     denoise = jax.checkpoint(denoise)
 

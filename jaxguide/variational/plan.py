@@ -149,7 +149,8 @@ def levels_at_sigmas(
   """The levels whose sigma / alpha is nearest in log to each of `sigmas`.
 
   Raises:
-    ValueError: unless `sigmas` are finite, positive and decreasing.
+    ValueError: unless `sigmas` are finite, positive, decreasing and far enough
+      apart for a level each.
   """
   schedules.check_concrete(schedule)
   found = np.asarray(sigmas, np.float64)
@@ -159,9 +160,14 @@ def levels_at_sigmas(
         "sigmas must be finite, positive and decreasing, got "
         f"{tuple(sigmas)}")
   ratio = np.log(schedule.sigma[1:] / schedule.alpha[1:])
-  return tuple(
+  levels = tuple(
       1 + int(np.argmin(np.abs(ratio - np.log(sigma)))) for sigma in sigmas
   )
+  if len(set(levels)) < len(levels):
+    raise ValueError(
+        f"sigmas must be of a level each, got {tuple(sigmas)}, which are "
+        f"nearest to levels {levels}")
+  return levels
 
 
 def time_grid(num_levels: int = 1000, rho: float = 7.0) -> np.ndarray:

@@ -46,13 +46,16 @@ def masked_reconstruction(
 
   Args:
     y: the observation, `[N, H, W, C]`.
-    mask: 1 = observed, `[N, H, W, 1]` or `[N, H, W, C]`, or one row for all.
+    mask: 1 = observed, `[N, H, W, 1]` or `[N, H, W, C]`. Of y and mask
+      one may have a single row, for all.
     weight: of the absolute error.
     perceptual: distance between images, such as LPIPS; none when left out.
     perceptual_weight: of that distance.
     remat: compute the activations of that distance again in a backward pass.
   """
-  mask = jnp.broadcast_to(mask, (y.shape[0], *mask.shape[1:]))
+  count = max(y.shape[0], mask.shape[0])
+  y, mask = (
+      jnp.broadcast_to(part, (count, *part.shape[1:])) for part in (y, mask))
   seen = mask * y
   measure = None if perceptual is None else _distance_from(
       perceptual, seen, remat)

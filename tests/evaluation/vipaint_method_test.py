@@ -168,11 +168,21 @@ def test_plan_and_steps_belong_together():
 
 
 def test_later_fields_leave_earlier_runs_their_identity():
-  said = lambda method: reports.identity(
-      experiment(method=method), None, None)["experiment"]["method"]
-  assert set(said(METHOD)).isdisjoint(METHOD.later_fields)
-  changed = dataclasses.replace(METHOD, fill=0.5)
-  assert said(changed) == {**said(METHOD), "fill": 0.5}
+  """A loss that is averaged is another one than earlier runs had."""
+  later = {"beta_hierarchy", "rates", "fill", "marginal"}
+
+  def said(**changes):
+    method = dataclasses.replace(METHOD, **changes)
+    return reports.identity(
+        experiment(method=method), None, None)["experiment"]["method"]
+
+  earlier = said(marginal=False)
+  assert later.isdisjoint(earlier)
+  assert said() == {**earlier, "marginal": True}
+  assert said(marginal=False, fill=0.5) == {**earlier, "fill": 0.5}
+  released = said(variant="released")
+  assert released == said(variant="released", marginal=False)
+  assert later.isdisjoint(released)
 
 
 def test_titles_and_bad_settings():
@@ -185,9 +195,9 @@ def test_titles_and_bad_settings():
                     ({"group_size": 0}, "group_size"),
                     ({"std_scale": 0.0}, "std_scale must be positive"),
                     ({"scale": float("nan")}, "scale must be finite"),
-                    ({"marginal": True, "variant": "released"}, "marginal"),
                     ({"rates": (0.1, 0.01)}, "rates"),
                     ({"rates": (0.1, -0.01, 0.0)}, "rates"),
+                    ({"rates": (0.1, float("nan"), 0.0)}, "rates"),
                     ({"num_iterations": 0}, "num_iterations")):
     with pytest.raises(ValueError, match=word):
       dataclasses.replace(METHOD, **bad)

@@ -136,8 +136,10 @@ def test_agrees_with_torch_in_double_precision(net, size, version):
               for m in maps).numpy()[:, 0]
   assert spatial.shape == (2, size, size)
   # Where features have next to no length, dividing by it makes 1e-5 of the
-  # trunk's 1e-8 (seen in one place of these pictures).
-  np.testing.assert_allclose(spatial, whole, atol=2e-4 * whole.max())
+  # trunk's 1e-8: in one place of these pictures, and more or less of it by the
+  # processor.
+  apart = np.abs(spatial - whole) / whole.max()
+  assert np.mean(apart > 2e-5) < 0.005 and apart.max() < 2e-4
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,11 @@ def test_sigmas_that_are_no_levels_are_named(sigmas):
     variational.levels_at_sigmas(schedules.edm(18), sigmas)
 
 
+def test_sigmas_that_share_a_level_are_named():
+  with pytest.raises(ValueError, match=r"nearest to levels \(18, 18\)"):
+    variational.levels_at_sigmas(schedules.edm(18), (90.0, 80.0))
+
+
 @recorded_kinds.parametrized("VIPaint schedules")
 def test_recorded_schedules(path):
   """Tables of whole schedules and of the hierarchies on them."""
@@ -103,9 +108,9 @@ def _check_model(name, stored):
   np.testing.assert_allclose(
       table.sigma[1:][plans.time_grid()],
       stored["sigma_timesteps"].reshape(-1), rtol=1e-6)
-  for key in sorted(stored):
-    if not key.endswith("_h_alphas"):
-      continue
+  hierarchies = [key for key in sorted(stored) if key.endswith("_h_alphas")]
+  assert hierarchies, name
+  for key in hierarchies:
     levels = [1 + int(np.argmin(np.abs(alpha_bar - value)))
               for value in stored[key].reshape(-1)]
     plan = variational.vipaint_plan(table, levels, variant="released")

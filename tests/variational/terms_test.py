@@ -193,28 +193,33 @@ def test_diffusion_loss_with_an_exact_denoiser(kind):
 @both
 @pytest.mark.parametrize("share", [0.02, 0.4, 0.9])
 def test_averaging_over_z_0_lowers_the_variance_alone(kind, share):
-  """Value and gradient have the same mean, and less noise, at every level."""
+  """Value and both gradients have the same mean; value and mu's vary less.
+
+  From just above T_e to near the noisiest level, with tau_0 on both sides of
+  the schedule's sigma.
+  """
   schedule, levels = SCHEDULES[kind], LEVELS[kind]
   plan, prior = variational.vipaint_plan(schedule, levels), exact.prior(0.5)
   rng, count, e = np.random.default_rng(3), 4096, levels[0]
   mean = jnp.float32(rng.normal(size=exact.DIM))
   std = jnp.float32(
-      schedule.sigma[e] * rng.uniform(0.6, 0.95, size=exact.DIM))
+      schedule.sigma[e] * np.linspace(0.6, 1.02, exact.DIM))
   draws = [jnp.float32(rng.normal(size=(count, exact.DIM))) for _ in range(2)]
   denoise = denoiser(prior)
 
   @programs.jit
   def values_and_slopes(plan, mean, std, *draws):
     def both_of(marginal):
-      rows = jnp.broadcast_to(mean, (count, exact.DIM))
-      def one(rows):
+      rows = [jnp.broadcast_to(v, (count, exact.DIM)) for v in (mean, std)]
+
+      def one(mean, std):
         value = diffusion_term.diffusion_loss(
-            plan, denoise, rows + std * draws[0],
-            jnp.broadcast_to(std, rows.shape), jnp.full(count, share),
-            draws[1], rows if marginal else None)
+            plan, denoise, mean + std * draws[0], std,
+            jnp.full(count, share), draws[1], mean if marginal else None)
         return value.sum(), value
-      slope, value = jax.grad(one, has_aux=True)(rows)
-      return jnp.concatenate([value[:, None], slope], axis=1)
+
+      slopes, value = jax.grad(one, (0, 1), has_aux=True)(*rows)
+      return jnp.concatenate([value[:, None], *slopes], axis=1)
 
     return both_of(False), both_of(True)
 
@@ -222,8 +227,18 @@ def test_averaging_over_z_0_lowers_the_variance_alone(kind, share):
   error = np.sqrt((plain.var(0) + averaged.var(0)) / count)
   difference = np.abs(plain.mean(0) - averaged.mean(0))
   assert np.all(difference <= 5 * error)
-  assert np.all(averaged.var(0) < plain.var(0))
+  of_mu = slice(0, 1 + exact.DIM)
+  assert np.all(averaged.var(0)[of_mu] < plain.var(0)[of_mu])
   assert averaged[:, 0].var() < 0.5 * plain[:, 0].var()
+
+
+def test_the_released_loss_is_not_averaged():
+  plan = variational.vipaint_plan(
+      SCHEDULES["vp"], LEVELS["vp"], variant="released")
+  z = jnp.zeros((2, exact.DIM))
+  with pytest.raises(ValueError, match="mean needs variant='paper'"):
+    diffusion_term.diffusion_loss(
+        plan, denoiser(exact.prior(0.5)), z, z + 0.5, jnp.zeros(2), z, z)
 
 
 @both
@@ -401,6 +416,11 @@ def test_one_mask_may_be_of_all_images():
       for m in (mask, np.repeat(mask, 2, axis=0)))
   np.testing.assert_array_equal(one, each)
   assert one.shape == (6,)
+  masks = np.float32(rng.integers(0, 2, (2, 6, 6, 1)))
+  one, each = (
+      variational.masked_reconstruction(part, masks)(x, None, None)
+      for part in (y[:1], np.repeat(y[:1], 2, axis=0)))
+  np.testing.assert_array_equal(one, each)
 
 
 def test_known_features_of_an_observation_give_the_same_reconstruction():

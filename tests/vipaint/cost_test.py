@@ -67,6 +67,7 @@ def test_a_fit_needs_no_more_memory_than_the_readme_says(num_levels):
       r"VIPaint fits 16 images of\s+64 x 64 .*?at most ([\d.]+) GiB\s+"
       r"\(VIPaint-2;\s+([\d.]+) for VIPaint-4",
       (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+  assert said, "README states it in other words"
   experiment = config.load(
       ROOT / "experiments/vipaint/configs"
       / f"emoji64_rotated_vipaint{num_levels}.py")

@@ -6,7 +6,8 @@
 
 The first 16 of 64 held-out emoji (64 x 64), 4 samples each from one fit, 50
 steps below T_s; prior and images come with the package. Chosen on eight emoji
-of the valid split, two samples each:
+of the valid split, scale and guidance with one sample each and the published
+start, the start then with two samples:
 
 * the gradient's scale is the published one and there is no guidance (LPIPS
   0.327, 0.305, 0.300, 0.314, 0.327, 0.386 for scales 1/2, 1, 2, 4, 8, 16
