@@ -82,10 +82,11 @@ def test_another_class_completes_to_another_picture(experiment, traces):
   for n, label in enumerate(own):
     for place, other in enumerate(CLASSES):
       gap = np.abs(traces.classes[place, n] - traces.samples[0, n]).max()
+      # Random networks hardly know their classes, and rounding is 1e-6.
       if label == other:
-        assert gap < 1e-4
+        assert gap < 2e-5, gap
       else:
-        assert gap > 1e-3, (label, other, gap)
+        assert gap > 2e-4, (label, other, gap)
 
 
 @pytest.mark.slow
