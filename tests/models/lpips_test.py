@@ -111,6 +111,12 @@ def _torch_trunk(net, params, x):
 def test_agrees_with_torch_in_double_precision(net, size, version):
   torch = pytest.importorskip("torch")
   module, params = _small(net, version)
+  # With biases, and so that no feature has next to no length, by which it is
+  # divided: what float32 loses there is not what is tested.
+  rng = np.random.default_rng(4)
+  params = jax.tree.map(
+      lambda leaf: np.float32(rng.uniform(0.2, 0.8, leaf.shape))
+      if leaf.ndim == 1 else leaf, params)
   pair = _images(2, size)
   shift, scale = (
       torch.tensor(v, dtype=torch.float64).reshape(1, 3, 1, 1)
@@ -135,11 +141,7 @@ def test_agrees_with_torch_in_double_precision(net, size, version):
       m, size=(size, size), mode="bilinear", align_corners=False)
               for m in maps).numpy()[:, 0]
   assert spatial.shape == (2, size, size)
-  # Where features have next to no length, dividing by it makes 1e-5 of the
-  # trunk's 1e-8: in one place of these pictures, and more or less of it by the
-  # processor.
-  apart = np.abs(spatial - whole) / whole.max()
-  assert np.mean(apart > 2e-5) < 0.005 and apart.max() < 2e-4
+  np.testing.assert_allclose(spatial, whole, atol=2e-5 * whole.max())
 
 
 @pytest.mark.parametrize(
