@@ -30,7 +30,12 @@ def own_classes(experiment, count):
 def experiment():
   """Two levels, two updates, random networks; images and labels are real."""
   tiny = config.load(CONFIG, smoke=True)
-  return config.override(tiny, ["samples_per_image=2", "batch_size=4"])
+  # From the published start: nearer to the observation, random networks
+  # hardly know their classes.
+  return config.override(tiny, [
+      "samples_per_image=2", "batch_size=4", "method.fill=0.0",
+      "method.std_scale=0.7", "method.mean_scale_top=0.8",
+      "method.encoding_noise=1.0"])
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +87,10 @@ def test_another_class_completes_to_another_picture(experiment, traces):
   for n, label in enumerate(own):
     for place, other in enumerate(CLASSES):
       gap = np.abs(traces.classes[place, n] - traces.samples[0, n]).max()
-      # Random networks hardly know their classes, and rounding is 1e-6.
       if label == other:
-        assert gap < 2e-5, gap
+        assert gap < 1e-4
       else:
-        assert gap > 2e-4, (label, other, gap)
+        assert gap > 1e-3, (label, other, gap)
 
 
 @pytest.mark.slow
