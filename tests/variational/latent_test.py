@@ -156,11 +156,6 @@ def paint(name, num_iterations, shared, batch):
 def test_alone_batched_and_sharded_are_equal_to_the_bit(name, alone):
   batch, want = batch_of(name, 8), None
   shared = shared_of(name)
-  same = np.testing.assert_array_equal
-  if name.startswith("latent") and jax.__version_info__ >= (0, 12):
-    # A known exception, see docs/architecture.md.
-    same = functools.partial(
-        np.testing.assert_allclose, rtol=1e-5, atol=5e-3)
   for count, backend, sizes in (
       (1, "pmap", (8, *alone)), (8, "jit", (8, 3, 1))):
     mapped = parallel.map_batch(
@@ -180,7 +175,8 @@ def test_alone_batched_and_sharded_are_equal_to_the_bit(name, alone):
           np.testing.assert_allclose(got[key], want[key][:size], rtol=1e-6)
           continue
         jax.tree.map(
-            lambda a, b: same(a, b[:len(a)]), got[key], want[key])
+            lambda a, b: np.testing.assert_array_equal(a, b[:len(a)]),
+            got[key], want[key])
 
 
 @functools.cache
