@@ -18,6 +18,15 @@ from jaxguide.models import steady
 
 IMPLEMENTATIONS = ("auto", "lax", "winograd")
 
+# Of images with fewer pixels than a window has, XLA's CPU backend takes the
+# kernel for the image: a hundred times slower than a matmul at 512 channels.
+_WINDOW = 9
+
+# Entries of a kernel that is read from the cache, image by image. Larger ones
+# are read from memory, once for so many pixels.
+_CACHED_KERNEL = 2**19
+_PATCHES = 32
+
 # Numbers in the transformed tiles that are handled at a time in the gradient
 # of a kernel; more of them no longer fit into the cache.
 _TILE_BUDGET = 2**20
@@ -30,10 +39,28 @@ def _lax_conv(x, kernel, stride=1):
 
 
 def _steady_conv(x, kernel, stride):
-  """`_lax_conv`, image by image where the result would depend on the batch."""
-  if steady.fills_blocks(-(-x.shape[1] // stride) * -(-x.shape[2] // stride)):
+  """`_lax_conv`, in portions where the result would depend on the batch."""
+  height, width = (-(-side // stride) for side in x.shape[1:3])
+  if steady.fills_blocks(height * width):
     return _lax_conv(x, kernel, stride)
+  if height * width < _WINDOW or (
+      height * width < steady.FEW_PIXELS and kernel.size > _CACHED_KERNEL):
+    return _patch_conv(x, kernel, stride)
   return jax.lax.map(lambda one: _lax_conv(one[None], kernel, stride)[0], x)
+
+
+def _patch_conv(x, kernel, stride):
+  """`_lax_conv` as a matmul of patches, a fixed number of pixels at a time."""
+  height, width = x.shape[1:3]
+  x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+  patches = jnp.concatenate([
+      x[:, i:i + height:stride, j:j + width:stride]
+      for i in range(3) for j in range(3)], axis=-1)
+  kernel = kernel.reshape(-1, kernel.shape[-1])
+  y = steady.by_rows(
+      lambda rows: jnp.matmul(rows, kernel),
+      patches.reshape(-1, kernel.shape[0]), _PATCHES)
+  return y.reshape(*patches.shape[:3], kernel.shape[1])
 
 
 def _flip(kernel):
@@ -207,7 +234,7 @@ def conv_3x3(
     kernel: `[3, 3, I, O]`, of the dtype of x.
     stride: 1 or 2.
     impl: "lax" leaves it to the compiler (on CPU with a derivative of its own,
-      and image by image where these have few pixels); "winograd" is
+      and in portions where images have few pixels); "winograd" is
       F(2x2, 3x3) (Lavin and Gray, arXiv:1509.09308), image by image, for
       stride 1 and even H and W: up to twice as fast on CPU from 16 x 16
       pixels on, but each of its uses takes about a second to compile, which

@@ -42,14 +42,15 @@ def pixel_sums(x: jax.Array) -> jax.Array:
 
 def by_rows(
     function: Callable[[jax.Array], jax.Array], x: jax.Array,
+    rows: int = _ROWS,
 ) -> jax.Array:
   """A function of rows of x `[B, ...]`, on a fixed number of rows at a time."""
   if not on_cpu():
     return function(x)
   batch = x.shape[0]
-  x = jnp.pad(x, ((0, -batch % _ROWS), *((0, 0),) * (x.ndim - 1)))
+  x = jnp.pad(x, ((0, -batch % rows), *((0, 0),) * (x.ndim - 1)))
   # The barriers keep the compiler from dropping the rows that were added.
-  x = jax.lax.optimization_barrier(x.reshape(-1, _ROWS, *x.shape[1:]))
+  x = jax.lax.optimization_barrier(x.reshape(-1, rows, *x.shape[1:]))
   y = jax.lax.optimization_barrier(jax.lax.map(function, x))
   return y.reshape(-1, *y.shape[2:])[:batch]
 

@@ -64,6 +64,13 @@ def _steadily(
     x: jax.Array, kernel: jax.Array, stride: int, padding: tuple[Pair, Pair]
 ) -> jax.Array:
   """`_correlate`, image by image where the bits would depend on the batch."""
+  if x.shape[1] * x.shape[2] < kernel.shape[0] * kernel.shape[1]:
+    # The compiler would take the larger one, the kernel, for the image, and
+    # leave its fast path. It would also undo the border without the barrier.
+    border = ((0, 0, 0), *((*sides, 0) for sides in padding), (0, 0, 0))
+    x = jax.lax.optimization_barrier(
+        jax.lax.pad(x, jnp.zeros((), x.dtype), border))
+    padding = ((0, 0), (0, 0))
   compute = lambda x: _correlate(x, kernel, stride, padding)
   _, height, width, _ = jax.eval_shape(compute, x).shape
   if steady.fills_blocks(height * width):

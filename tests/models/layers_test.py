@@ -106,7 +106,8 @@ def test_convolution_is_its_definition(impl, shape):
   assert _relative(y, _plain_conv(x, kernel)) < 2e-6
 
 
-@pytest.mark.parametrize("shape", [(2, 16, 12), (3, 4, 4), (2, 7, 5)])
+@pytest.mark.parametrize(
+    "shape", [(2, 16, 12), (3, 4, 4), (2, 7, 5), (3, 2, 2), (2, 1, 3)])
 def test_strided_and_odd_convolutions(shape):
   x, kernel = _normal(0, *shape, 5), _normal(1, 3, 3, 5, 7)
   for stride in (1, 2):
@@ -117,7 +118,7 @@ def test_strided_and_odd_convolutions(shape):
 
 
 @pytest.mark.parametrize("impl", ["lax", "winograd"])
-@pytest.mark.parametrize("shape", [(4, 16, 16), (3, 4, 6)])
+@pytest.mark.parametrize("shape", [(4, 16, 16), (3, 4, 6), (5, 2, 2)])
 def test_gradients_of_convolution_are_its_adjoints(impl, shape):
   x, kernel = _normal(0, *shape, 5), _normal(1, 3, 3, 5, 7)
   y_bar = _normal(2, *shape, 7)
@@ -274,8 +275,11 @@ def _rows_agree(call, *arrays):
   return True
 
 
-# "auto" is "lax". Each of Winograd's takes six seconds to compile.
-_SIZES = ((32, 64), (16, 96), (8, 160), (8, 320), (4, 64), (4, 256))
+# "auto" is "lax", and a kernel of 1024 channels too large for it to go image by
+# image. Each of Winograd's takes six seconds to compile.
+_SIZES = (
+    (32, 64), (16, 96), (8, 160), (8, 320), (4, 64), (4, 256), (4, 1024),
+    (2, 64), (2, 512))
 
 
 @pytest.mark.parametrize("impl, side, channels", [
@@ -293,7 +297,8 @@ def test_convolution_does_not_depend_on_the_batch(impl, side, channels):
       call, _normal(1, 8, side, side, channels), _normal(2, 8, side, side, 64))
 
 
-@pytest.mark.parametrize("side, channels", [(16, 64), (8, 128), (4, 64)])
+@pytest.mark.parametrize(
+    "side, channels", [(16, 64), (8, 128), (4, 64), (2, 64)])
 def test_strided_convolution_does_not_depend_on_the_batch(side, channels):
   kernel = _normal(0, 3, 3, channels, channels) / 10
 

@@ -19,6 +19,9 @@ CASES = [
     ((4, 3), 3, (1, 2), (10, 12)),
     ((2, 2), 3, (0, 0), (11, 12)),
     ((1, 1), 1, (0, 0), (4, 5)),
+    # Fewer pixels than the window has.
+    ((5, 5), 1, (2, 2), (3, 2)),
+    ((4, 3), 3, (1, 2), (2, 3)),
 ]
 
 
@@ -70,6 +73,7 @@ def test_convolution_is_its_definition_and_its_gradients_adjoints(
     ((11, 11), 4, (2, 2), (64, 64)),
     ((5, 5), 1, (2, 2), (15, 15)),
     ((5, 5), 1, (2, 2), (7, 7)),
+    ((5, 5), 1, (2, 2), (3, 3)),
 ])
 def test_an_image_has_the_same_bits_in_any_batch(
     window, stride, padding, size):
