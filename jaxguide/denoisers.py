@@ -141,7 +141,11 @@ def from_apply(
     if prediction == "x0":
       return from_x0(out, x_t, level, fraction)
     a, s = alpha * inverse, sigma * inverse
-    return Prediction(a * x_in - s * out, s * x_in + a * out, fraction)
+    product = arrays.product
+    return Prediction(
+        product(a, x_in) - product(s, out),
+        product(s, x_in) + product(a, out),
+        fraction)
 
   return denoise
 
@@ -162,7 +166,8 @@ def _edm(
     x = x_t * _like(inverse, x_t)
     out = apply(params, x * _like(c.input, x_t), _times(c.noise, x_t), cond)
     out, fraction = _split_variance(out, x_t, learned_variance)
-    x0 = _like(c.skip, x_t) * x + _like(c.out, x_t) * out
+    x0 = (arrays.product(_like(c.skip, x_t), x)
+          + arrays.product(_like(c.out, x_t), out))
     return from_x0(x0, x_t, level, fraction)
 
   return denoise

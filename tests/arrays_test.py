@@ -1,5 +1,6 @@
 """Tests of arrays."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -43,3 +44,29 @@ def test_bcast(shape):
   scaled = np.asarray(arrays.bcast(per_image, x) * x)
   for n in range(3):
     np.testing.assert_array_equal(scaled[n], 10.0**n * x[n])
+
+
+def test_a_sum_of_products_has_the_same_bits_in_any_order():
+  rng = np.random.default_rng(0)
+  x, y, z, w = np.float32(rng.normal(size=(4, 1031)))
+  # What is not finite passes.
+  x[:4], y[:4] = (np.inf, -np.inf, np.nan, 1e30), (1, 1, 1, -1e30)
+  with np.errstate(over="ignore"):
+    expected = x * y + z * w  # NumPy rounds both products.
+  first = jax.jit(lambda x, y, z, w: (
+      arrays.product(x, y) + arrays.product(z, w)))
+  second = jax.jit(lambda x, y, z, w: (
+      arrays.product(z, w) + arrays.product(x, y)))
+  assert not np.isfinite(expected[:4]).any()
+  for compute in (first, second):
+    np.testing.assert_array_equal(compute(x, y, z, w), expected)
+
+
+def test_gradients_of_a_product():
+  x, y, tangent = np.float32(np.random.default_rng(1).normal(size=(3, 32)))
+  y_bar, pull = jax.vjp(arrays.product, x, y)
+  np.testing.assert_array_equal(y_bar, x * y)
+  for found, factor in zip(pull(tangent), (y, x), strict=True):
+    np.testing.assert_allclose(found, tangent * factor, rtol=1e-6)
+  slope = jax.jvp(lambda x: arrays.product(x, x), (x,), (tangent,))[1]
+  np.testing.assert_allclose(slope, 2 * x * tangent, rtol=1e-6)

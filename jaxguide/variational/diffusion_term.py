@@ -53,7 +53,7 @@ def transition(
 ) -> Transition:
   """The forward transition between two noise levels, element-wise."""
   scale = alpha_to * (1 / alpha_from)
-  kept = scale * sigma_from
+  kept = arrays.product(scale, sigma_from)
   # Factored: between neighbours of the grid the squares cancel.
   return Transition(scale, (sigma_to - kept) * (sigma_to + kept))
 
@@ -77,11 +77,9 @@ def bridge(
   a, v = step
   a_star, v_star = onto
   seen = a_star if variant == "released" else a
-  variance = v * v_star * (1 / (v + seen**2 * v_star))
-  # A product that is used twice may or may not be contracted with the sum it
-  # goes into: means are sums.
-  mean = (variance * (a_star * (1 / v_star)) * z_star
-          + variance * (a * (1 / v)) * z_t)
+  variance = v * v_star * (1 / (v + arrays.product(seen**2, v_star)))
+  mean = (arrays.product(variance * (a_star * (1 / v_star)), z_star)
+          + arrays.product(variance * (a * (1 / v)), z_t))
   return Normal(mean, jnp.sqrt(variance))
 
 
@@ -106,9 +104,10 @@ def divergence(
   half_precision = 0.5 / p.std**2
   released = variant == "released"
   mean_weight = 0.5 * p.std**2 if released else half_precision
-  square = q.std**2 if spread is None else q.std**2 + spread
-  return (mean_weight * (q.mean - p.mean) ** 2 - jnp.log(q.std * inverse)
-          + half_precision * square - 0.5)
+  square = q.std**2 if spread is None else arrays.product(q.std, q.std) + spread
+  return (arrays.product(mean_weight, (q.mean - p.mean) ** 2)
+          - jnp.log(q.std * inverse)
+          + arrays.product(half_precision, square) - 0.5)
 
 
 def stratified(offset: arrays.PerImage, num_samples: int) -> arrays.Array:
@@ -176,7 +175,8 @@ def diffusion_loss(
   free = (hierarchy.start_scale(plan, std), std)
   fixed = (plan.rows.alpha[0], plan.rows.sigma[0])
   jump = transition(*free, *t)
-  z_t = jump.scale * z + jnp.sqrt(jump.variance) * n
+  z_t = (arrays.product(jump.scale, z)
+         + arrays.product(jnp.sqrt(jump.variance), n))
   eps = denoise(z_t, level_t).eps
   zhat = _estimate(plan.variant, z_t, eps, transition(*fixed, *t), t[1])
   step = transition(*s, *t)
@@ -185,15 +185,16 @@ def diffusion_loss(
   if mean is not None:
     # z_0 given z_t: mean, and the variance that D's first term has of it.
     share = std**2 * (1 / t[1]**2)
-    z = mean + share * jump.scale * (z_t - jump.scale * mean)
+    z = mean + arrays.product(
+        share * jump.scale, z_t - arrays.product(jump.scale, mean))
     unknown = share * jump.variance
   q = bridge(z_t, z, onto, step, plan.variant)
   p = bridge(z_t, zhat, transition(*fixed, *s), step, plan.variant)
   if unknown is not None:
     # d (mean of q) / d z_0.
     weight = onto.scale * step.variance * (
-        1 / (step.variance + step.scale**2 * onto.variance))
-    spread = weight**2 * unknown
+        1 / (step.variance + arrays.product(step.scale**2, onto.variance)))
+    spread = arrays.product(weight**2, unknown)
   return plan.weight * energies.mean_per_image(
       divergence(q, p, plan.variant, spread))
 
@@ -202,4 +203,4 @@ def _estimate(variant, z_t, eps, jump, sigma_t):
   """The prior's estimate of the latent at T_e."""
   noise = (jnp.sqrt(jump.variance) if variant == "released"
            else jump.variance * (1 / sigma_t))
-  return (z_t - noise * eps) * (1 / jump.scale)
+  return (z_t - arrays.product(noise, eps)) * (1 / jump.scale)

@@ -70,7 +70,7 @@ def start(
   mean = posterior.mu[:, 0]
   if plan.variant == "released":
     mean = start_scale(plan, std) * mean
-  return mean + std * n, mean, std
+  return mean + arrays.product(std, n), mean, std
 
 
 def level_mean(
@@ -81,7 +81,8 @@ def level_mean(
 ) -> arrays.Batch:
   """g_k m_k + (1 - g_k) c_k mu_k, `[R, ...]`; k may be traced."""
   g = jax.nn.sigmoid(posterior.gamma[:, k])
-  return g * prior_mean + (1 - g) * (context_scale * posterior.mu[:, k])
+  return (arrays.product(g, prior_mean)
+          + arrays.product(1 - g, context_scale * posterior.mu[:, k]))
 
 
 def level_std(
@@ -111,12 +112,12 @@ def descend(
     if k:
       mean = level_mean(posterior, k, prior_mean, plan.context_scale[k])
       std = level_std(posterior, k)
-      z = mean + std * draw(k)
+      z = mean + arrays.product(std, draw(k))
     found = _predict(plan, denoise, z, k)
     links.append(Link(z, mean, std, prior_mean, found.x0))
     if k + 1 < plan.num_levels:
-      prior_mean = (plan.rows.alpha[k + 1] * found.x0
-                    + plan.eps_scale[k + 1] * found.eps)
+      prior_mean = (arrays.product(plan.rows.alpha[k + 1], found.x0)
+                    + arrays.product(plan.eps_scale[k + 1], found.eps))
   return links
 
 

@@ -226,10 +226,11 @@ def vipaint(
     c, n = step.coefficients, noise(step.index, "step", state.z.shape[1:])
     rows = posteriors.repeat_to(posterior, state.z.shape[0])
     found = denoise(state.z, step.level)
-    prior_mean = c.x0_scale * found.x0 + c.eps_scale * found.eps
+    prior_mean = (arrays.product(c.x0_scale, found.x0)
+                  + arrays.product(c.eps_scale, found.eps))
     mean = hierarchy.level_mean(
         rows, c.position, prior_mean, c.context_scale)
-    z = mean + hierarchy.level_std(rows, c.position) * n
+    z = mean + arrays.product(hierarchy.level_std(rows, c.position), n)
     return VipaintState(z, found.x0, jnp.zeros_like(state.energy))
 
   def refined(state: VipaintState, step: core.Step) -> VipaintState:
@@ -238,11 +239,13 @@ def vipaint(
         step.index, slot, shape, law)
     guided = refine(denoise, state.z, step.level, draw)
     x0, eps, _ = guided.prediction
-    z = c.x0_scale * x0 + c.eps_scale * eps
+    z = (arrays.product(c.x0_scale, x0)
+         + arrays.product(c.eps_scale, eps))
     if plan.variant == "paper":
-      z += c.noise_std * noise(step.index, "step", state.z.shape[1:])
+      n = noise(step.index, "step", state.z.shape[1:])
+      z += arrays.product(c.noise_std, n)
     weight = c.gradient_scale * jnp.asarray(guidance_scale, jnp.float32)
-    z -= arrays.bcast(weight, z) * guided.gradient
+    z -= arrays.product(arrays.bcast(weight, z), guided.gradient)
     return VipaintState(z, x0, guided.value)
 
   def kept(branch: _Branch) -> _Branch:
