@@ -43,6 +43,8 @@ CSV_FILE, CURVE_FILE = "iterations.csv", "iterations.png"
 # Fields of the method that a curve or its points show.
 _TOLD_APART = frozenset((
     "num_levels", "levels", "sigmas", "variant", "num_iterations", "label"))
+# Whose published value depends on K.
+_BY_DEPTH = frozenset(("beta",))
 _DPI = 100
 _SIZE = (720, 360)  # Pixels.
 
@@ -182,14 +184,17 @@ def _depth(method: Mapping[str, Any]) -> int:
 
 def _check_alike(methods: Mapping[str, Mapping[str, Any]]) -> None:
   """Refuses runs that differ in more than what the curves tell apart."""
-  (first, reference), *others = methods.items()
-  for folder, method in others:
-    for name in sorted({*reference, *method} - _TOLD_APART):
-      if reference.get(name) != method.get(name):
+  names = {name for method in methods.values() for name in method}
+  seen: dict[tuple[str, int], tuple[str, Any]] = {}
+  for folder, method in methods.items():
+    for name in sorted(names - _TOLD_APART):
+      depth = _depth(method) if name in _BY_DEPTH else 0
+      value = method.get(name)
+      first, wanted = seen.setdefault((name, depth), (folder, value))
+      if value != wanted:
         raise ValueError(
             "runs must differ in levels, variant and updates alone; method."
-            f"{name} is {reference.get(name)!r} in {first} and "
-            f"{method.get(name)!r} in {folder}")
+            f"{name} is {wanted!r} in {first} and {value!r} in {folder}")
 
 
 def _label(method: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 import csv
 import json
+import math
 import pathlib
 from typing import Any, NamedTuple
 
@@ -12,6 +13,9 @@ from jaxguide.evaluation import pictures
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import translation
+
+# Means of one metric over the same pictures are this close on any platform.
+_SAME = 1e-3
 
 
 class _Finished(NamedTuple):
@@ -45,12 +49,14 @@ def compare(
 
   Raises:
     FileNotFoundError: if a folder holds no finished run.
-    ValueError: if runs differ in their images or in how a metric is computed,
-      or a name is of no image with a picture in every run.
+    ValueError: if runs differ in their images, in what was observed of them
+      or in how a metric is computed, or a name is of no image with a picture
+      in every run.
   """
   found = {label: _read(pathlib.Path(folder)) for label, folder in
            runs.items()}
   _check(found)
+  _check_given(found, experiment.task.baseline)
   rows = [_row(label, run) for label, run in found.items()]
   rows += [tables.published_row(p) for p in experiment.published]
   out = pathlib.Path(out)
@@ -92,6 +98,23 @@ def _check(found: Mapping[str, _Finished]) -> None:
       if value != wanted:
         raise ValueError(
             f"runs {other} and {label} differ in {name}: {wanted} and {value}")
+
+
+def _check_given(found: Mapping[str, _Finished], baseline: str) -> None:
+  """Refuses runs whose degraded pictures, so whose masks or noise, differ."""
+  seen: dict[str, tuple[str, float]] = {}
+  for label, run in found.items():
+    scores = run.summary["results"].get(baseline, {})
+    for metric, score in scores.items():
+      mean = score["mean"]
+      other, wanted = seen.setdefault(metric, (label, mean))
+      if not math.isclose(
+          mean, wanted, rel_tol=_SAME, abs_tol=_SAME) and not (
+              math.isnan(mean) and math.isnan(wanted)):
+        raise ValueError(
+            f"runs {other} and {label} differ in what was observed (task, "
+            f"masks or noise): {metric} of {baseline!r} is {wanted:.6g} and "
+            f"{mean:.6g}")
 
 
 def _signatures(run: _Finished) -> dict[str, str]:

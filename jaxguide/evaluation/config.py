@@ -209,7 +209,8 @@ def override(experiment: Experiment, settings: Sequence[str]) -> Experiment:
   """The experiment with fields changed by "dotted.path=value".
 
   A value is read by the type of its field: numbers, text, "true" or "false",
-  "none" where that is allowed, and comma-separated tuples of those.
+  "none" where that is allowed (for a group of fields too), and
+  comma-separated tuples of those.
 
   Args:
     experiment: left as it is.
@@ -244,16 +245,24 @@ def _replace(owner: Any, names: Sequence[str], path: str, text: str) -> Any:
   current = getattr(owner, name)
   if rest:
     value = _replace(current, rest, path, text)
-  elif _is_group(current):
-    inside = ", ".join(f"{path}.{f.name}" for f in dataclasses.fields(current))
-    raise ConfigError(f"--set {path}: is a group, set one of {inside}")
   else:
     kind = typing.get_type_hints(type(owner))[name]
-    value = parse(text, kind, path)
+    if not _is_group(current):
+      value = parse(text, kind, path)
+    elif _is_optional(kind) and text.lower() == "none":
+      value = None
+    else:
+      raise ConfigError(_inside(path, current, kind))
   try:
     return dataclasses.replace(owner, **{name: value})
   except ValueError as error:
     raise ConfigError(f"--set {path}={text}: {error}") from None
+
+
+def _inside(path: str, group: Any, kind: Any) -> str:
+  fields = ", ".join(f"{path}.{f.name}" for f in dataclasses.fields(group))
+  leave_out = ", or none to do without" if _is_optional(kind) else ""
+  return f"--set {path}: is a group, set one of {fields}{leave_out}"
 
 
 def _unknown(path: str, root: Experiment) -> str:
@@ -268,7 +277,7 @@ def _unknown(path: str, root: Experiment) -> str:
 
 
 def settable_paths(owner: Any, prefix: str = "") -> Iterator[str]:
-  """Yields every dotted path that `override` accepts for an experiment."""
+  """Yields every dotted path, but for groups, that `override` accepts."""
   hints = typing.get_type_hints(type(owner))
   for field in dataclasses.fields(owner):
     value, path = getattr(owner, field.name), f"{prefix}{field.name}"
@@ -348,6 +357,10 @@ def _choose(text: str, choices: Mapping[str, Any], path: str) -> Any:
 
 def _is_group(value: Any) -> bool:
   return dataclasses.is_dataclass(value) and not isinstance(value, type)
+
+
+def _is_optional(kind: Any) -> bool:
+  return type(None) in typing.get_args(kind)
 
 
 def _is_readable(kind: Any) -> bool:

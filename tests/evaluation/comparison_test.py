@@ -7,12 +7,14 @@ import shutil
 import numpy as np
 import pytest
 
+from jaxguide import data
 from jaxguide.evaluation import comparison
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
+from jaxguide.evaluation import tasks
 from jaxguide.evaluation import translation
 from jaxguide.evaluation import translation_methods
 from tests.evaluation import support
@@ -90,6 +92,19 @@ def test_runs_over_other_images_are_refused(runs, tmp_path):
     comparison.compare(
         _experiment(), {**folders, "one": tmp_path / "one"},
         tmp_path / "out")
+  assert not (tmp_path / "out").exists()
+
+
+def test_runs_over_other_masks_are_refused(tmp_path):
+  for label, seed in (("one", 1), ("other", 2)):
+    masks = sources.Masks(data.masks.RotatedWindow(seed=seed))
+    experiment = support.experiment(
+        task=tasks.Inpainting(masks), method=methods.Degraded())
+    _run(experiment, tmp_path / label)
+  folders = {name: tmp_path / name for name in ("one", "other")}
+  with pytest.raises(ValueError, match=(
+      "one and other differ in what was observed .*'Degraded input' is")):
+    comparison.compare(experiment, folders, tmp_path / "out")
   assert not (tmp_path / "out").exists()
 
 

@@ -13,9 +13,11 @@ import pytest
 
 from jaxguide import data
 from jaxguide.evaluation import config
+from jaxguide.evaluation import networks
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
+from jaxguide.evaluation import vipaint_method
 from jaxguide.models import attention
 from jaxguide.models import convolution
 from tests.evaluation import support
@@ -147,6 +149,20 @@ class TestOverride:
     assert changed.task.masks.folder is None
     assert changed.task.masks.threshold == 0.5
     assert changed.task.masks.drawn.strokes == (1, 2)
+
+  def test_an_optional_group_can_be_left_out(self):
+    method = vipaint_method.Vipaint(perceptual=networks.InstalledLpips())
+    experiment = support.experiment(method=method)
+    changed = config.override(experiment, ["method.perceptual=none"])
+    assert changed.method == vipaint_method.Vipaint()
+    changed = config.override(experiment, ["method.perceptual.net=alex"])
+    assert changed.method.perceptual.net == "alex"
+    with pytest.raises(config.ConfigError, match=(
+        "method.perceptual.net, or none to do without")):
+      config.override(experiment, ["method.perceptual=lpips"])
+    # What a run cannot be without stays.
+    with pytest.raises(config.ConfigError, match="method: is a group.*[^t]$"):
+      config.override(experiment, ["method=none"])
 
   def test_every_settable_path_is_known(self):
     paths = list(config.settable_paths(support.experiment()))

@@ -113,6 +113,28 @@ def test_runs_of_other_settings_are_not_mixed(runs, tmp_path):
         _experiment(), [runs / "few", other], tmp_path / "out", _metric())
 
 
+def test_the_weight_of_the_divergences_may_depend_on_the_depth(runs, tmp_path):
+  """As in the published settings: 200 for VIPaint-1, 100 for the others."""
+  def weighed(name: str):
+    folder = tmp_path / name
+    shutil.copytree(runs / name, folder)
+    path = folder / "summary.json"
+    text = path.read_text()
+    assert text.count('"beta": 100.0') == 1
+    path.write_text(text.replace('"beta": 100.0', '"beta": 200.0'))
+    return folder
+
+  few, many = weighed("few"), weighed("many")
+  points = iterations.write(
+      _experiment(), [few, many, runs / "two_levels"], tmp_path / "out",
+      _metric())
+  assert [p.num_levels for p in points] == [1, 1, 2]
+  with pytest.raises(ValueError, match=r"method\.beta is 200\.0 in .* and 100"):
+    iterations.write(
+        _experiment(), [few, runs / "two_levels", runs / "many"],
+        tmp_path / "mixed", _metric())
+
+
 def test_an_unfinished_run_is_named(runs, tmp_path):
   with pytest.raises(FileNotFoundError, match="holds no finished run"):
     iterations.write(_experiment(), [runs / "nothing"], tmp_path, _metric())

@@ -1,0 +1,25 @@
+"""VIPaint-2 on a latent diffusion model of emoji: Gaussian deblurring.
+
+  python experiments/evaluate.py --out results/emoji64_deblur \\
+      --config experiments/vipaint/configs/emoji64_deblur.py --limit 16
+
+The images, prior, start and seeds of `emoji64_rotated_vipaint2.py`, noise of
+deviation 0.05, and no perceptual term, as in the paper. The blur has
+deviation 3 pixels in a window of 61.
+"""
+
+import dataclasses
+
+from jaxguide.evaluation import config
+from jaxguide.evaluation import deblurring
+from jaxguide.evaluation import rows
+from jaxguide.evaluation import scoring
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  task = deblurring.GaussianDeblurring()
+  return rows.row_like(
+      __file__, "emoji64_rotated_vipaint2.py", smoke,
+      task=task, metrics=scoring.vipaint_metrics(task),
+      method=lambda method: dataclasses.replace(method, perceptual=None))

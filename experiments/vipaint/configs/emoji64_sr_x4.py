@@ -1,0 +1,24 @@
+"""VIPaint-2 on a latent diffusion model of emoji: super-resolution by 4.
+
+  python experiments/evaluate.py --out results/emoji64_sr_x4 \\
+      --config experiments/vipaint/configs/emoji64_sr_x4.py --limit 16
+
+The images, prior, start and seeds of `emoji64_rotated_vipaint2.py`, noise of
+deviation 0.05, and no perceptual term, as in the paper.
+"""
+
+import dataclasses
+
+from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
+from jaxguide.evaluation import scoring
+from jaxguide.evaluation import tasks
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  task = tasks.SuperResolution(factor=4, noise_std=0.05)
+  return rows.row_like(
+      __file__, "emoji64_rotated_vipaint2.py", smoke,
+      task=task, metrics=scoring.vipaint_metrics(task),
+      method=lambda method: dataclasses.replace(method, perceptual=None))
