@@ -93,7 +93,7 @@ def write(
   if not runs:
     raise ValueError("runs must be at least one folder, got none")
   methods = {str(folder): _method(folder) for folder in runs}
-  _check_alike(methods)
+  check_alike(methods)
   labels = {_label(method): folder for folder, method in methods.items()}
   if len(labels) < len(methods):
     raise ValueError(
@@ -182,8 +182,15 @@ def _depth(method: Mapping[str, Any]) -> int:
   return given or (2 if method["num_levels"] is None else method["num_levels"])
 
 
-def _check_alike(methods: Mapping[str, Mapping[str, Any]]) -> None:
-  """Refuses runs that differ in more than what the curves tell apart."""
+def check_alike(methods: Mapping[str, Mapping[str, Any]]) -> None:
+  """Refuses runs that differ in more than what the curves tell apart.
+
+  Args:
+    methods: of the runs, as `config.to_json` has them, by their folders.
+
+  Raises:
+    ValueError: naming the field, both values and both folders.
+  """
   names = {name for method in methods.values() for name in method}
   seen: dict[tuple[str, int], tuple[str, Any]] = {}
   for folder, method in methods.items():

@@ -81,6 +81,9 @@ def elbo(
     moments: as in `bound_loss`.
     num_samples: samples per draw, over which levels are stratified.
     num_draws: at least 2; each is one iteration of a loop.
+
+  Raises:
+    ValueError: for fewer than two draws, and what `bound_loss` refuses.
   """
   if num_draws < 2:
     raise ValueError(f"num_draws must be at least 2, got {num_draws}")

@@ -11,6 +11,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxguide import arrays
 from jaxguide import energies
@@ -120,7 +121,7 @@ def gaussian_likelihood(
 
   Args:
     y: the measurement, `[N, ...]`.
-    noise_std: scalar or `[N]`, positive.
+    noise_std: scalar or `[N]`, positive; 0 is allowed with `variance`.
     mask: 1 = observed, broadcasting against y; what is missing counts
       neither in the sum nor in the constant.
     operator: A; the identity when left out. It sees rows of samples.
@@ -129,7 +130,18 @@ def gaussian_likelihood(
       against A x. `Moments(mean, s2).given` for elements of variance s2
       under the prior: s2 sigma^2 / (s2 alpha^2 + sigma^2);
       `lambda level: v` for a known one. None for 0.
+
+  Raises:
+    ValueError: for a `noise_std` that is negative, not finite or, without
+      `variance`, 0. A traced one is not checked.
   """
+  if not isinstance(noise_std, jax.core.Tracer):
+    std = np.asarray(noise_std)
+    fits = std >= 0 if variance is not None else std > 0
+    if not np.all(fits & np.isfinite(std)):
+      raise ValueError(
+          "noise_std must be positive and finite (or 0 where variance is "
+          f"given), got {noise_std}")
   seen = jnp.ones_like(y) if mask is None else jnp.broadcast_to(mask, y.shape)
   std = jnp.broadcast_to(jnp.asarray(noise_std, y.dtype), y.shape[:1])
 

@@ -9,6 +9,7 @@ import re
 import jax
 import pytest
 
+from experiments.vipaint import iterations
 from jaxguide import data
 from jaxguide import noise as noises
 from jaxguide import variational
@@ -46,7 +47,9 @@ EMBEDDED = {"emoji64": latent_sources.EmbeddedLatentPrior("emoji64_ldm"),
             "noto32": sources.EmbeddedPrior("noto32")}
 BASELINES = [f"emoji{method}" for m in MASKS
              for method in (f"32_{m}_steered", f"64_{m}_ddim")]
-NAMES = CELLS + OTHERS + EMOJI + BASELINES
+BASELINES.append("emoji32_rotated_ddim")
+EMOJI_TASKS = ["emoji64_sr_x4", "emoji64_deblur"]
+NAMES = CELLS + OTHERS + EMOJI + EMOJI_TASKS + BASELINES
 # Table 1, by prior and mask, VIPaint's own cells.
 TABLE = {
     ("imagenet64", "rotated"): {4: 0.289, 2: 0.300},
@@ -135,7 +138,7 @@ def test_settings_are_the_released_ones():
     assert method.num_steps is None and method.encoding_noise == 1
 
 
-@pytest.mark.parametrize("prior", ["imagenet256", "lsun256"])
+@pytest.mark.parametrize("prior", ["imagenet256", "lsun256", "emoji64"])
 def test_tasks_without_masks(prior):
   small, blurred = (
       config.load(_path(f"{prior}_{t}")) for t in ("sr_x4", "deblur"))
@@ -143,6 +146,19 @@ def test_tasks_without_masks(prior):
   assert blurred.task == deblurring.GaussianDeblurring(3.0, 61, 0.05)
   for experiment in (small, blurred):
     assert experiment.method.perceptual is None and not experiment.published
+
+
+@pytest.mark.parametrize("prior", ["imagenet256", "emoji64", "emoji32"])
+def test_runs_of_every_depth_go_into_one_figure(prior):
+  """Fig. 10: K = 1, 2, 4 in one plot, in the settings of their configs."""
+  methods = {
+      str(k): config.to_json(
+          config.load(_path(f"{prior}_rotated_vipaint{k}")).method)
+      for k in (1, 2, 4)}
+  iterations.check_alike(methods)
+  guided = {**methods["4"], "guidance": 7.0}
+  with pytest.raises(ValueError, match=r"method\.guidance is .* and 7\.0"):
+    iterations.check_alike({**methods, "other": guided})
 
 
 @pytest.mark.parametrize("name", CELLS + OTHERS)
@@ -162,7 +178,7 @@ def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
   assert ("--weights raw" in text) == latent
 
 
-@pytest.mark.parametrize("name", EMOJI)
+@pytest.mark.parametrize("name", EMOJI + EMOJI_TASKS)
 def test_embedded_priors_are_asked_for_by_name(name):
   experiment = config.load(_path(name))
   size = experiment.data.size

@@ -456,3 +456,21 @@ def test_known_features_of_an_observation_give_the_same_reconstruction():
       ((np.tanh(2 * gap) - np.tanh(2 * target)) ** 2).sum((1, 2, 3))
       + ((gap[:, ::2] ** 2 - target[:, ::2] ** 2) ** 2).sum((1, 2, 3)))
   np.testing.assert_allclose(results[0][0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("noise_std", [
+    0.0, -0.1, float("nan"), np.array([0.1, 0.0])])
+def test_a_likelihood_without_noise_is_refused(noise_std):
+  y = jnp.zeros((2, 4))
+  with pytest.raises(ValueError, match="noise_std must be positive and finite"):
+    variational.gaussian_likelihood(y, noise_std)
+
+
+def test_variance_may_take_the_place_of_noise():
+  y = np.float32(np.random.default_rng(0).normal(size=(2, 4)))
+  energy = variational.gaussian_likelihood(y, 0.0, variance=lambda level: 0.25)
+  level = schedules.linear(1000).at_level(5)
+  found = energy(jnp.zeros((2, 4)), level, None)
+  wanted = variational.gaussian_likelihood(y, 0.5)(
+      jnp.zeros((2, 4)), level, None)
+  np.testing.assert_allclose(found, wanted, rtol=1e-6)

@@ -23,7 +23,9 @@ Published, LPIPS of 100 images:
 A folder of masks is named with --set task.masks.folder=FOLDER.
 
 The paper's settings for this prior are lost: levels are matched by signal to
-noise, and nothing was tuned. No perceptual term, as the paper says.
+noise, and nothing was tuned. No perceptual term, as the paper says. The
+diffusion loss is averaged over z_0, which the paper's is not
+(--set method.marginal=false has it as printed).
 
 100 images, 10 samples each from one fit; LPIPS (VGG, pictures cut off to 8
 bits) is the mean over samples, then over images. It is computed where the
