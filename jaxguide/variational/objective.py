@@ -105,7 +105,7 @@ def negative_elbo(
       released one never does.
     remat: compute the activations of every network evaluation again in the
       backward pass, instead of holding them. On CPU the compiler undoes it:
-      a fit needs as much memory as without, by its own analysis.
+      a fit needs no less memory than without, by its own analysis.
 
   Raises:
     ValueError: if `num_samples` is not positive.
