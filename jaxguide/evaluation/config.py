@@ -247,22 +247,20 @@ def _replace(owner: Any, names: Sequence[str], path: str, text: str) -> Any:
     value = _replace(current, rest, path, text)
   else:
     kind = typing.get_type_hints(type(owner))[name]
+    optional = type(None) in typing.get_args(kind)
     if not _is_group(current):
       value = parse(text, kind, path)
-    elif _is_optional(kind) and text.lower() == "none":
+    elif optional and text.lower() == "none":
       value = None
     else:
-      raise ConfigError(_inside(path, current, kind))
+      fields = ", ".join(
+          f"{path}.{f.name}" for f in dataclasses.fields(current))
+      raise ConfigError(f"--set {path}: is a group, set one of {fields}" + (
+          ", or none to do without" if optional else ""))
   try:
     return dataclasses.replace(owner, **{name: value})
   except ValueError as error:
     raise ConfigError(f"--set {path}={text}: {error}") from None
-
-
-def _inside(path: str, group: Any, kind: Any) -> str:
-  fields = ", ".join(f"{path}.{f.name}" for f in dataclasses.fields(group))
-  leave_out = ", or none to do without" if _is_optional(kind) else ""
-  return f"--set {path}: is a group, set one of {fields}{leave_out}"
 
 
 def _unknown(path: str, root: Experiment) -> str:
@@ -357,10 +355,6 @@ def _choose(text: str, choices: Mapping[str, Any], path: str) -> Any:
 
 def _is_group(value: Any) -> bool:
   return dataclasses.is_dataclass(value) and not isinstance(value, type)
-
-
-def _is_optional(kind: Any) -> bool:
-  return type(None) in typing.get_args(kind)
 
 
 def _is_readable(kind: Any) -> bool:
