@@ -121,6 +121,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _demo(args: argparse.Namespace) -> str:
   from jaxguide import demo
+  from jaxguide import parallel
+  parallel.use_cpu_cores(demo.NUM_IMAGES // parallel.MIN_ROWS)
   return demo.run(args.out, num_images=args.images, seed=args.seed)
 
 

@@ -8,6 +8,7 @@ own devices (`jax.distributed`).
 """
 
 from collections.abc import Callable, Sequence
+import os
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +25,8 @@ AXIS = "devices"
 # Batches of one take another path through the compiler than all others (its
 # matrix products become vector products), so no device is given fewer.
 MIN_ROWS = 2
+
+_XLA_DEVICES = "xla_force_host_platform_device_count"
 
 Mapped = Callable[[arrays.PyTree, arrays.PyTree], arrays.PyTree]
 
@@ -160,6 +163,44 @@ def map_batch(
   if not devices:
     raise ValueError("devices must not be empty")
   return MappedFunction(fn, devices, backend, min_rows)
+
+
+def use_cpu_cores(most: int) -> None:
+  """Makes a device of every core, for programs that run on the CPU.
+
+  XLA's CPU backend has a convolution on one thread (jax 0.10 to 0.12), so one
+  device leaves the other cores idle for most of a network. `map_batch` gives
+  each device its part of the batch, and the same bits. For commands: it
+  changes JAX for the whole process, and has to come before JAX is used.
+  Nothing happens where JAX has its devices already, or their number was
+  chosen (`JAX_NUM_CPU_DEVICES`, or XLA's own flag). GPUs and TPUs stay what
+  they are.
+
+  Args:
+    most: devices at most, 1 or more; more than half as many as there are rows
+      in a batch would be given copies (`MIN_ROWS`).
+
+  Raises:
+    ValueError: if `most` is not positive.
+  """
+  if most < 1:
+    raise ValueError(f"most must be at least 1, got {most}")
+  chosen = (jax.config.jax_num_cpu_devices > 0
+            or _XLA_DEVICES in os.environ.get("XLA_FLAGS", ""))
+  count = min(most, _cores())
+  if chosen or count == 1:
+    return
+  try:
+    jax.config.update("jax_num_cpu_devices", count)
+  except RuntimeError:  # JAX has its devices.
+    pass
+
+
+def _cores() -> int:
+  """How many cores this process may use."""
+  if hasattr(os, "sched_getaffinity"):
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
 
 
 def _is_key(leaf: Any) -> bool:

@@ -2,19 +2,20 @@
 
   python -m experiments.vipaint.cost --out results/cost_emoji64 \\
       --config experiments/vipaint/configs/emoji64_rotated_vipaint2.py \\
-      --sizes 2,4,8,16
+      --sizes 1,2,4,8,16
 
 For every number of images in --sizes they are fitted in one compiled call, and
-all their samples drawn in another, on one device: once to compile, then
---repeats times, of which the fastest counts. `cost.csv` has a line per size:
-seconds per image of the fit and per sample of the sampling, and by
-`memory_analysis` of each program its MiB (temporaries, arguments and outputs).
+all their samples drawn in another: once to compile, then --repeats times, of
+which the fastest counts. `cost.csv` has a line per size: seconds per image of
+the fit and per sample of the sampling, and by `memory_analysis` of each program
+its MiB on each device (temporaries, arguments and outputs). A call is spread
+over as many local devices as it has two rows for; on CPU every core is one.
 Seconds are to be compared where nothing else ran.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import csv
 import io
 import pathlib
@@ -27,6 +28,7 @@ import jax
 import numpy as np
 
 from experiments.vipaint import inputs
+from jaxguide import parallel
 from jaxguide.evaluation import config
 from jaxguide.evaluation import producers
 from jaxguide.evaluation import programs
@@ -42,15 +44,20 @@ class Cost(NamedTuple):
   Attributes:
     images: fitted in one call.
     samples: drawn in one call, of all images together.
+    fit_devices: that share the images.
+    sampling_devices: that share the samples.
     fit_seconds: per image.
     sampling_seconds: per sample.
-    fit_mib: of the fit's program; None where the backend does not say.
+    fit_mib: of the fit's program on each device; None where the backend does
+      not say.
     sampling_mib: of the sampling's.
     compile_seconds: of both.
   """
 
   images: int
   samples: int
+  fit_devices: int
+  sampling_devices: int
   fit_seconds: float
   sampling_seconds: float
   fit_mib: float | None
@@ -69,62 +76,75 @@ def measure(
   Args:
     experiment: its method is a `vipaint_method.Vipaint`; its first images
       are taken, `samples_per_image` samples of each.
-    sizes: numbers of images, each at least 2: a batch of one is padded.
+    sizes: numbers of images, each at least 1; a single one is padded to two.
     repeats: of every call; the fastest counts.
 
   Raises:
     ValueError: a size or `repeats` is out of range; see also `inputs.load`.
   """
-  wrong = [size for size in sizes if size < 2]
+  wrong = [size for size in sizes if size < 1]
   if wrong or not sizes:
-    raise ValueError(f"sizes must be at least 2, got {wrong or 'none'}")
+    raise ValueError(f"sizes must be at least 1, got {wrong or 'none'}")
   if repeats < 1:
     raise ValueError(f"repeats must be at least 1, got {repeats}")
   given = inputs.load(experiment, range(max(sizes)))
-  parts = (given.prior, given.task, given.method, given.networks)
-  options = {"devices": jax.local_devices()[:1], "backend": "jit"}
-  fit = programs.Program(producers.fit(*parts), **options)
-  sampling = programs.Program(producers.restore(*parts), **options)
-  shared = fit.mapped.replicate(given.shared)
-  return [
-      _one(given, fit, sampling, shared, size, experiment.samples_per_image,
-           repeats) for size in sizes]
+  return [_one(given, size, experiment.samples_per_image, repeats)
+          for size in sizes]
 
 
 def _one(
-    given: inputs.Inputs,
-    fit: programs.Program,
-    sampling: programs.Program,
-    shared: Any,
-    size: int,
-    samples: int,
-    repeats: int,
+    given: inputs.Inputs, size: int, samples: int, repeats: int
 ) -> Cost:
   batch = jax.tree.map(lambda leaf: leaf[:size], given.batch)
-  fitted, fit_seconds = _fastest(fit, shared, batch, size, repeats)
+  fit = _Call(given, producers.fit, size)
+  fitted, fit_seconds = fit.fastest(batch, repeats)
   rows = jax.tree.map(
       lambda leaf: np.repeat(np.asarray(leaf), samples, axis=0),
       batch | {"fitted": fitted})
   rows["sample"] = np.tile(np.arange(samples, dtype=np.int32), size)
-  _, seconds = _fastest(sampling, shared, rows, size * samples, repeats)
-  compiled = fit.compiled[size], sampling.compiled[size * samples]
-  memory = [c.bytes_per_device and c.bytes_per_device / _MIB for c in compiled]
+  sampling = _Call(given, producers.restore, size * samples)
+  _, seconds = sampling.fastest(rows, repeats)
   return Cost(
-      size, size * samples, fit_seconds / size, seconds / (size * samples),
-      *memory, sum(c.seconds for c in compiled))
+      size, size * samples, fit.num_devices, sampling.num_devices,
+      fit_seconds / size, seconds / (size * samples), fit.mib, sampling.mib,
+      fit.compile_seconds + sampling.compile_seconds)
 
 
-def _fastest(
-    program: programs.Program, shared: Any, batch: Any, rows: int,
-    repeats: int,
-) -> tuple[Any, float]:
-  """What the program gives, and the seconds of its fastest call."""
-  spent = []
-  for _ in range(repeats):
-    before = program.seconds
-    out = jax.block_until_ready(program(shared, batch, rows))
-    spent.append(program.seconds - before)
-  return out, min(spent)
+class _Call:
+  """A program for so many rows, on the devices that they fill."""
+
+  def __init__(
+      self,
+      given: inputs.Inputs,
+      make: Callable[..., parallel.Mapped],
+      rows: int,
+  ):
+    devices = jax.local_devices()[:max(1, rows // parallel.MIN_ROWS)]
+    self.num_devices = len(devices)
+    self._rows = rows
+    self._program = programs.Program(
+        make(given.prior, given.task, given.method, given.networks),
+        devices=devices)
+    self._shared = self._program.mapped.replicate(given.shared)
+
+  def fastest(self, batch: Any, repeats: int) -> tuple[Any, float]:
+    """What the program gives, and the seconds of its fastest call."""
+    spent = []
+    for _ in range(repeats):
+      before = self._program.seconds
+      out = jax.block_until_ready(
+          self._program(self._shared, batch, self._rows))
+      spent.append(self._program.seconds - before)
+    return out, min(spent)
+
+  @property
+  def mib(self) -> float | None:
+    size = self._program.compiled[self._rows].bytes_per_device
+    return size and size / _MIB
+
+  @property
+  def compile_seconds(self) -> float:
+    return self._program.compiled[self._rows].seconds
 
 
 def table(costs: Sequence[Cost]) -> str:
@@ -143,7 +163,7 @@ def define_flags() -> None:
   """The command's flags; not at import, where two commands would clash."""
   flags.DEFINE_string("config", None, "Python file with get_config.")
   flags.DEFINE_string("out", None, "Folder to write to.")
-  flags.DEFINE_list("sizes", ["2", "4", "8", "16"], "Numbers of images.")
+  flags.DEFINE_list("sizes", ["1", "2", "4", "8", "16"], "Numbers of images.")
   flags.DEFINE_integer("repeats", 1, "Calls, of which the fastest counts.")
   flags.DEFINE_multi_string(
       "set", [], "name=value: replaces one field of the config; repeated.")
@@ -156,8 +176,9 @@ def main(argv: Sequence[str]) -> int:
   values = flags.FLAGS
   try:
     experiment = config.override(config.load(values.config), values.set)
-    costs = measure(
-        experiment, [int(n) for n in values.sizes], repeats=values.repeats)
+    sizes = [int(n) for n in values.sizes]
+    parallel.use_cpu_cores(max(1, *sizes))
+    costs = measure(experiment, sizes, repeats=values.repeats)
     out = pathlib.Path(values.out)
     out.mkdir(parents=True, exist_ok=True)
     store.write_atomic(out / CSV_FILE, table(costs).encode())

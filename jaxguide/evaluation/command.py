@@ -18,6 +18,7 @@ from jax.experimental.compilation_cache import compilation_cache
 from jaxguide import parallel
 from jaxguide.convert import errors
 from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import reports
 from jaxguide.evaluation import runner
 
@@ -54,7 +55,8 @@ def define_flags() -> flags.FlagValues:
       "batch_size", None, "Images per call over all devices.", lower_bound=1,
       **own)
   flags.DEFINE_integer(
-      "devices", None, "How many local devices; all when left out.",
+      "devices", None, "How many local devices; all when left out. On CPU "
+      "every core is one, unless JAX_NUM_CPU_DEVICES says how many there are.",
       lower_bound=1, **own)
   flags.DEFINE_enum(
       "backend", "pmap", parallel.BACKENDS, "How a batch is sharded.", **own)
@@ -135,11 +137,20 @@ def run(values: flags.FlagValues, stream: TextIO) -> reports.Report:
     return runner.score_outputs(
         experiment, values.outputs, values.out,
         method_name=values.method_name, limit=values.limit, stream=stream)
+  batch_size = values.batch_size or experiment.batch_size
+  parallel.use_cpu_cores(values.devices or most_devices(experiment, batch_size))
   return runner.evaluate(
       experiment, values.out, limit=values.limit,
       batch_size=values.batch_size, devices=values.devices,
       backend=values.backend, matmul_precision=values.matmul_precision,
       stream=stream)
+
+
+def most_devices(experiment: config.Experiment, batch_size: int) -> int:
+  """How many devices a batch can fill: with two rows, fits too, for each."""
+  fits = isinstance(experiment.method, methods.FittingMethod)
+  rows = batch_size // experiment.samples_per_image if fits else batch_size
+  return max(1, rows // parallel.MIN_ROWS)
 
 
 def _check(values: flags.FlagValues, rest: Sequence[str]) -> None:

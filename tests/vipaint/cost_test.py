@@ -34,17 +34,20 @@ def test_a_line_per_size(monkeypatch):
   for found in costs:
     assert min(found.fit_seconds, found.sampling_seconds) > 0
     assert found.compile_seconds > 0
+  # Two rows at least for each of eight devices.
+  assert [(c.fit_devices, c.sampling_devices) for c in costs] == [
+      (1, 3), (1, 4)]
   # Observations and posteriors of a third image need room.
   assert costs[1].fit_mib > costs[0].fit_mib > 0
   assert costs[1].sampling_mib > costs[0].sampling_mib > 0
   header, *lines = csv.reader(cost.table(costs).splitlines())
   assert tuple(header) == cost.Cost._fields and len(lines) == 2
-  assert float(lines[1][2]) == pytest.approx(costs[1].fit_seconds, rel=1e-3)
+  assert float(lines[1][4]) == pytest.approx(costs[1].fit_seconds, rel=1e-3)
 
 
 @pytest.mark.parametrize("sizes, options, message", [
-    ([1, 2], {}, r"sizes must be at least 2, got \[1\]"),
-    ([], {}, "sizes must be at least 2, got none"),
+    ([0, 2], {}, r"sizes must be at least 1, got \[0\]"),
+    ([], {}, "sizes must be at least 1, got none"),
     ([2], {"repeats": 0}, "repeats must be at least 1, got 0"),
     ([9], {}, r"images must be in 0..2, got \[3, 4"),
 ])

@@ -1,0 +1,91 @@
+"""Devices made of cores; the rest of `parallel` is tested with the samplers."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from jaxguide import parallel
+
+_XLA_FLAG = "--xla_force_host_platform_device_count=3"
+_CONFIG = """
+import dataclasses
+from tests.evaluation import support
+
+def get_config(smoke=False):
+  return dataclasses.replace(support.experiment(), batch_size=6)
+"""
+
+
+def _fresh(*argv, **environment):
+  """What a process prints that has no settings of JAX but these."""
+  kept = {k: v for k, v in os.environ.items()
+          if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
+  done = subprocess.run(
+      [sys.executable, *argv], capture_output=True, text=True, check=False,
+      env=kept | {"JAX_PLATFORMS": "cpu"} | environment)
+  assert done.returncode == 0, done.stderr
+  return done.stdout
+
+
+def _devices(cores, most, **environment):
+  return int(_fresh("-c", f"""
+import jax
+from jaxguide import parallel
+parallel._cores = lambda: {cores}
+parallel.use_cpu_cores({most})
+print(len(jax.local_devices()))
+""", **environment))
+
+
+@pytest.mark.parametrize(
+    "cores, most, devices", [(3, 8, 3), (8, 2, 2), (1, 8, 1), (4, 1, 1)])
+def test_every_core_is_a_device_up_to_what_a_batch_can_fill(
+    cores, most, devices):
+  assert _devices(cores, most) == devices
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"JAX_NUM_CPU_DEVICES": "3"}, {"XLA_FLAGS": _XLA_FLAG}])
+def test_a_number_that_was_chosen_stays(chosen):
+  assert _devices(8, 8, **chosen) == 3
+
+
+def test_devices_that_are_there_stay(monkeypatch):
+  monkeypatch.setattr(parallel, "_XLA_DEVICES", "not in the flags")
+  monkeypatch.setattr(parallel, "_cores", lambda: 5)
+  before = jax.local_devices()
+  parallel.use_cpu_cores(5)
+  assert jax.local_devices() == before
+
+
+def test_refuses_no_device():
+  with pytest.raises(ValueError, match="most must be at least 1, got 0"):
+    parallel.use_cpu_cores(0)
+
+
+def test_the_command_makes_its_pictures_on_every_core(tmp_path):
+  config = tmp_path / "mine.py"
+  config.write_text(_CONFIG)
+  script = """
+import sys
+from jaxguide import parallel
+from jaxguide.evaluation import command
+parallel._cores = lambda: 8
+sys.exit(command.main(sys.argv))
+"""
+  used, pictures = [], []
+  for name, more in (("all", ()), ("one", ("--devices=1",))):
+    folder = tmp_path / name
+    _fresh("-c", script, f"--config={config}", f"--out={folder}", "--limit=2",
+           *more)
+    timing = json.loads((folder / "timing.json").read_text())
+    used.append(len(timing["sessions"][0]["devices"]))
+    pictures.append(
+        [p.read_bytes() for p in sorted(folder.glob("images/*.png"))])
+  # Of six rows every device has two.
+  assert used == [3, 1]
+  assert pictures[0] == pictures[1] and pictures[0]
