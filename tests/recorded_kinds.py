@@ -232,6 +232,8 @@ KINDS = (
     Kind("respaced schedule",
          lambda c: bool(c.prefixes("betas", "alphas_cumprod", "timestep_map")),
          _tests("schedules_test", "test_recorded_schedules")),
+    Kind("schedule of latent diffusion", _named("networks/ldm_schedules*"),
+         _tests("schedules_test", "test_recorded_latent_schedules")),
     Kind("ancestral posterior",
          lambda c: bool(c.prefixes("posterior_mean_coef1", "timestep_map")),
          _tests("samplers.ddpm_test", "test_recorded_posteriors")),
@@ -320,6 +322,8 @@ KINDS = (
     Kind("VIPaint schedules", lambda c: bool(
         c.prefixes("_alphas_cumprod", "_timesteps_1000")), _tests(
             "variational.plan_test", "test_recorded_schedules")),
+    Kind("units of VIPaint's loss", _keys("unit_q_alpha_tau", "unit_kl"),
+         _tests("variational.units_test", "test_recorded_units")),
     Kind("VIPaint masks", lambda c: _named("vipaint/*")(c) and (
         c.has_group("random_") and c.has_group("half_")), loops=_tests(
             "data.vipaint_masks_test", "test_recorded_random_masks",
@@ -337,6 +341,4 @@ KINDS = (
     Kind("network of a later task", _named(
         "networks/vggface*", "networks/clip_vit*", "networks/farl_*",
         "networks/retinaface*", "networks/multitask_*")),
-    Kind("schedule of latent diffusion", _named("networks/ldm_schedules*")),
-    Kind("units of VIPaint's loss", _keys("unit_q_alpha_tau", "unit_kl")),
 )

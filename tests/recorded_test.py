@@ -101,6 +101,12 @@ NAMED = {
                "vq_f2", "vq_f2_attn8", "vq_f2_noattn")),
            ("AutoencoderKL", "KL autoencoder", ("kl_f4",)))
        for name in names},
+    "networks/ldm_schedules.npz": (
+        (("out/betas",), {}), ("schedule of latent diffusion",)),
+    "vipaint/schedules_units.npz": (
+        (("imagenet_alphas_cumprod", "imagenet_timesteps_1000",
+          "unit_q_alpha_tau", "unit_kl"), {}),
+        ("VIPaint schedules", "units of VIPaint's loss")),
     **{f"networks/lpips_{net}.npz": (
         ((), {"cls": "lpips.LPIPS"}), ("LPIPS",)) for net in ("alex", "vgg")},
     **{f"networks/fid_inception_block_{name}.npz": (

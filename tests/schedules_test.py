@@ -456,3 +456,51 @@ def _derived(s, betas):
       "alphas_cumprod_next": np.append(now[1:], 0.0),
       "posterior_variance": variance,
   }
+
+
+# First and last beta of the published latent models.
+_LATENT_ENDS = ((0.0015, 0.0195), (0.0015, 0.0155), (0.0015, 0.0205),
+                (0.00085, 0.012))
+
+
+def _latent_tables():
+  """Every table of each published schedule, 0-based, in float64."""
+  for start, end in _LATENT_ENDS:
+    s = schedules.scaled_linear(start=start, end=end)
+    betas = schedules.scaled_linear_betas(1000, start, end)
+    yield (start, end), {"betas": betas, **_derived(s, betas)}
+
+
+@recorded_kinds.parametrized("schedule of latent diffusion")
+def test_recorded_latent_schedules(path):
+  with np.load(path) as archive:
+    _check_latent({k: archive[k] for k in archive.files
+                   if archive[k].dtype.kind == "f"})
+
+
+def _check_latent(arrays):
+  """Each table is that of a published schedule; their notes name no keys."""
+  seen = set()
+  for key, found in arrays.items():
+    if found.size != 1000:
+      continue
+    rtol = 1e-10 if found.dtype == np.float64 else 1e-5
+    fits = [(ends, name) for ends, tables in _latent_tables()
+            for name, value in tables.items()
+            if value.size == 1000
+            and np.allclose(found.reshape(-1), value, rtol=rtol, atol=0)]
+    assert fits, f"{key} is of no published schedule"
+    seen |= {ends for ends, _ in fits}
+  assert seen
+
+
+@pytest.mark.parametrize("ends", _LATENT_ENDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_latent_schedules_are_linear_in_the_root(ends, dtype):
+  start, end = (np.sqrt(e) for e in ends)
+  betas = (start + np.arange(1000) / 999 * (end - start)) ** 2
+  bar = np.cumprod(1 - betas)
+  _check_latent({"betas": betas.astype(dtype), "products": bar.astype(dtype),
+                 "scale": np.array([1.0])})
+  with pytest.raises(AssertionError, match="linear is of no published"):
+    _check_latent({"linear": np.linspace(*ends, 1000).astype(dtype)})

@@ -111,8 +111,7 @@ def _check_model(name, stored):
   hierarchies = [key for key in sorted(stored) if key.endswith("_h_alphas")]
   assert hierarchies, name
   for key in hierarchies:
-    levels = [1 + int(np.argmin(np.abs(alpha_bar - value)))
-              for value in stored[key].reshape(-1)]
+    levels = _levels(alpha_bar, stored[key].reshape(-1))
     plan = variational.vipaint_plan(table, levels, variant="released")
     prefix = key.removesuffix("_h_alphas")
     np.testing.assert_allclose(
@@ -121,3 +120,20 @@ def _check_model(name, stored):
     if f"{prefix}_n_allowed_at_init" in stored:
       allowed = np.sum(plan.grid.sigma > plan.rows.sigma[0])
       assert allowed == stored[f"{prefix}_n_allowed_at_init"], prefix
+
+
+def _levels(alpha_bar, stored):
+  """Whose alphas these are; they may be alpha_bar or its root."""
+  gaps = {}
+  for power in (1, 2):
+    gap = np.abs(alpha_bar - np.float64(stored)[:, None] ** power)
+    gaps[gap.min(axis=1).max()] = (1 + gap.argmin(axis=1)).tolist()
+  assert min(gaps) < 1e-6
+  return gaps[min(gaps)]
+
+
+@pytest.mark.parametrize("power", [1, 0.5])
+def test_levels_of_recorded_hierarchies(power):
+  alpha_bar = schedule("imagenet256").alpha_bar[1:]
+  stored = np.float32(alpha_bar[[550, 500, 450, 400]] ** power)
+  assert _levels(alpha_bar, stored) == list(variational.LEVELS[4])
