@@ -43,6 +43,8 @@ class Vipaint:
       `variational.EDM_SIGMAS`, which are meant for pixels with a standard
       deviation near 0.5.
     eta: see `variational.vipaint_plan`.
+    eta_refinement: likewise below T_s, 0 to 1; that of the levels when None. 0
+      adds no noise there.
     scale: of the gradient in the refinement, over a group of samples.
     group_size: samples in that group; see `variational.vipaint_steps`.
     fit_guidance: scale of classifier-free guidance in the fit.
@@ -80,6 +82,7 @@ class Vipaint:
   levels: tuple[int, ...] = ()
   sigmas: tuple[float, ...] = ()
   eta: float = 0.2
+  eta_refinement: float | None = None
   scale: float = 2.0
   group_size: int = 5
   fit_guidance: float = 1.0
@@ -129,6 +132,9 @@ class Vipaint:
     for name, value in numbers.items():
       if not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value}")
+    if not 0 <= (self.eta_refinement or 0) <= 1:
+      raise ValueError(
+          f"eta_refinement must be in [0, 1], got {self.eta_refinement}")
     if self.std_scale <= 0:
       raise ValueError(f"std_scale must be positive, got {self.std_scale}")
     methods.check_at_least(
@@ -137,8 +143,8 @@ class Vipaint:
   @property
   def unchanged(self) -> frozenset[str]:
     """See `methods.Method`."""
-    before = {"beta_hierarchy": None, "rates": (0.1, 0.001, 0.01),
-              "fill": 0.0, "marginal": False}
+    before = {"eta_refinement": None, "beta_hierarchy": None,
+              "rates": (0.1, 0.001, 0.01), "fill": 0.0, "marginal": False}
     same = {name for name, value in before.items()
             if getattr(self, name) == value}
     if self.variant == "released":
@@ -186,7 +192,7 @@ class Vipaint:
     """`vipaint_steps`."""
     return variational.vipaint_steps(
         schedule, self.plan(schedule), self.num_steps, scale=self.scale,
-        group_size=self.group_size)
+        group_size=self.group_size, eta=self.eta_refinement)
 
   def network_evaluations(
       self, schedule: schedules.Schedule

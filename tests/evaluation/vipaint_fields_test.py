@@ -76,6 +76,7 @@ def programs_of(prior, method, task=INPAINTING):
 @pytest.mark.parametrize("name, value", [
     ("num_steps", 5), ("num_iterations", 4), ("num_samples", 3),
     ("variant", "released"), ("levels", (551, 501, 401)), ("eta", 0.3),
+    ("eta_refinement", 0.0),
     ("scale", 21.0), ("group_size", 4), ("fit_guidance", 2.0),
     ("guidance", 3.0), ("weight", 90.0), ("beta", 90.0),
     ("beta_hierarchy", 90.0), ("rates", (0.2, 0.001, 0.01)),

@@ -194,6 +194,8 @@ def test_titles_and_bad_settings():
                     ({"levels": (551, 401), "sigmas": (2.0, 1.0)}, "levels"),
                     ({"group_size": 0}, "group_size"),
                     ({"std_scale": 0.0}, "std_scale must be positive"),
+                    ({"eta_refinement": 1.5},
+                     r"eta_refinement must be in \[0, 1\], got 1.5"),
                     ({"scale": float("nan")}, "scale must be finite"),
                     ({"rates": (0.1, 0.01)}, "rates"),
                     ({"rates": (0.1, -0.01, 0.0)}, "rates"),
