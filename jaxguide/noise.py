@@ -90,6 +90,34 @@ def prng_noise(keys: arrays.Array) -> Noise:
   return noise
 
 
+def per_image(noise: Noise, rows: int) -> Noise:
+  """The same draws, refused unless they have a row for every image.
+
+  A single row would be broadcast: all images would share it.
+
+  Args:
+    noise: any.
+    rows: B.
+
+  Returns:
+    The noise, which raises ValueError when it is asked for a draw of another
+    number of rows.
+  """
+
+  def draw(
+      index: arrays.Array | int,
+      slot: str,
+      shape: Sequence[int],
+      law: str = "normal",
+      inner: arrays.Array | int = 0,
+  ) -> arrays.Batch:
+    drawn = noise(index, slot, shape, law, inner)
+    arrays.check_shape(f"noise of slot {slot!r}", drawn, (rows, *shape))
+    return drawn
+
+  return draw
+
+
 def recorded_noise(tables: Mapping[str, arrays.Array]) -> Noise:
   """Replays recorded draws.
 

@@ -76,7 +76,8 @@ def ddim(denoise: denoisers.Denoiser, noise: noises.Noise) -> core.Sampler:
   def step(state: DdimState, step: core.Step) -> DdimState:
     prediction = denoise(state.x, step.level)
     c = step.coefficients
-    z = noise(step.index, "step", state.x.shape[1:])
+    rows, *shape = state.x.shape
+    z = noises.per_image(noise, rows)(step.index, "step", shape)
     x = (c.x0_scale * prediction.x0 + c.eps_scale * prediction.eps
          + c.noise_std * z)
     return DdimState(x.astype(state.x.dtype))

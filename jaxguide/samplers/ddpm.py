@@ -119,7 +119,8 @@ def ddpm(
   def step(state: DdpmState, step: core.Step) -> DdpmState:
     prediction = denoise(state.x, step.level)
     c = step.coefficients
-    z = noise(step.index, "step", state.x.shape[1:])
+    rows, *shape = state.x.shape
+    z = noises.per_image(noise, rows)(step.index, "step", shape)
     std = c.add_noise * jnp.exp(0.5 * log_variance(prediction, c))
     x = c.x0_scale * prediction.x0 + c.x_scale * state.x + std * z
     return DdpmState(x.astype(state.x.dtype))

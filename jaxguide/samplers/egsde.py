@@ -125,12 +125,13 @@ def egsde(
 
   def step(state: EgsdeState, step: core.Step) -> EgsdeState:
     c, shape = step.coefficients, state.x.shape[1:]
+    draws = noises.per_image(noise, state.x.shape[0])
     is_shared = c.source_noise is egsde_plan.SourceNoise.SHARED
     shared = state.start_noise if is_shared else None
     draw = shifting.source_draws(
-        noise, step.index, shape, shared=shared, project=project)
+        draws, step.index, shape, shared=shared, project=project)
     guided = guidance(denoise, state.x, step.level, draw)
-    z = project(noise(step.index, "step", shape))
+    z = project(draws(step.index, "step", shape))
     move = _times(guidance_scale, project(guided.gradient))
     result = (c.x_scale * state.x - c.eps_scale * guided.prediction.eps
               - c.energy_scale * move + c.noise_std * z)
@@ -139,7 +140,7 @@ def egsde(
       kept = c.kept_alpha * source + c.kept_sigma * draw("source", shape)
       again = jnp.where(mask == 1, source, result)
       result = jnp.where(mask == 1, kept, result)
-    e = project(noise(step.index, "restart", shape))
+    e = project(draws(step.index, "restart", shape))
     begins = step.kind == core.RESTART
     x = jnp.where(
         begins, c.restart_alpha * again + c.restart_sigma * e, result)

@@ -172,7 +172,8 @@ def ilvr(
     c, dtype = step.coefficients, state.x.dtype
     proposal = inner.step(
         ddpm.DdpmState(state.x), step._replace(coefficients=c.ancestral)).x
-    n = noise(step.index, "reference", reference.shape[1:])
+    rows, *shape = state.x.shape
+    n = noises.per_image(noise, rows)(step.index, "reference", shape)
     noisy = c.reference_alpha * reference + c.reference_sigma * n
     x = proposal + c.refine * filtered(noisy - proposal)
     return IlvrState(x.astype(dtype), proposal)

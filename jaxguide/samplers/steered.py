@@ -254,7 +254,7 @@ def steered(
   def steer(
       x: arrays.Batch, step: core.Step, z: arrays.Batch
   ) -> tuple[arrays.Batch, arrays.Batch]:
-    draw = _bind(noise, step.index)
+    draw = _bind(noises.per_image(noise, x.shape[0]), step.index)
     if look_ahead == "none":
       guided = guidance(denoise, x, step.level, draw)
     else:
@@ -270,11 +270,12 @@ def steered(
     return x0, moved
 
   def step(state: SteeredState, step: core.Step) -> SteeredState:
-    c, shape = step.coefficients, state.x.shape[1:]
-    z = noise(step.index, "step", shape)
+    c, (rows, *shape) = step.coefficients, state.x.shape
+    draws = noises.per_image(noise, rows)
+    z = draws(step.index, "step", shape)
     x0, moved = steer(state.x, step, z)
     x_next = _transition(c, state.x, moved, z)
-    again = noise(step.index, "renoise", shape)
+    again = draws(step.index, "renoise", shape)
     x = c.keep * x_next + c.renoise * again
     new = SteeredState(x, x0, moved, x_next)
     return jax.tree.map(lambda leaf: leaf.astype(state.x.dtype), new)

@@ -143,7 +143,7 @@ def bound_loss(
   def loss(
       posterior: posteriors.Posterior, index: arrays.Array
   ) -> objective.Terms:
-    draws = objective.Draws(noise, index, num_samples, posterior.mu.shape[2:])
+    draws = objective.Draws(noise, index, num_samples, posterior.mu)
     rows = posteriors.repeat(posterior, num_samples)
     links = hierarchy.descend(plan, rows, denoise, draws.level)
     parts = (

@@ -118,7 +118,7 @@ def negative_elbo(
   def loss(
       posterior: posteriors.Posterior, index: arrays.Array
   ) -> Terms:
-    draws = Draws(noise, index, num_samples, posterior.mu.shape[2:])
+    draws = Draws(noise, index, num_samples, posterior.mu)
     rows = posteriors.repeat(posterior, num_samples)
     links = hierarchy.descend(plan, rows, denoise, draws.level)
     diffusion = diffusion_term.diffusion_loss(
@@ -169,12 +169,13 @@ class Draws:
       noise: noises.Noise,
       index: arrays.Array,
       num_samples: int,
-      shape: Sequence[int],
+      mu: arrays.Batch,
   ):
-    self._noise = noise
+    """For a posterior's means `[N, K, ...]`."""
+    self._noise = noises.per_image(noise, mu.shape[0])
     self._index = index
     self._num_samples = num_samples
-    self._shape = tuple(shape)
+    self._shape = mu.shape[2:]
 
   def normal(
       self, slot: str, inner: arrays.Array | int = 0

@@ -9,6 +9,7 @@ the published program.
 from collections.abc import Sequence
 import dataclasses
 import functools
+import math
 
 import jax
 import numpy as np
@@ -114,6 +115,8 @@ def vipaint_plan(
   preserves = _preserves_variance(schedule)
   if variant == "released" and not preserves:
     raise ValueError("variant='released' needs a variance-preserving schedule")
+  if not 0 < rho < math.inf:
+    raise ValueError(f"rho must be positive and finite, got {rho}")
   if not 0 < eta <= 1:
     raise ValueError(f"eta must be in (0, 1], got {eta}")
   levels = _checked_levels(schedule, levels)

@@ -69,12 +69,14 @@ def encodings(
     `[N, K, ...]`.
 
   Raises:
-    ValueError: if `num_samples` is not positive.
+    ValueError: if `num_samples` is not positive, or for noise without a row
+      per image.
   """
   if num_samples < 1:
     raise ValueError(f"num_samples must be at least 1, got {num_samples}")
   shape = encoded.shape[1:]
-  xi = noise(-1, "encode", (num_samples, *shape))
+  draws = noises.per_image(noise, encoded.shape[0])
+  xi = draws(-1, "encode", (num_samples, *shape))
   copies = encoded[:, None] + std * xi
   return copies[:, jnp.arange(num_levels) % num_samples]
 
@@ -106,10 +108,17 @@ def initialise(
     mean_scale: noise on mu_k, k >= 1.
     mean_scale_top: noise on mu_0.
     start_std: tau_0; sigma at T_e when left out, 0.1 on clean data.
+
+  Raises:
+    ValueError: for a context of another number of levels, a standard deviation
+      that is not positive, or noise without a row per image.
   """
+  for name, value in (("std_scale", std_scale), ("start_std", start_std)):
+    if value is not None and not value > 0:
+      raise ValueError(f"{name} must be positive, got {value}")
   arrays.check_shape(
       "context", context, (None, plan.num_levels, *context.shape[2:]))
-  shape = context.shape[1:]
+  shape, noise = context.shape[1:], noises.per_image(noise, context.shape[0])
   alpha, sigma = (_levels(v, context) for v in plan.rows[:2])
   mu = alpha * context + mean_scale * sigma * noise(-1, "mean", shape)
   top = context[:, 0] + mean_scale_top * noise(-1, "mean_top", shape[1:])

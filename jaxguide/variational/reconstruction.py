@@ -53,6 +53,9 @@ def masked_reconstruction(
     perceptual: distance between images, such as LPIPS; none when left out.
     perceptual_weight: of that distance.
     remat: compute the activations of that distance again in a backward pass.
+
+  Raises:
+    ValueError: when called, for x of another shape than y.
   """
   count = max(y.shape[0], mask.shape[0])
   y, mask = (
@@ -66,6 +69,7 @@ def masked_reconstruction(
   ) -> arrays.PerImage:
     del level, draw
     target, m = posteriors.repeat_to((seen, mask), x.shape[0])
+    arrays.check_shape("x", x, (None, *seen.shape[1:]))
     masked = m * x
     value = weight * energies.mean_per_image(jnp.abs(target - masked))
     if measure is not None:

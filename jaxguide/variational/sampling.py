@@ -16,6 +16,8 @@ R the reconstruction energy of x0(z_t), differentiated through the network.
 """
 
 from collections.abc import Callable
+import dataclasses
+import math
 from typing import NamedTuple
 
 import jax
@@ -34,6 +36,20 @@ from jaxguide.variational import plan as plans
 from jaxguide.variational import posterior as posteriors
 
 
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Origin:
+  """The plan that steps were made from; part of their structure.
+
+  Attributes:
+    levels: of the plan.
+    variant: likewise.
+  """
+
+  levels: tuple[int, ...]
+  variant: str
+
+
 class VipaintCoefficients(NamedTuple):
   """The numbers of one step.
 
@@ -44,6 +60,7 @@ class VipaintCoefficients(NamedTuple):
     noise_std: of the fresh noise; that of the hierarchy is the posterior's.
     context_scale: of mu_k in a step of the hierarchy.
     gradient_scale: of the gradient of the reconstruction energy.
+    origin: the plan that the step belongs to.
   """
 
   position: arrays.Array
@@ -52,6 +69,7 @@ class VipaintCoefficients(NamedTuple):
   noise_std: arrays.Array
   context_scale: arrays.Array
   gradient_scale: arrays.Array
+  origin: Origin | None = None
 
 
 class VipaintState(NamedTuple):
@@ -100,6 +118,8 @@ def vipaint_steps(
   schedules.check_concrete(schedule)
   if group_size < 1:
     raise ValueError(f"group_size must be at least 1, got {group_size}")
+  if not math.isfinite(scale):
+    raise ValueError(f"scale must be finite, got {scale}")
   eta = float(plan.eta) if eta is None else eta
   if not 0 <= eta <= 1:
     raise ValueError(f"eta must be in [0, 1], got {eta}")
@@ -115,11 +135,16 @@ def vipaint_steps(
   count = down + levels.size - 1
   kinds = [core.DENOISE] * down + [core.OPTIMISE] * (count - down)
   coefficients = VipaintCoefficients(
-      np.int32(c.position), *(np.float32(leaf) for leaf in c[1:]))
+      np.int32(c.position), *(np.float32(leaf) for leaf in c[1:-1]),
+      _origin(plan))
   return core.Step(
       index=np.arange(count, dtype=np.int32), level=now, next_level=then,
       kind=np.asarray(kinds, np.int32), coefficients=coefficients,
   )
+
+
+def _origin(plan):
+  return Origin(plan.levels, plan.variant)
 
 
 def _refined_levels(schedule, plan, num_steps):
@@ -127,6 +152,10 @@ def _refined_levels(schedule, plan, num_steps):
   top = plan.levels[-1]
   last = 1 if plan.variant == "released" else 0
   most = top - last
+  if most < 1:
+    raise ValueError(
+        f"plan must end above level {last}, below which there is nothing to "
+        f"refine, got levels {plan.levels}")
   count = most if num_steps is None else num_steps
   if not 1 <= count <= most:
     raise ValueError(f"num_steps must be in 1..{most}, got {num_steps}")
@@ -211,19 +240,25 @@ def vipaint(
     guidance_scale: multiplies the gradient; scalar or `[R]`, may be traced.
 
   Raises:
-    ValueError: if the posterior has another number of levels than the plan.
+    ValueError: if the posterior has another number of levels than the plan;
+      when run, for the steps of another plan, or noise without a row per
+      sample.
   """
   posteriors.check_levels(posterior, plan)
   refine = guidances.through_denoiser(reconstruction)
 
   def init(z: arrays.Batch, first: core.Step) -> VipaintState:
-    del first
+    _check_origin(first.coefficients, plan)
     rows = posteriors.repeat_to(posterior, z.shape[0])
     z = hierarchy.start(plan, rows, z)[0].astype(z.dtype)
     return VipaintState(z, jnp.zeros_like(z), jnp.zeros(z.shape[0], z.dtype))
 
+  def standard(state: VipaintState, step: core.Step) -> arrays.Batch:
+    count, *shape = state.z.shape
+    return noises.per_image(noise, count)(step.index, "step", shape)
+
   def descend(state: VipaintState, step: core.Step) -> VipaintState:
-    c, n = step.coefficients, noise(step.index, "step", state.z.shape[1:])
+    c, n = step.coefficients, standard(state, step)
     rows = posteriors.repeat_to(posterior, state.z.shape[0])
     found = denoise(state.z, step.level)
     prior_mean = (arrays.product(c.x0_scale, found.x0)
@@ -235,15 +270,15 @@ def vipaint(
 
   def refined(state: VipaintState, step: core.Step) -> VipaintState:
     c = step.coefficients
-    draw = lambda slot, shape, law="normal": noise(
+    draws = noises.per_image(noise, state.z.shape[0])
+    draw = lambda slot, shape, law="normal": draws(
         step.index, slot, shape, law)
     guided = refine(denoise, state.z, step.level, draw)
     x0, eps, _ = guided.prediction
     z = (arrays.product(c.x0_scale, x0)
          + arrays.product(c.eps_scale, eps))
     if plan.variant == "paper":
-      n = noise(step.index, "step", state.z.shape[1:])
-      z += arrays.product(c.noise_std, n)
+      z += arrays.product(c.noise_std, standard(state, step))
     weight = c.gradient_scale * jnp.asarray(guidance_scale, jnp.float32)
     z -= arrays.product(arrays.bcast(weight, z), guided.gradient)
     return VipaintState(z, x0, guided.value)
@@ -263,6 +298,16 @@ def vipaint(
     return state.x0 if decode is None else decode(state.x0)
 
   return core.Sampler(init=init, step=step, output=output)
+
+
+def _check_origin(coefficients, plan):
+  """What lies beyond an array's end is read without an error in jax."""
+  if getattr(coefficients, "origin", None) != _origin(plan):
+    found = getattr(coefficients, "origin", None)
+    made = f"levels {found.levels}, {found.variant}" if found else "no plan"
+    raise ValueError(
+        "steps must be made by vipaint_steps from the posterior's plan (levels "
+        f"{plan.levels}, {plan.variant}), got those of {made}")
 
 
 def vipaint_draw_order(num_levels: int) -> dict[str, np.ndarray]:

@@ -299,6 +299,46 @@ def test_schedules(tmp_path, options):
       np.square(found.alpha)[-expected.size:], expected, rtol=1e-4)
 
 
+_ALL_SCHEDULERS = sorted(
+    name for name in dir(diffusers) if name.endswith("Scheduler"))
+
+
+@pytest.mark.parametrize("name", _ALL_SCHEDULERS)
+def test_a_schedule_is_the_schedulers_or_refused(name, tmp_path):
+  """None is taken for another: all classes, with their own defaults."""
+  try:
+    scheduler = getattr(diffusers, name)()
+  except (ImportError, TypeError, ValueError):
+    pytest.skip("cannot be made without options or a further library")
+  # One of them is no more than its name, in recent releases.
+  stored = {**getattr(scheduler, "config", {}), "_class_name": name}
+  expected = getattr(scheduler, "alphas_cumprod", None)
+  try:
+    _, entry = diffusers_config.schedule(stored)
+  except errors.ConversionError as error:
+    assert "_class_name of the scheduler" in str(error) or (
+        "supported are" in str(error))
+    assert name not in ("DDPMScheduler", "DDIMScheduler", "PNDMScheduler")
+    return
+  assert expected is not None
+  np.testing.assert_allclose(
+      np.square(pretrained.schedule_of(entry).alpha)[-len(expected):],
+      expected.numpy(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("options, message", [
+    ({"_class_name": "CMStochasticIterativeScheduler", "sigma_max": 80.0},
+     "scheduler is 'CMStochasticIterativeScheduler', which does not noise"),
+    ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, "FlowMatchEuler"),
+    ({"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True},
+     "use_flow_sigmas is True"),
+    ({"_class_name": "EulerDiscreteScheduler", "timestep_type": "continuous"},
+     "timestep_type is 'continuous'")])
+def test_schedulers_that_noise_by_other_rules(options, message):
+  with pytest.raises(errors.ConversionError, match=message):
+    diffusers_config.schedule(options)
+
+
 @pytest.mark.parametrize("cls, options, change, message", [
     ("UNet2DModel", _UNET, {"center_input_sample": True},
      "center_input_sample is"),

@@ -46,7 +46,8 @@ EMBEDDED = {"emoji64": latent_sources.EmbeddedLatentPrior("emoji64_ldm"),
             "emoji32": sources.EmbeddedPrior("emoji32_edm"),
             "noto32": sources.EmbeddedPrior("noto32")}
 BASELINES = [f"emoji{method}" for m in MASKS
-             for method in (f"32_{m}_steered", f"64_{m}_ddim")]
+             for method in (f"32_{m}_steered", f"32_{m}_sdedit",
+                            f"64_{m}_ddim")]
 BASELINES.append("emoji32_rotated_ddim")
 EMOJI_TASKS = ["emoji64_sr_x4", "emoji64_deblur"]
 NAMES = CELLS + OTHERS + EMOJI + EMOJI_TASKS + BASELINES

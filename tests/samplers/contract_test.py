@@ -277,6 +277,22 @@ def test_program_and_memory_do_not_grow_with_the_steps(case):
 
 
 @each_sampler
+@pytest.mark.parametrize("rows", (1, 2))
+def test_noise_that_images_would_share_is_named(case, rows):
+  """A single row would be broadcast without an error in jax."""
+  shared, batch = _shared(case, 4), runs.batch_of(3)
+  whole, few = (noises.prng_noise(batch["keys"][:n]) for n in (3, rows))
+
+  def noise(index, slot, *rest):
+    return (whole if slot == "start" else few)(index, slot, *rest)
+
+  with pytest.raises(
+      ValueError, match=r"noise of slot '\w+' must have shape \[3, 16\], got "
+      rf"\({rows}, 16\)"):
+    jax.eval_shape(lambda: runs.run(case, shared, batch, noise))
+
+
+@each_sampler
 def test_dtype_is_kept(case):
   shared, batch = _shared(case, 10), _drawn(case, 64, 10)
   full = programs.jit(functools.partial(runs.run, case))(shared, batch)

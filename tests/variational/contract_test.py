@@ -5,6 +5,7 @@ exact; with a fit in front, what concerns batches, programs and dtypes holds.
 """
 
 import functools
+import re
 
 import chex
 import jax
@@ -12,7 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxguide import noise as noises
 from jaxguide import parallel
+from jaxguide import samplers
+from jaxguide import schedules
 from jaxguide import variational
 from tests import draws
 from tests import programs
@@ -260,3 +264,70 @@ def test_the_fit_does_not_grow_with_its_iterations():
   assert len(equations) == 1, seen
   # The history of the loss is 4 numbers per image and iteration.
   assert max(s[1] for s in seen) - min(s[1] for s in seen) <= 4, seen
+
+
+@pytest.mark.parametrize("variant", ["paper", "released"])
+def test_noise_that_images_would_share_is_named(variant):
+  contract.test_noise_that_images_would_share_is_named(fixed(variant), 1)
+
+
+@pytest.mark.parametrize("num_levels", [1, 4])
+def test_steps_of_another_plan_are_named(num_levels):
+  schedule = schedules.scaled_linear()
+  plan = variational.vipaint_plan(schedule, variational.LEVELS[2])
+  y = jnp.zeros((2, gaussians.DIM))
+  sampler = variational.vipaint(
+      plan, posterior_like(y), None, None, None)
+  for levels, variant in (
+      (variational.LEVELS[num_levels], "paper"),
+      (variational.LEVELS[2], "released")):
+    other = variational.vipaint_plan(schedule, levels, variant=variant)
+    steps = variational.vipaint_steps(schedule, other, 5)
+    with pytest.raises(ValueError, match=(
+        r"steps must be made by .*\(levels \(551, 401\), paper\), "
+        rf"got those of levels {re.escape(str(levels))}, {variant}")):
+      samplers.sample(sampler, y, steps)
+  steps = samplers.ddim_steps(schedule, 5)
+  with pytest.raises(ValueError, match="got those of no plan"):
+    samplers.sample(sampler, y, steps)
+
+
+def test_what_cannot_be_refined_is_named():
+  schedule = schedules.scaled_linear()
+  clean = variational.vipaint_plan(schedule, (0,))
+  with pytest.raises(ValueError, match="nothing to refine, got levels"):
+    variational.vipaint_steps(schedule, clean)
+  plan = variational.vipaint_plan(schedule, variational.LEVELS[1])
+  with pytest.raises(ValueError, match="scale must be finite, got nan"):
+    variational.vipaint_steps(schedule, plan, scale=float("nan"))
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_a_start_that_images_would_share_is_named(rows):
+  plan = plan_of("paper")
+  noise = noises.prng_noise(noises.image_keys(0, jnp.arange(rows)))
+  context = jnp.zeros((3, 2, 16))
+  wanted = rf"must have shape \[3, .*got \({rows}, "
+  with pytest.raises(ValueError, match="slot 'encode' " + wanted):
+    variational.encodings(context[:, 0], noise, 2)
+  with pytest.raises(ValueError, match="slot 'mean' " + wanted):
+    variational.initialise(plan, context, noise)
+  loss = variational.negative_elbo(
+      plan, None, noise, None, num_samples=1)
+  with pytest.raises(ValueError, match="slot 'start' " + wanted):
+    loss(variational.Posterior(context, context, context), 0)
+
+
+@pytest.mark.parametrize("name", ["std_scale", "start_std"])
+def test_a_start_without_a_spread_is_named(name):
+  noise = noises.prng_noise(noises.image_keys(0, jnp.arange(3)))
+  with pytest.raises(ValueError, match=f"{name} must be positive, got 0.0"):
+    variational.initialise(
+        plan_of("paper"), jnp.zeros((3, 2, 16)), noise, **{name: 0.0})
+
+
+def test_an_estimate_of_another_shape_is_named():
+  energy = variational.masked_reconstruction(
+      jnp.zeros((2, 4, 4, 3)), jnp.ones((1, 4, 4, 1)))
+  with pytest.raises(ValueError, match=r"x must have shape \[\*, 4, 4, 3\]"):
+    energy(jnp.zeros((2, 1, 1, 3)), None, None)

@@ -373,6 +373,8 @@ def test_a_start_too_wide_is_held_back_in_the_paper_variant():
     ({"levels": (401, 551)}, "levels"), ({"levels": ()}, "levels"),
     ({"levels": (551, 0)}, "levels"), ({"levels": (999,)}, "levels"),
     ({"levels": (551,), "eta": 0.0}, "eta"),
+    ({"levels": (551,), "rho": 0.0}, "rho must be positive"),
+    ({"levels": (551,), "rho": float("nan")}, "rho must be positive"),
     ({"levels": (551,), "variant": "exact"}, "variant"),
     ({"levels": (2,), "variant": "released"}, "grid"),
     ({"levels": (200,), "variant": "released", "schedule": VE}, "variance"),

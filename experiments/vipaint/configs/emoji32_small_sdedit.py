@@ -1,0 +1,21 @@
+"""SDEdit on an EDM prior of emoji, with the observed pixels kept: small masks.
+
+  python experiments/evaluate.py --out results/emoji32_small_sdedit \\
+      --config experiments/vipaint/configs/emoji32_small_sdedit.py \\
+      --limit 16
+
+To be compared with `emoji32_small_vipaint2.py`, with its masks and seeds:
+from pure noise, 100 steps, every step takes what is observed from the noised
+source. --set prior.name=noto32 takes the other prior.
+"""
+
+from jaxguide.evaluation import config
+from jaxguide.evaluation import rows
+from jaxguide.evaluation import translation_methods
+
+
+def get_config(smoke: bool = False) -> config.Experiment:
+  """The experiment; `smoke` gives its tiny version."""
+  return rows.row_like(
+      __file__, "emoji32_small_vipaint2.py", smoke,
+      method=translation_methods.SdEdit(first_level=1000, num_steps=100))
