@@ -233,6 +233,7 @@ def from_configuration(
     *,
     image_size: int,
     licence: str = "unknown",
+    null_label: int | None = None,
 ) -> LatentCard:
   """A card of one's own model out of the file that it was trained by.
 
@@ -244,13 +245,15 @@ def from_configuration(
       "scale_by_std" and a class embedder as "cond_stage_config".
     image_size: height and width of an image, pixels.
     licence: of the weights.
+    null_label: the class that was trained to stand for "no class", which the
+      configuration does not tell; without one there is no guidance.
 
   Returns:
     The card; its `num_parameters` is empty: nothing to compare with.
 
   Raises:
     ConversionError: an entry is missing, or the schedule or prediction is
-      another than that of the released models.
+      another than that of the released models, or `null_label` is no class.
   """
   try:
     params = configuration["model"]["params"]
@@ -260,13 +263,18 @@ def from_configuration(
   except (KeyError, TypeError) as error:
     raise errors.ConversionError(
         f"configuration lacks {errors.quoted(str(error))}") from error
+  if null_label is not None and (
+      classes is None or not 0 <= null_label < classes[0]):
+    raise errors.ConversionError(
+        f"null_label is {null_label}; the configuration has "
+        f"{classes[0] if classes else 'no'} classes")
   ldm.check_options(params, {
       "beta_schedule": ("linear",), "timesteps": (1000,),
       "parameterization": ("eps",)})
   return LatentCard(
       name=name, file_names=(), origin="own", licence=licence,
       image_size=image_size, first_stage=first_stage, num_parameters={},
-      unet=unet, classes=classes,
+      unet=unet, classes=classes, null_label=null_label,
       betas=(params.get("linear_start", 1e-4), params.get("linear_end", 2e-2)),
       scale_factor=(
           None if params.get("scale_by_std")

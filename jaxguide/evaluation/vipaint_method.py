@@ -161,9 +161,10 @@ class Vipaint:
   def title(self) -> str:
     """What tables call it."""
     steps = "all" if self.num_steps is None else self.num_steps
+    distance = "" if self.perceptual is None else ", perceptual"
     return self.label or (
         f"VIPaint-{self.depth}, {self.variant} "
-        f"({self.num_iterations} updates, {steps} steps)")
+        f"({self.num_iterations} updates, {steps} steps{distance})")
 
   @property
   def on_latents(self) -> bool:

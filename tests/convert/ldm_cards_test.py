@@ -172,6 +172,21 @@ def test_a_training_file_makes_the_card():
   scaled = ldm_cards.from_configuration(
       "own", _training_file(scale_by_std=True), image_size=256)
   assert scaled.scale_factor is None
+  assert card.null_label is None
+  guided = ldm_cards.from_configuration(
+      "own", _training_file(), image_size=256, null_label=1000)
+  assert guided.null_label == 1000
+
+
+@pytest.mark.parametrize("params, null_label, message", [
+    ({}, 1001, "null_label is 1001; the configuration has 1001 classes"),
+    ({}, -1, "null_label is -1"),
+    ({"cond_stage_config": None}, 0, "has no classes")])
+def test_a_null_label_is_a_class(params, null_label, message):
+  with pytest.raises(errors.ConversionError, match=message):
+    ldm_cards.from_configuration(
+        "own", _training_file(**params), image_size=256,
+        null_label=null_label)
 
 
 @pytest.mark.parametrize("params, message", [

@@ -94,7 +94,7 @@ def test_goes_on_after_an_interruption_between_samples(tmp_path, monkeypatch):
 
 
 def test_cost_is_reported(tmp_path, monkeypatch):
-  """Evaluations are counted where the network is called; memory in MiB."""
+  """Network evaluations (counted in the contract), seconds and MiB."""
   monkeypatch.setattr(noises, "prng_noise", hashed)
   _run(tmp_path, limit=2)
   summary = json.loads((tmp_path / "summary.json").read_text())
@@ -187,6 +187,8 @@ def test_later_fields_leave_earlier_runs_their_identity():
 
 def test_titles_and_bad_settings():
   assert METHOD.title == "VIPaint-2, paper (6 updates, 6 steps)"
+  told = dataclasses.replace(METHOD, perceptual=lambda a, b: None)
+  assert told.title == "VIPaint-2, paper (6 updates, 6 steps, perceptual)"
   for bad, word in (({"num_levels": 3}, "num_levels"),
                     ({"variant": "exact"}, "variant"),
                     ({"sigmas": (1.0,), "num_levels": 2}, "num_levels"),

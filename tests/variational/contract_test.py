@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxguide import denoisers
 from jaxguide import noise as noises
 from jaxguide import parallel
 from jaxguide import samplers
@@ -331,3 +332,38 @@ def test_an_estimate_of_another_shape_is_named():
       jnp.zeros((2, 4, 4, 3)), jnp.ones((1, 4, 4, 1)))
   with pytest.raises(ValueError, match=r"x must have shape \[\*, 4, 4, 3\]"):
     energy(jnp.zeros((2, 1, 1, 3)), None, None)
+
+
+@pytest.mark.parametrize("num_levels", [1, 2, 4])
+@pytest.mark.parametrize("variant", ["paper", "released"])
+def test_how_often_the_network_is_asked(variant, num_levels):
+  """What the docs state and the evaluation reports, counted."""
+  schedule, rows = schedules.scaled_linear(), []
+  plan = variational.vipaint_plan(
+      schedule, variational.LEVELS[num_levels], variant=variant)
+
+  def denoise(z, level):
+    rows.append(z.shape[0])
+    return denoisers.from_x0(0.5 * z, z, level)
+
+  def energy(x, level, draw):
+    return jnp.sum(x**2, axis=1)
+
+  draw = noises.prng_noise(noises.image_keys(0, jnp.arange(2)))
+  posterior = variational.initialise(
+      plan, jnp.zeros((2, num_levels, 16)), draw)
+  with jax.disable_jit():
+    variational.negative_elbo(
+        plan, denoise, draw, energy, num_samples=3, remat=False)(posterior, 0)
+    assert rows == [2 * 3] * (num_levels + 1)
+    if variant == "paper":
+      rows.clear()
+      variational.bound_loss(
+          plan, denoise, draw, energy, num_samples=3, remat=False)(
+              posterior, 0)
+      assert rows == [2 * 3] * (num_levels + 2)
+    rows.clear()
+    steps = variational.vipaint_steps(schedule, plan, 7)
+    sampler = variational.vipaint(plan, posterior, denoise, draw, energy)
+    samplers.sample(sampler, draw(-1, "start", (16,)), steps)
+    assert rows == [2] * (num_levels - 1 + 7)

@@ -21,5 +21,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "imagenet256_rotated_vipaint2.py", smoke,
-      method=lambda m: dataclasses.replace(
-          m, perceptual=None, label=f"{m.title}, no perceptual term"))
+      method=lambda m: dataclasses.replace(m, perceptual=None))
