@@ -5,6 +5,7 @@ import csv
 import json
 import math
 import pathlib
+import statistics
 from typing import Any, NamedTuple
 
 from jaxguide.evaluation import config
@@ -22,6 +23,7 @@ class _Finished(NamedTuple):
   folder: pathlib.Path
   summary: Mapping[str, Any]
   made: Mapping[str, pathlib.Path]
+  lines: list[dict[str, str]]  # Of per_image.csv.
 
 
 def compare(
@@ -33,7 +35,8 @@ def compare(
 ) -> tuple[tables.Row, ...]:
   """Writes table.md and grid.png of finished runs.
 
-  The table has a row per run and the experiment's published ones. The grid
+  The table has a row per run and the experiment's published ones; below it
+  stand the differences of each run to the first one, image by image. The grid
   has a row per image: the source (or input and degraded picture), the first
   sample of each run, and a translation's counterpart last.
 
@@ -63,11 +66,12 @@ def compare(
   out.mkdir(parents=True, exist_ok=True)
   signatures = dict.fromkeys(
       s for run in found.values() for s in _signatures(run).values())
+  columns = scoring.columns(
+      (*experiment.chosen_metrics, *experiment.set_metrics))
   tables.write_table(
-      out / "table.md", rows,
-      scoring.columns((*experiment.chosen_metrics, *experiment.set_metrics)),
-      title=experiment.name,
-      notes=[_spread(found), *(f"`{s}`" for s in signatures)])
+      out / "table.md", rows, columns, title=experiment.name,
+      notes=[_spread(found), *_differences(found, columns),
+             *(f"`{s}`" for s in signatures)])
   _write_grid(experiment, found, out / "grid.png", names)
   return tuple(rows)
 
@@ -80,10 +84,10 @@ def _read(folder: pathlib.Path) -> _Finished:
     raise FileNotFoundError(
         f"{folder} holds no finished run: {error.filename} is not there"
     ) from None
-  made = {row["name"]: folder / row["picture"]
-          for row in csv.DictReader(text.splitlines())
+  lines = list(csv.DictReader(text.splitlines()))
+  made = {row["name"]: folder / row["picture"] for row in lines
           if row["picture"] and row["sample"] == "0"}
-  return _Finished(folder, summary, made)
+  return _Finished(folder, summary, made, lines)
 
 
 def _check(found: Mapping[str, _Finished]) -> None:
@@ -151,6 +155,42 @@ def _row(label: str, run: _Finished) -> tables.Row:
         _float(score["spread"]) if seeds else None)
   count = max((e.num_images for e in values.values()), default=None)
   return tables.Row(label, values, count)
+
+
+def _differences(
+    found: Mapping[str, _Finished], columns: Sequence[tables.Column]
+) -> list[str]:
+  """A note per run after the first: its differences to that one.
+
+  Images differ more than methods do, so that the error of a difference over
+  the same images is less than the errors of both means make it.
+  """
+  first, *others = (
+      (label, {c.name: _by_image(run, c.name) for c in columns})
+      for label, run in found.items())
+  notes = []
+  for label, values in others:
+    parts = []
+    for column in columns:
+      own, base = values[column.name], first[1][column.name]
+      gap = tables.estimate([own[n] - base[n] for n in own if n in base])
+      if gap.standard_error is not None:
+        parts.append(f"{column.label} {gap.mean:+.{column.digits}f} ± "
+                     f"{gap.standard_error:.{column.digits}f}")
+    if parts:
+      notes.append(f"{label} less {first[0]}, image by image: "
+                   f"{'; '.join(parts)}")
+  return notes
+
+
+def _by_image(run: _Finished, metric: str) -> dict[str, float]:
+  """The mean over an image's samples, of those that are finite."""
+  seen: dict[str, list[float]] = {}
+  for line in run.lines:
+    value = float(line.get(metric) or "nan")
+    if math.isfinite(value):
+      seen.setdefault(line["index"], []).append(value)
+  return {image: statistics.fmean(values) for image, values in seen.items()}
 
 
 def _float(value: Any) -> float | None:

@@ -1,5 +1,6 @@
 """Several runs in one table and one picture."""
 
+import csv
 import io
 import json
 import shutil
@@ -59,6 +60,24 @@ def test_rows_are_those_of_the_runs(runs, tmp_path):
   assert "over seeds (SDEdit 2, ILVR 2)" in text
   assert "CUT (published)" in text and "0.5 ± 0.01" in text
   assert "|reference=counterpart|N=2" in text
+
+
+def test_differences_are_taken_image_by_image(runs, tmp_path):
+  folders, _ = runs
+  comparison.compare(_experiment(), folders, tmp_path)
+  (note,) = [line for line in (tmp_path / "table.md").read_text().splitlines()
+             if line.startswith("- ILVR less SDEdit, image by image: ")]
+  gaps = []
+  for image in ("0", "1"):
+    means = []
+    for label in METHODS:
+      lines = csv.DictReader(io.StringIO(
+          (folders[label] / "per_image.csv").read_text()))
+      means.append(np.mean([
+          float(line["ssim"]) for line in lines if line["index"] == image]))
+    gaps.append(means[1] - means[0])
+  error = abs(gaps[0] - gaps[1]) / 2
+  assert f"SSIM {np.mean(gaps):+.4f} ± {error:.4f}" in note
 
 
 def test_grid_has_the_pictures_of_every_run_in_order(runs, tmp_path):
