@@ -196,11 +196,18 @@ def use_cpu_cores(most: int) -> None:
     pass
 
 
-def _cores() -> int:
-  """How many cores this process may use."""
+def _cores(quota: str = "/sys/fs/cgroup/cpu.max") -> int:
+  """How many cores this process may use, inside a container too."""
   if hasattr(os, "sched_getaffinity"):
-    return len(os.sched_getaffinity(0))
-  return os.cpu_count() or 1
+    count = len(os.sched_getaffinity(0))
+  else:
+    count = os.cpu_count() or 1
+  try:
+    with open(quota, encoding="ascii") as file:
+      allowed, period = (int(word) for word in file.read().split())
+  except (OSError, ValueError):  # Not Linux, or "max": no limit.
+    return count
+  return max(1, min(count, allowed // period))
 
 
 def _is_key(leaf: Any) -> bool:

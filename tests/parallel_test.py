@@ -62,6 +62,18 @@ def test_devices_that_are_there_stay(monkeypatch):
   assert jax.local_devices() == before
 
 
+@pytest.mark.parametrize("text, cores", [
+    (None, 6), ("max 100000", 6), ("", 6), ("200000 100000\n", 2),
+    ("50000 100000", 1), ("9900000 100000", 6)])
+def test_a_containers_share_of_the_cores(text, cores, tmp_path, monkeypatch):
+  monkeypatch.setattr(
+      os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
+  path = tmp_path / "cpu.max"
+  if text is not None:
+    path.write_text(text)
+  assert parallel._cores(str(path)) == cores
+
+
 def test_refuses_no_device():
   with pytest.raises(ValueError, match="most must be at least 1, got 0"):
     parallel.use_cpu_cores(0)
