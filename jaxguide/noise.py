@@ -6,7 +6,7 @@ and in any batch; `recorded_noise` replays the draws of another program.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 import zlib
 
 import jax
@@ -108,10 +108,10 @@ def per_image(noise: Noise, rows: int) -> Noise:
       index: arrays.Array | int,
       slot: str,
       shape: Sequence[int],
-      law: str = "normal",
-      inner: arrays.Array | int = 0,
+      *rest: Any,
+      **named: Any,
   ) -> arrays.Batch:
-    drawn = noise(index, slot, shape, law, inner)
+    drawn = noise(index, slot, shape, *rest, **named)
     arrays.check_shape(f"noise of slot {slot!r}", drawn, (rows, *shape))
     return drawn
 
