@@ -21,4 +21,5 @@ def get_config(smoke: bool = False) -> config.Experiment:
   return rows.row_like(
       __file__, "emoji64_rotated_vipaint2.py", smoke,
       task=task, metrics=scoring.vipaint_metrics(task),
-      method=lambda method: dataclasses.replace(method, perceptual=None))
+      method=lambda method: dataclasses.replace(
+          method, perceptual=None, scale=8.0))
