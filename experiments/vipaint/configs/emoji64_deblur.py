@@ -5,7 +5,9 @@
 
 The images, prior, start and seeds of `emoji64_rotated_vipaint2.py`, noise of
 deviation 0.05, and no perceptual term, as in the paper. The blur has
-deviation 3 pixels in a window of 61.
+deviation 3 pixels in a window of 61. The gradient's scale was chosen on eight
+emoji of the valid split, two samples each: 8 has LPIPS 0.233 and 21.2 dB, 32
+has 0.272 and 19.1 (the observation 0.541 and 17.2).
 """
 
 import dataclasses

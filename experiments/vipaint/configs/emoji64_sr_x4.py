@@ -4,7 +4,9 @@
       --config experiments/vipaint/configs/emoji64_sr_x4.py --limit 16
 
 The images, prior, start and seeds of `emoji64_rotated_vipaint2.py`, noise of
-deviation 0.05, and no perceptual term, as in the paper.
+deviation 0.05, and no perceptual term, as in the paper. The gradient's scale
+was chosen on eight emoji of the valid split, two samples each: 8 has LPIPS
+0.193 and 22.8 dB, 32 has 0.235 and 20.2 (bicubic 0.312 and 19.8).
 """
 
 import dataclasses
