@@ -122,7 +122,8 @@ def _parser() -> argparse.ArgumentParser:
 def _demo(args: argparse.Namespace) -> str:
   from jaxguide import demo
   from jaxguide import parallel
-  parallel.use_cpu_cores(demo.NUM_IMAGES // parallel.MIN_ROWS)
+  rows = min(args.images or demo.NUM_IMAGES, demo.NUM_IMAGES)
+  parallel.use_cpu_cores(max(1, rows // parallel.MIN_ROWS))
   return demo.run(args.out, num_images=args.images, seed=args.seed)
 
 

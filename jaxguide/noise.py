@@ -90,7 +90,7 @@ def prng_noise(keys: arrays.Array) -> Noise:
   return noise
 
 
-def per_image(noise: Noise, rows: int) -> Noise:
+def checked_rows(noise: Noise, rows: int) -> Noise:
   """The same draws, refused unless they have a row for every image.
 
   A single row would be broadcast: all images would share it.
@@ -99,9 +99,8 @@ def per_image(noise: Noise, rows: int) -> Noise:
     noise: any.
     rows: B.
 
-  Returns:
-    The noise, which raises ValueError when it is asked for a draw of another
-    number of rows.
+  Raises:
+    ValueError: when called, for a draw of another number of rows.
   """
 
   def draw(

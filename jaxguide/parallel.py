@@ -168,7 +168,7 @@ def map_batch(
 def use_cpu_cores(most: int) -> None:
   """Makes a device of every core, for programs that run on the CPU.
 
-  XLA's CPU backend has a convolution on one thread (jax 0.10 to 0.12), so one
+  XLA's CPU backend has a convolution on one thread (jax 0.10.2 to 0.12), so one
   device leaves the other cores idle for most of a network. `map_batch` gives
   each device its part of the batch, and the same bits. For commands: it
   changes JAX for the whole process, and has to come before JAX is used.

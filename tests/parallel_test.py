@@ -1,5 +1,6 @@
 """Devices made of cores; the rest of `parallel` is tested with the samplers."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -8,7 +9,12 @@ import sys
 import jax
 import pytest
 
+from jaxguide import cli
+from jaxguide import demo
 from jaxguide import parallel
+from jaxguide.evaluation import command
+from tests.evaluation import support
+from tests.evaluation import vipaint_method_test
 
 _XLA_FLAG = "--xla_force_host_platform_device_count=3"
 _CONFIG = """
@@ -77,6 +83,26 @@ def test_a_containers_share_of_the_cores(text, cores, tmp_path, monkeypatch):
 def test_refuses_no_device():
   with pytest.raises(ValueError, match="most must be at least 1, got 0"):
     parallel.use_cpu_cores(0)
+
+
+@pytest.mark.parametrize("batch_size, samples, devices", [
+    (64, 4, 8), (10, 10, 1), (3, 4, 1), (16, 1, 8)])
+def test_a_batch_fills_so_many_devices(batch_size, samples, devices):
+  """Fits, one for all samples of an image, have two rows on each too."""
+  fitting = dataclasses.replace(
+      vipaint_method_test.experiment(), samples_per_image=samples)
+  assert command.most_devices(fitting, batch_size) == devices
+  plain = dataclasses.replace(support.experiment(), samples_per_image=samples)
+  assert command.most_devices(plain, batch_size) == max(1, batch_size // 2)
+
+
+@pytest.mark.parametrize("images, devices", [("2", 1), ("5", 2), ("64", 4)])
+def test_the_demo_takes_what_its_batches_fill(images, devices, monkeypatch):
+  asked = []
+  monkeypatch.setattr(parallel, "use_cpu_cores", asked.append)
+  monkeypatch.setattr(demo, "run", lambda out, **options: "")
+  assert cli.main(["demo", "--out", "nowhere", "--images", images]) == 0
+  assert asked == [devices]
 
 
 def test_the_command_makes_its_pictures_on_every_core(tmp_path):

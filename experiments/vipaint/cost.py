@@ -177,7 +177,8 @@ def main(argv: Sequence[str]) -> int:
   try:
     experiment = config.override(config.load(values.config), values.set)
     sizes = [int(n) for n in values.sizes]
-    parallel.use_cpu_cores(max(1, *sizes))
+    rows = max([0, *sizes]) * experiment.samples_per_image
+    parallel.use_cpu_cores(max(1, rows // parallel.MIN_ROWS))
     costs = measure(experiment, sizes, repeats=values.repeats)
     out = pathlib.Path(values.out)
     out.mkdir(parents=True, exist_ok=True)

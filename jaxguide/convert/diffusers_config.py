@@ -340,9 +340,9 @@ _SCHEDULES = {
     "linear": "linear", "scaled_linear": "scaled_linear",
     "squaredcos_cap_v2": "cosine"}
 _PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
-# diffusers' classes whose table of alphas is that of the training, by betas.
-# Others (consistency models, EDM, flow matching ...) have betas in their files
-# as well, or none, and noise by other rules.
+# diffusers' classes whose table of alphas is that of the training, by the betas
+# in the file. Others (consistency models, EDM, flow matching ...) noise by other
+# rules or change the table, with betas in their files or without.
 _SCHEDULERS = tuple(f"{name}Scheduler" for name in (
     "DDIM", "DDIMInverse", "DDIMParallel", "DDPM", "DDPMParallel",
     "DEISMultistep", "DPMSolverMultistep", "DPMSolverMultistepInverse",
@@ -358,14 +358,12 @@ def schedule(
   """What a network predicts, and its schedule: of `scheduler_config.json`.
 
   Raises:
-    ConversionError: a schedule that is not supported, or a scheduler that does
-      not noise by betas.
+    ConversionError: a schedule or a class of schedulers that is not supported.
   """
   name = options.get("_class_name", _SCHEDULERS[0])
   if name not in _SCHEDULERS:
     raise errors.ConversionError(
-        f"_class_name of the scheduler is {errors.quoted(name)}, which does "
-        "not noise by betas; supported are "
+        f"_class_name of the scheduler is {errors.quoted(name)}; supported are "
         f"{', '.join(_SCHEDULERS)}")
   ldm.check_options(options, {
       "use_flow_sigmas": (False, None), "timestep_type": ("discrete",),

@@ -176,10 +176,11 @@ def _differences(
       gap = tables.estimate([own[n] - base[n] for n in own if n in base])
       if gap.standard_error is not None:
         parts.append(f"{column.label} {gap.mean:+.{column.digits}f} ± "
-                     f"{gap.standard_error:.{column.digits}f}")
+                     f"{gap.standard_error:.{column.digits}f} "
+                     f"({gap.num_images})")
     if parts:
-      notes.append(f"{label} less {first[0]}, image by image: "
-                   f"{'; '.join(parts)}")
+      notes.append(f"{label} less {first[0]}, image by image (of so many "
+                   f"images): {'; '.join(parts)}")
   return notes
 
 

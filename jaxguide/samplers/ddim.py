@@ -70,14 +70,15 @@ def ddim(denoise: denoisers.Denoiser, noise: noises.Noise) -> core.Sampler:
 
   Args:
     denoise: of x_t `[B, ...]`.
-    noise: random draws.
+    noise: random draws, of one row per image; of others it raises ValueError
+      when run.
   """
 
   def step(state: DdimState, step: core.Step) -> DdimState:
     prediction = denoise(state.x, step.level)
     c = step.coefficients
     rows, *shape = state.x.shape
-    z = noises.per_image(noise, rows)(step.index, "step", shape)
+    z = noises.checked_rows(noise, rows)(step.index, "step", shape)
     x = (c.x0_scale * prediction.x0 + c.eps_scale * prediction.eps
          + c.noise_std * z)
     return DdimState(x.astype(state.x.dtype))

@@ -90,7 +90,8 @@ def ddpm(
 
   Args:
     denoise: of x_t `[B, ...]`.
-    noise: random draws.
+    noise: random draws, of one row per image; of others it raises ValueError
+      when run.
     variance: "fixed_small" (the posterior variance), "fixed_large" (beta, the
       variance that the forward step adds) or "learned" (their
       log-interpolation, Nichol & Dhariwal, Eq. 15). Where the scale of the
@@ -120,7 +121,7 @@ def ddpm(
     prediction = denoise(state.x, step.level)
     c = step.coefficients
     rows, *shape = state.x.shape
-    z = noises.per_image(noise, rows)(step.index, "step", shape)
+    z = noises.checked_rows(noise, rows)(step.index, "step", shape)
     std = c.add_noise * jnp.exp(0.5 * log_variance(prediction, c))
     x = c.x0_scale * prediction.x0 + c.x_scale * state.x + std * z
     return DdpmState(x.astype(state.x.dtype))

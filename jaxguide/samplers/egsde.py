@@ -94,7 +94,8 @@ def egsde(
   Args:
     denoise: of x_t `[B, ...]`, the prior of the target domain. The released
       programs clip no x0.
-    noise: random draws.
+    noise: random draws, of one row per image; of others it raises ValueError
+      when run.
     source: clean, `[B, ...]`; None starts from z, which with a classifier's
       energy is plain classifier guidance.
     guidance: energies, as a rule `guidance.at_state(energies.translation(
@@ -125,7 +126,7 @@ def egsde(
 
   def step(state: EgsdeState, step: core.Step) -> EgsdeState:
     c, shape = step.coefficients, state.x.shape[1:]
-    draws = noises.per_image(noise, state.x.shape[0])
+    draws = noises.checked_rows(noise, state.x.shape[0])
     is_shared = c.source_noise is egsde_plan.SourceNoise.SHARED
     shared = state.start_noise if is_shared else None
     draw = shifting.source_draws(

@@ -137,7 +137,8 @@ def ilvr(
 
   Args:
     denoise: of x_t `[B, ...]`; x0 is not clipped unless it clips.
-    noise: random draws.
+    noise: random draws, of one row per image; of others it raises ValueError
+      when run.
     reference: clean, `[B, ...]`.
     operator: A, linear; `operators.lowpass(size, 32, "cubic")` in the paper.
     lift: L, linear, from what A gives to an image; the identity when left
@@ -173,7 +174,7 @@ def ilvr(
     proposal = inner.step(
         ddpm.DdpmState(state.x), step._replace(coefficients=c.ancestral)).x
     rows, *shape = state.x.shape
-    n = noises.per_image(noise, rows)(step.index, "reference", shape)
+    n = noises.checked_rows(noise, rows)(step.index, "reference", shape)
     noisy = c.reference_alpha * reference + c.reference_sigma * n
     x = proposal + c.refine * filtered(noisy - proposal)
     return IlvrState(x.astype(dtype), proposal)

@@ -79,7 +79,8 @@ def sdedit(
 
   Args:
     denoise: of x_t `[B, ...]`; the released program clips no x0.
-    noise: random draws.
+    noise: random draws, of one row per image; of others it raises ValueError
+      when run.
     source: the guide, clean, `[B, ...]`.
     mask: 1 where the guide is kept, broadcastable to it.
     initial: what is noised for the start, `[B, ...]`; the guide when left

@@ -223,7 +223,8 @@ def steered(
 
   Args:
     denoise: of x_t `[B, ...]`; x0 is not clipped unless it clips.
-    noise: random draws.
+    noise: random draws, of one row per image; of others it raises ValueError
+      when run.
     constraint: `x0 -> D(y) - D(x0)`, the correction of Eq. 16; see
       `samplers.constraints`.
     guidance: energies V1. With `guidance.through_denoiser` the gradient is
@@ -254,7 +255,7 @@ def steered(
   def steer(
       x: arrays.Batch, step: core.Step, z: arrays.Batch
   ) -> tuple[arrays.Batch, arrays.Batch]:
-    draw = _bind(noises.per_image(noise, x.shape[0]), step.index)
+    draw = _bind(noises.checked_rows(noise, x.shape[0]), step.index)
     if look_ahead == "none":
       guided = guidance(denoise, x, step.level, draw)
     else:
@@ -271,7 +272,7 @@ def steered(
 
   def step(state: SteeredState, step: core.Step) -> SteeredState:
     c, (rows, *shape) = step.coefficients, state.x.shape
-    draws = noises.per_image(noise, rows)
+    draws = noises.checked_rows(noise, rows)
     z = draws(step.index, "step", shape)
     x0, moved = steer(state.x, step, z)
     x_next = _transition(c, state.x, moved, z)

@@ -131,8 +131,8 @@ def bound_loss(
     remat: as in `objective.negative_elbo`.
 
   Raises:
-    ValueError: for a plan of the released variant, or if `num_samples` is not
-      positive.
+    ValueError: for a plan of the released variant, if `num_samples` is not
+      positive, or (when called) for noise without a row per image.
   """
   if plan.variant != "paper":
     raise ValueError("plan must have variant='paper' for the bound proper")

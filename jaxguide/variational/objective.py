@@ -108,7 +108,8 @@ def negative_elbo(
       a fit needs no less memory than without, by its own analysis.
 
   Raises:
-    ValueError: if `num_samples` is not positive.
+    ValueError: if `num_samples` is not positive, or (when called) for noise
+      without a row per image.
   """
   check_num_samples(num_samples)
   marginal = marginal and plan.variant == "paper"
@@ -172,7 +173,7 @@ class Draws:
       mu: arrays.Batch,
   ):
     """For a posterior's means `[N, K, ...]`."""
-    self._noise = noises.per_image(noise, mu.shape[0])
+    self._noise = noises.checked_rows(noise, mu.shape[0])
     self._index = index
     self._num_samples = num_samples
     self._shape = mu.shape[2:]

@@ -75,7 +75,7 @@ def encodings(
   if num_samples < 1:
     raise ValueError(f"num_samples must be at least 1, got {num_samples}")
   shape = encoded.shape[1:]
-  draws = noises.per_image(noise, encoded.shape[0])
+  draws = noises.checked_rows(noise, encoded.shape[0])
   xi = draws(-1, "encode", (num_samples, *shape))
   copies = encoded[:, None] + std * xi
   return copies[:, jnp.arange(num_levels) % num_samples]
@@ -118,7 +118,7 @@ def initialise(
       raise ValueError(f"{name} must be positive, got {value}")
   arrays.check_shape(
       "context", context, (None, plan.num_levels, *context.shape[2:]))
-  shape, noise = context.shape[1:], noises.per_image(noise, context.shape[0])
+  shape, noise = context.shape[1:], noises.checked_rows(noise, context.shape[0])
   alpha, sigma = (_levels(v, context) for v in plan.rows[:2])
   mu = alpha * context + mean_scale * sigma * noise(-1, "mean", shape)
   top = context[:, 0] + mean_scale_top * noise(-1, "mean_top", shape[1:])

@@ -39,7 +39,7 @@ from jaxguide.variational import posterior as posteriors
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class Origin:
-  """The plan that steps were made from; part of their structure.
+  """What steps share with the plan they were made from, in their structure.
 
   Attributes:
     levels: of the plan.
@@ -60,7 +60,7 @@ class VipaintCoefficients(NamedTuple):
     noise_std: of the fresh noise; that of the hierarchy is the posterior's.
     context_scale: of mu_k in a step of the hierarchy.
     gradient_scale: of the gradient of the reconstruction energy.
-    origin: the plan that the step belongs to.
+    origin: of the plan that the step belongs to.
   """
 
   position: arrays.Array
@@ -241,8 +241,8 @@ def vipaint(
 
   Raises:
     ValueError: if the posterior has another number of levels than the plan;
-      when run, for the steps of another plan, or noise without a row per
-      sample.
+      when run, for steps of other levels or another variant, or noise without
+      a row per sample.
   """
   posteriors.check_levels(posterior, plan)
   refine = guidances.through_denoiser(reconstruction)
@@ -255,7 +255,7 @@ def vipaint(
 
   def standard(state: VipaintState, step: core.Step) -> arrays.Batch:
     count, *shape = state.z.shape
-    return noises.per_image(noise, count)(step.index, "step", shape)
+    return noises.checked_rows(noise, count)(step.index, "step", shape)
 
   def descend(state: VipaintState, step: core.Step) -> VipaintState:
     c, n = step.coefficients, standard(state, step)
@@ -270,7 +270,7 @@ def vipaint(
 
   def refined(state: VipaintState, step: core.Step) -> VipaintState:
     c = step.coefficients
-    draws = noises.per_image(noise, state.z.shape[0])
+    draws = noises.checked_rows(noise, state.z.shape[0])
     draw = lambda slot, shape, law="normal": draws(
         step.index, slot, shape, law)
     guided = refine(denoise, state.z, step.level, draw)

@@ -63,21 +63,39 @@ def test_rows_are_those_of_the_runs(runs, tmp_path):
 
 
 def test_differences_are_taken_image_by_image(runs, tmp_path):
+  """To the first run, over the images that both have a number for."""
   folders, _ = runs
-  comparison.compare(_experiment(), folders, tmp_path)
-  (note,) = [line for line in (tmp_path / "table.md").read_text().splitlines()
-             if line.startswith("- ILVR less SDEdit, image by image: ")]
+  third = tmp_path / "third"
+  shutil.copytree(folders["ILVR"], third)
+  lines = (third / "per_image.csv").read_text().splitlines()
+  at = lines[0].split(",").index("ssim")
+  # Every number of image 0 is lost, and one of the samples of image 1.
+  cells = [line.split(",") for line in lines[1:]]
+  for row in cells:
+    if row[:2] in (["0", "0"], ["0", "1"], ["1", "0"]):
+      row[at] = "inf"
+  (third / "per_image.csv").write_text(
+      "\n".join([lines[0], *(",".join(row) for row in cells)]) + "\n")
+  several = {**folders, "third": third}
+  comparison.compare(_experiment(), several, tmp_path / "out")
+  notes = [line for line in
+           (tmp_path / "out" / "table.md").read_text().splitlines()
+           if "image by image" in line]
+  assert [note.partition(" image")[0] for note in notes] == [
+      "- ILVR less SDEdit,", "- third less SDEdit,"]
   gaps = []
   for image in ("0", "1"):
     means = []
     for label in METHODS:
-      lines = csv.DictReader(io.StringIO(
+      rows = csv.DictReader(io.StringIO(
           (folders[label] / "per_image.csv").read_text()))
       means.append(np.mean([
-          float(line["ssim"]) for line in lines if line["index"] == image]))
+          float(row["ssim"]) for row in rows if row["index"] == image]))
     gaps.append(means[1] - means[0])
   error = abs(gaps[0] - gaps[1]) / 2
-  assert f"SSIM {np.mean(gaps):+.4f} ± {error:.4f}" in note
+  assert f"SSIM {np.mean(gaps):+.4f} ± {error:.4f} (2)" in notes[0]
+  # A single image has no error.
+  assert "SSIM" not in notes[1] and "PSNR" in notes[1]
 
 
 def test_grid_has_the_pictures_of_every_run_in_order(runs, tmp_path):

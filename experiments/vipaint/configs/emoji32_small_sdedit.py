@@ -1,12 +1,13 @@
-"""SDEdit on an EDM prior of emoji, with the observed pixels kept: small masks.
+"""SDEdit under the mask, on an EDM prior of emoji: small masks.
 
   python experiments/evaluate.py --out results/emoji32_small_sdedit \\
       --config experiments/vipaint/configs/emoji32_small_sdedit.py \\
       --limit 16
 
 To be compared with `emoji32_small_vipaint2.py`, with its masks and seeds:
-from pure noise, 100 steps, every step takes what is observed from the noised
-source. --set prior.name=noto32 takes the other prior.
+once from the last level, where the degraded picture is next to pure noise, in
+100 steps, each of which takes what is observed from the noised picture.
+--set prior.name=noto32 takes the other prior.
 """
 
 from jaxguide.evaluation import config
