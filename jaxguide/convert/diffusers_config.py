@@ -341,8 +341,8 @@ _SCHEDULES = {
     "squaredcos_cap_v2": "cosine"}
 _PREDICTIONS = {"epsilon": "eps", "v_prediction": "v", "sample": "x0"}
 # diffusers' classes whose table of alphas is that of the training, by the betas
-# in the file. Others (consistency models, EDM, flow matching ...) noise by other
-# rules or change the table, with betas in their files or without.
+# in the file. Others (consistency models, EDM, flow matching ...) noise by
+# other rules or change the table, with betas in their files or without.
 _SCHEDULERS = tuple(f"{name}Scheduler" for name in (
     "DDIM", "DDIMInverse", "DDIMParallel", "DDPM", "DDPMParallel",
     "DEISMultistep", "DPMSolverMultistep", "DPMSolverMultistepInverse",
