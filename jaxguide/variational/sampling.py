@@ -253,12 +253,8 @@ def vipaint(
     z = hierarchy.start(plan, rows, z)[0].astype(z.dtype)
     return VipaintState(z, jnp.zeros_like(z), jnp.zeros(z.shape[0], z.dtype))
 
-  def standard(state: VipaintState, step: core.Step) -> arrays.Batch:
-    count, *shape = state.z.shape
-    return noises.checked_rows(noise, count)(step.index, "step", shape)
-
   def descend(state: VipaintState, step: core.Step) -> VipaintState:
-    c, n = step.coefficients, standard(state, step)
+    c, n = step.coefficients, _standard(noise, state, step)
     rows = posteriors.repeat_to(posterior, state.z.shape[0])
     found = denoise(state.z, step.level)
     prior_mean = (arrays.product(c.x0_scale, found.x0)
@@ -278,21 +274,16 @@ def vipaint(
     z = (arrays.product(c.x0_scale, x0)
          + arrays.product(c.eps_scale, eps))
     if plan.variant == "paper":
-      z += arrays.product(c.noise_std, standard(state, step))
+      z += arrays.product(c.noise_std, _standard(noise, state, step))
     weight = c.gradient_scale * jnp.asarray(guidance_scale, jnp.float32)
     z -= arrays.product(arrays.bcast(weight, z), guided.gradient)
     return VipaintState(z, x0, guided.value)
 
-  def kept(branch: _Branch) -> _Branch:
-    """The branch with the dtypes of the state: a `cond` needs equal ones."""
-    return lambda state, step: jax.tree.map(
-        lambda a, b: a.astype(b.dtype), branch(state, step), state)
-
   def step(state: VipaintState, step: core.Step) -> VipaintState:
     if plan.num_levels == 1:
-      return kept(refined)(state, step)
+      return _kept(refined)(state, step)
     return jax.lax.cond(
-        step.kind == core.DENOISE, kept(descend), kept(refined), state, step)
+        step.kind == core.DENOISE, _kept(descend), _kept(refined), state, step)
 
   def output(state: VipaintState) -> arrays.Batch:
     return state.x0 if decode is None else decode(state.x0)
@@ -300,10 +291,22 @@ def vipaint(
   return core.Sampler(init=init, step=step, output=output)
 
 
+def _standard(noise, state, step):
+  """The step's standard normal draw, `[R, ...]`."""
+  count, *shape = state.z.shape
+  return noises.checked_rows(noise, count)(step.index, "step", shape)
+
+
+def _kept(branch: _Branch) -> _Branch:
+  """The branch with the dtypes of the state: a `cond` needs equal ones."""
+  return lambda state, step: jax.tree.map(
+      lambda a, b: a.astype(b.dtype), branch(state, step), state)
+
+
 def _check_origin(coefficients, plan):
   """What lies beyond an array's end is read without an error in jax."""
-  if getattr(coefficients, "origin", None) != _origin(plan):
-    found = getattr(coefficients, "origin", None)
+  found = getattr(coefficients, "origin", None)
+  if found != _origin(plan):
     made = f"levels {found.levels}, {found.variant}" if found else "no plan"
     raise ValueError(
         "steps must be made by vipaint_steps from the posterior's plan (levels "
