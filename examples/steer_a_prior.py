@@ -12,7 +12,7 @@ from PIL import Image
 
 from jaxguide import convert
 from jaxguide import data
-from jaxguide import noise
+from jaxguide import noises
 from jaxguide import samplers
 
 prior = convert.load_prior("noto32")  # Or a folder made by jaxguide convert.
@@ -21,7 +21,7 @@ steps = samplers.steered_steps(prior.schedule, 50, num_inner=2)
 
 @jax.jit
 def complete(params, keys, images, mask):
-  draws = noise.prng_noise(keys)
+  draws = noises.prng_noise(keys)
   sampler = samplers.steered(
       prior.denoiser(params),
       draws,
@@ -35,7 +35,7 @@ def main(out: str = "completed.png") -> np.ndarray:
   """Completes four held-out pictures whose right half is hidden."""
   images = data.embedded_images("noto32")[:4]
   mask = jnp.ones_like(images[..., :1]).at[:, :, 16:].set(0)
-  keys = noise.image_keys(0, jnp.arange(4))
+  keys = noises.image_keys(0, jnp.arange(4))
   x = np.asarray(complete(prior.params, keys, images, mask))
   rows = [np.concatenate(list(a), 1) for a in (images * mask, x, images)]
   picture = np.clip(np.concatenate(rows) * 127.5 + 127.5, 0, 255)

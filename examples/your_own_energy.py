@@ -17,7 +17,7 @@ from PIL import Image
 from jaxguide import convert
 from jaxguide import denoisers
 from jaxguide import guidance
-from jaxguide import noise
+from jaxguide import noises
 from jaxguide import samplers
 
 prior = convert.load_prior("noto32")
@@ -34,7 +34,7 @@ def mean_colour(target):
 
 @jax.jit
 def generate(params, keys, target, scale):
-  draws = noise.prng_noise(keys)
+  draws = noises.prng_noise(keys)
   sampler = samplers.steered(
       denoisers.clip_x0(prior.denoiser(params)),
       draws,
@@ -47,7 +47,7 @@ def generate(params, keys, target, scale):
 
 def main(out: str = "coloured.png") -> np.ndarray:
   """Four pictures each at three strengths, toward green; `[3, 4, ...]`."""
-  keys = noise.image_keys(7, jnp.arange(4))
+  keys = noises.image_keys(7, jnp.arange(4))
   target = jnp.asarray([-0.2, 0.6, -0.2])
   rows = [
       np.asarray(generate(prior.params, keys, target, scale))

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxguide import denoisers
-from jaxguide import noise
+from jaxguide import noises
 from jaxguide import samplers
 from jaxguide import schedules
 
@@ -39,14 +39,14 @@ def apply(params, x, time, cond):
 @jax.jit
 def generate(params, keys, cond):
   denoise = denoisers.from_apply(apply, params, prediction="eps", cond=cond)
-  draws = noise.prng_noise(keys)
+  draws = noises.prng_noise(keys)
   z = draws(-1, "start", (16,))
   return samplers.sample(samplers.ddim(denoise, draws), z, steps).x
 
 
 def main() -> jax.Array:
   """Generates eight vectors `[8, 16]`."""
-  keys = noise.image_keys(0, jnp.arange(8))
+  keys = noises.image_keys(0, jnp.arange(8))
   return generate(params, keys, jnp.zeros((8, 16)))
 
 

@@ -19,8 +19,9 @@ import sys
 from absl import app
 from absl import flags
 
-from jaxguide.evaluation import comparison
-from jaxguide.evaluation import config
+from jaxguide.evaluation import overrides
+from jaxguide.evaluation import table_files
+from jaxguide.evaluation.reporting import comparison
 
 
 def define_flags() -> None:
@@ -42,8 +43,8 @@ def main(argv: Sequence[str]) -> int:
   values = flags.FLAGS
   try:
     runs = dict(_split(text) for text in values.run)
-    experiment = config.override(
-        config.load(values.config, smoke=values.smoke), values.set)
+    experiment = overrides.override(
+        table_files.load(values.config, smoke=values.smoke), values.set)
     comparison.compare(experiment, runs, values.out, names=values.names)
   except (OSError, ValueError) as error:
     sys.stderr.write(f"compare: {error}\n")

@@ -133,8 +133,8 @@ def _inspect(args: argparse.Namespace) -> str:
 
 
 def _convert(args: argparse.Namespace) -> str:
-  from jaxguide.convert import adm
   from jaxguide.convert import dispatch
+  from jaxguide.convert.networks import adm
   given = {name: getattr(args, name) for name in (*_SETTINGS, "superres")}
   given = {name: value for name, value in given.items() if value is not None}
   report = dispatch.convert(

@@ -15,12 +15,12 @@ from jaxguide import data
 from jaxguide import evaluation
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
-from jaxguide.evaluation import reports
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import store
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
+from jaxguide.evaluation.reporting import reports
 
 NUM_STEPS = 50
 NUM_IMAGES = 8

@@ -18,14 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import arrays
-from jaxguide import tables
+from jaxguide import schedule_tables
 
-linear_betas = tables.linear_betas
-cosine_betas = tables.cosine_betas
-scaled_linear_betas = tables.scaled_linear_betas
-edm_sigmas = tables.edm_sigmas
-space_timesteps = tables.space_timesteps
-respaced_betas = tables.respaced_betas
+linear_betas = schedule_tables.linear_betas
+cosine_betas = schedule_tables.cosine_betas
+scaled_linear_betas = schedule_tables.scaled_linear_betas
+edm_sigmas = schedule_tables.edm_sigmas
+space_timesteps = schedule_tables.space_timesteps
+respaced_betas = schedule_tables.respaced_betas
 
 
 class NoiseLevel(NamedTuple):
@@ -269,8 +269,8 @@ def space_levels(
   """
   check_concrete(schedule)
   top = schedule.num_levels if first_level is None else first_level
-  tables.check_count("first_level", top, schedule.num_levels)
-  tables.check_count("num_steps", num_steps, top)
+  schedule_tables.check_count("first_level", top, schedule.num_levels)
+  schedule_tables.check_count("num_steps", num_steps, top)
   if num_steps == 1:
     # A single step has to leave from the noisiest level, not arrive at it.
     return np.asarray([top, 0], np.int64)
@@ -364,5 +364,5 @@ def geometric(
   Raises:
     ValueError: naming the argument out of range.
   """
-  sigma = tables.geometric_sigmas(num_levels, sigma_min, sigma_max)
+  sigma = schedule_tables.geometric_sigmas(num_levels, sigma_min, sigma_max)
   return variance_exploding(sigma)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from jaxguide import cli
-from jaxguide.convert import adm
+from jaxguide.convert.networks import adm
 
 
 def test_help_lists_the_commands_and_does_not_start_jax():

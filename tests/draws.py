@@ -6,7 +6,7 @@ import zlib
 import jax.numpy as jnp
 import numpy as np
 
-from jaxguide import noise as noises
+from jaxguide import noises
 
 
 def hashed_noise(numbers) -> noises.Noise:

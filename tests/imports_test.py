@@ -12,7 +12,7 @@ ROOT = pathlib.Path(jaxguide.__file__).parent
 
 # Lower layers first; a module imports from its own layer or from below.
 LAYERS = (
-    ("arrays", "tables", "schedules", "noise", "preconditioning"),
+    ("arrays", "schedule_tables", "schedules", "noises", "preconditioning"),
     ("operators", "models", "denoisers", "codecs"),
     ("energies", "convert"),
     ("guidance",),

@@ -199,7 +199,7 @@ def _tests(module: str, *names: str) -> tuple[str, ...]:
 _ADM = "models.adm_unet_test", "test_replays_a_recorded_network"
 _STEERED = "samplers.steered_recorded_test"
 _OPERATORS = "operators.recorded_test"
-_READER = "convert.torch_reader_test"
+_READER = "convert.reading.torch_reader_test"
 _EGSDE = "samplers.egsde_recorded_test"
 _LDM = "models.ldm_recorded_test"
 
@@ -249,28 +249,28 @@ KINDS = (
          _tests(_READER, "test_a_recorded_container_reads_to_the_bit"),
          case=container_of),
     Kind("Lightning checkpoint", lambda c: c.path.suffix == ".ckpt", loops=(
-        *_tests("convert.weights_test",
+        *_tests("convert.reading.weights_test",
                 "test_recorded_lightning_file_has_both"),
-        *_tests("convert.latent_test", "test_recorded_checkpoints"))),
+        *_tests("convert.latent_store_test", "test_recorded_checkpoints"))),
     Kind("EDM pickle",
          lambda c: c.path.suffix == ".pkl" and "edm" in c.path.stem,
-         _tests("convert.edm_test",
+         _tests("convert.networks.edm_test",
                 "test_a_pickle_converts_by_itself_and_replays")),
     Kind("outputs of an EDM pickle", _keys("x", "sigma", "class_labels", "D"),
-         _tests("convert.edm_test",
+         _tests("convert.networks.edm_test",
                 "test_a_pickle_converts_by_itself_and_replays"),
          case=container_of),
     # Networks of EGSDE, EDM, latent diffusion and metrics.
     Kind("DDPM network", _class("models.ddpm.Model"), (
         *_tests("models.ddpm_unet_test",
                 "test_replays_a_recorded_network"),
-        *_tests("convert.edm_test",
+        *_tests("convert.networks.edm_test",
                 "test_a_recorded_state_dict_converts_both_ways"))),
     Kind("EDM network",
          _class("EDMPrecond", "VPPrecond", "VEPrecond", "iDDPMPrecond"), (
              *_tests("models.edm_unet_test",
                      "test_replays_a_recorded_network"),
-             *_tests("convert.edm_test",
+             *_tests("convert.networks.edm_test",
                      "test_a_recorded_state_dict_converts_both_ways"))),
     Kind("latent UNet", _class("ldm UNetModel"), _tests(_LDM, "test_unet")),
     Kind("KL autoencoder", _class("AutoencoderKL"),
@@ -321,7 +321,7 @@ KINDS = (
         "test_hierarchy_and_plan")),
     Kind("VIPaint schedules", lambda c: bool(
         c.prefixes("_alphas_cumprod", "_timesteps_1000")), _tests(
-            "variational.plan_test", "test_recorded_schedules")),
+            "variational.plans_test", "test_recorded_schedules")),
     Kind("units of VIPaint's loss", _keys("unit_q_alpha_tau", "unit_kl"),
          _tests("variational.units_test", "test_recorded_units")),
     Kind("VIPaint masks", lambda c: _named("vipaint/*")(c) and (

@@ -14,7 +14,7 @@ import numpy as np
 from jaxguide.data import images
 from jaxguide.training import config
 from jaxguide.training import noisy_classifier
-from jaxguide.training import order
+from jaxguide.training import orders
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,9 +147,9 @@ def batch_at(
     data: LabelledImages, recipe: config.ClassifierTraining, step: int,
 ) -> noisy_classifier.Labelled:
   """The batch of one update, a pure function of (data, recipe, step)."""
-  rows = order.rows(
+  rows = orders.rows(
       recipe.order, len(data.label), step, recipe.batch_size, recipe.seed)
-  mirrored = order.coins(step, recipe.batch_size, recipe.seed, recipe.flip)
+  mirrored = orders.coins(step, recipe.batch_size, recipe.seed, recipe.flip)
   x0 = images.from_uint8(data.pixels[rows])
   x0 = np.where(mirrored[:, None, None, None], x0[:, :, ::-1], x0)
   return noisy_classifier.Labelled(x0, data.label[rows])

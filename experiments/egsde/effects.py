@@ -25,11 +25,13 @@ from absl import app
 from absl import flags
 import numpy as np
 
-from jaxguide.evaluation import comparison
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import overrides
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import store
+from jaxguide.evaluation import table_files
 from jaxguide.evaluation import tables
+from jaxguide.evaluation.reporting import comparison
 from jaxguide.training import curves
 
 SHOWN = ("l2_egsde", "frechet_vgg_relu4_3", "lpips_counterpart",
@@ -61,7 +63,7 @@ class Point(NamedTuple):
 
 
 def write(
-    experiment: config.Experiment,
+    experiment: evaluation.Experiment,
     runs: Mapping[str, pathlib.Path | str],
     out: pathlib.Path | str,
     shown: Sequence[str] = SHOWN,
@@ -96,7 +98,7 @@ def write(
 
 
 def points_of(
-    experiment: config.Experiment,
+    experiment: evaluation.Experiment,
     runs: Mapping[str, pathlib.Path | str],
     rows: Sequence[tables.Row],
 ) -> tuple[Point, ...]:
@@ -107,7 +109,7 @@ def points_of(
     runs: see `write`.
     rows: of a table that begins with these runs.
   """
-  base = _but_m(config.to_json(experiment.method))
+  base = _but_m(overrides.to_json(experiment.method))
   points = []
   for (label, folder), row in zip(runs.items(), rows, strict=False):
     summary = json.loads(
@@ -209,7 +211,7 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
   values = flags.FLAGS
   try:
-    write(config.load(values.config), dict(_split(t) for t in values.run),
+    write(table_files.load(values.config), dict(_split(t) for t in values.run),
           values.out, values.metrics)
   except (OSError, ValueError) as error:
     sys.stderr.write(f"effects: {error}\n")

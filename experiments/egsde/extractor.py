@@ -21,7 +21,7 @@ from experiments.egsde import domains
 from jaxguide import convert
 from jaxguide import models
 from jaxguide import schedules
-from jaxguide.convert import extractor as extractors
+from jaxguide.convert.networks import extractor_start as extractors
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import store as run_store
 from jaxguide.metrics import perceptual

@@ -15,9 +15,9 @@ from experiments.priors import pixel
 from experiments.priors import task as tasks
 from jaxguide import convert
 from jaxguide import energies
-from jaxguide.convert import latent
-from jaxguide.convert import ldm_cards
+from jaxguide.convert import latent_store
 from jaxguide.convert import metric_files
+from jaxguide.convert.cards import ldm_cards
 from jaxguide.models import autoencoders
 from jaxguide.training import config as training_config
 from jaxguide.training import latent as latent_losses
@@ -110,7 +110,7 @@ def save(
   images = emoji.load(data, "train", config.image_size).images
   mean, std = encode(config.module, params, images)
   spread = np.sqrt(mean.var(dtype=np.float64) + np.square(std).mean())
-  latent.save(
+  latent_store.save(
       destination, {ldm_cards.FIRST_STAGE: (params, model_config)},
       float(1 / spread), source=source, container="safetensors",
       dtype=np.float16)

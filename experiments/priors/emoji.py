@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxguide import data
-from jaxguide.training import order
+from jaxguide.training import orders
 
 # Pictures whose mirror image is no emoji: they hold text or are chiral.
 UNMIRRORED = ("Symbols", "Flags")
@@ -95,8 +95,8 @@ def draw(
   Returns:
     Rows `[batch_size]`, and which are mirrored.
   """
-  rows = order.epoch_rows(len(may_flip), step, batch_size, seed)
-  return rows, order.coins(step, batch_size, seed) & may_flip[rows]
+  rows = orders.epoch_rows(len(may_flip), step, batch_size, seed)
+  return rows, orders.coins(step, batch_size, seed) & may_flip[rows]
 
 
 def batch_at(

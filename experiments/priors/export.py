@@ -22,7 +22,7 @@ import numpy as np
 from experiments.priors import kinds
 from experiments.priors import preview
 from experiments.priors import runs
-from jaxguide.convert import ldm_cards
+from jaxguide.convert.cards import ldm_cards
 from jaxguide.training import checkpoints
 from jaxguide.training import config as training_config
 from jaxguide.training import curves

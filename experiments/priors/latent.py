@@ -18,8 +18,8 @@ from experiments.priors import task as tasks
 from jaxguide import convert
 from jaxguide import denoisers
 from jaxguide import schedules
-from jaxguide.convert import latent
-from jaxguide.convert import ldm_cards
+from jaxguide.convert import latent_store
+from jaxguide.convert.cards import ldm_cards
 from jaxguide.data import embedded
 from jaxguide.models import ldm_unet
 from jaxguide.training import config as training_config
@@ -128,7 +128,7 @@ def save(
           image_size=config.image_size, prediction=None, **common)}
   parts = {name: (params[name], c) for name, c in configs.items()}
   parts[ldm_cards.FIRST_STAGE] = first_stage.first_stage
-  latent.save(
+  latent_store.save(
       destination, parts, first_stage.scale_factor, null_label=NULL_LABEL,
       source=source, container="safetensors", dtype=np.float16)
 

@@ -18,7 +18,7 @@ from jaxguide import denoisers
 from jaxguide import models
 from jaxguide import preconditioning as preconditionings
 from jaxguide import schedules
-from jaxguide.convert import edm as edm_configs
+from jaxguide.convert.networks import edm as edm_configs
 from jaxguide.models import edm_unet
 from jaxguide.training import config as training_config
 from jaxguide.training import diffusion

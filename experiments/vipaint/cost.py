@@ -28,11 +28,13 @@ import jax
 import numpy as np
 
 from experiments.vipaint import inputs
+from jaxguide import evaluation
 from jaxguide import parallel
-from jaxguide.evaluation import config
-from jaxguide.evaluation import producers
-from jaxguide.evaluation import programs
+from jaxguide.evaluation import overrides
 from jaxguide.evaluation import store
+from jaxguide.evaluation import table_files
+from jaxguide.evaluation.running import compiled
+from jaxguide.evaluation.running import makers
 
 CSV_FILE = "cost.csv"
 _MIB = 2**20
@@ -66,7 +68,7 @@ class Cost(NamedTuple):
 
 
 def measure(
-    experiment: config.Experiment,
+    experiment: evaluation.Experiment,
     sizes: Sequence[int],
     *,
     repeats: int = 1,
@@ -96,13 +98,13 @@ def _one(
     given: inputs.Inputs, size: int, samples: int, repeats: int
 ) -> Cost:
   batch = jax.tree.map(lambda leaf: leaf[:size], given.batch)
-  fit = _Call(given, producers.fit, size)
+  fit = _Call(given, makers.fit, size)
   fitted, fit_seconds = fit.fastest(batch, repeats)
   rows = jax.tree.map(
       lambda leaf: np.repeat(np.asarray(leaf), samples, axis=0),
       batch | {"fitted": fitted})
   rows["sample"] = np.tile(np.arange(samples, dtype=np.int32), size)
-  sampling = _Call(given, producers.restore, size * samples)
+  sampling = _Call(given, makers.restore, size * samples)
   _, seconds = sampling.fastest(rows, repeats)
   return Cost(
       size, size * samples, fit.num_devices, sampling.num_devices,
@@ -122,7 +124,7 @@ class _Call:
     devices = jax.local_devices()[:max(1, rows // parallel.MIN_ROWS)]
     self.num_devices = len(devices)
     self._rows = rows
-    self._program = programs.Program(
+    self._program = compiled.Program(
         make(given.prior, given.task, given.method, given.networks),
         devices=devices)
     self._shared = self._program.mapped.replicate(given.shared)
@@ -175,7 +177,7 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
   values = flags.FLAGS
   try:
-    experiment = config.override(config.load(values.config), values.set)
+    experiment = overrides.override(table_files.load(values.config), values.set)
     sizes = [int(n) for n in values.sizes]
     rows = max([0, *sizes]) * experiment.samples_per_image
     parallel.use_cpu_cores(max(1, rows // parallel.MIN_ROWS))

@@ -36,12 +36,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.vipaint import inputs
-from jaxguide import noise as noises
+from jaxguide import evaluation
+from jaxguide import noises
 from jaxguide import samplers
-from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import overrides
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import store
-from jaxguide.evaluation import vipaint_method
+from jaxguide.evaluation import table_files
 from jaxguide.training import curves
 
 TERMS = ("total", "reconstruction", "hierarchy", "diffusion")
@@ -74,7 +76,7 @@ class Traces(NamedTuple):
 
 
 def trace(
-    experiment: config.Experiment,
+    experiment: evaluation.Experiment,
     images: Sequence[int],
     *,
     every: int = 10,
@@ -215,7 +217,7 @@ def write(
 
 
 def _sample(
-    method: vipaint_method.Vipaint,
+    method: methods.Vipaint,
     keys: jax.Array,
     problem: Any,
     plan: Any,
@@ -279,8 +281,8 @@ def main(argv: list[str]) -> int:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
   values = flags.FLAGS
   try:
-    experiment = config.override(
-        config.load(values.config, smoke=values.smoke), values.set)
+    experiment = overrides.override(
+        table_files.load(values.config, smoke=values.smoke), values.set)
     images, classes = (
         [int(n) for n in given] for given in (values.images, values.classes))
     traces = trace(

@@ -8,17 +8,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxguide import convert
+from jaxguide import evaluation
 from jaxguide import samplers
 from jaxguide import variational
-from jaxguide.convert import pretrained
-from jaxguide.evaluation import config
-from jaxguide.evaluation import labels as label_sources
-from jaxguide.evaluation import loading
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import networks as network_sources
-from jaxguide.evaluation import producers
+from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation import vipaint_method
+from jaxguide.evaluation.running import loading
+from jaxguide.evaluation.running import makers
 
 
 class Inputs(NamedTuple):
@@ -35,9 +33,9 @@ class Inputs(NamedTuple):
     batch: their other argument, without samples: a row per image.
   """
 
-  method: vipaint_method.Vipaint
-  prior: pretrained.Prior
-  networks: Mapping[str, network_sources.Network]
+  method: methods.Vipaint
+  prior: convert.Prior
+  networks: Mapping[str, sources.Network]
   task: tasks.Task
   plan: variational.Plan
   steps: samplers.Steps
@@ -48,11 +46,11 @@ class Inputs(NamedTuple):
       self, shared: Mapping[str, Any], batch: Mapping[str, Any]
   ) -> tuple[jax.Array, tasks.Problem]:
     """`producers.problem_of`: the images' keys and what is observed."""
-    return producers.problem_of(
+    return makers.problem_of(
         self.prior, self.task, self.networks, shared, batch)
 
 
-def load(experiment: config.Experiment, images: Sequence[int]) -> Inputs:
+def load(experiment: evaluation.Experiment, images: Sequence[int]) -> Inputs:
   """Loads what an experiment names.
 
   Args:
@@ -64,7 +62,7 @@ def load(experiment: config.Experiment, images: Sequence[int]) -> Inputs:
       read.
   """
   method = experiment.method
-  if not isinstance(method, vipaint_method.Vipaint):
+  if not isinstance(method, methods.Vipaint):
     raise ValueError(
         f"the method of {experiment.name} must be Vipaint, got "
         f"{type(method).__name__}")
@@ -82,7 +80,7 @@ def load(experiment: config.Experiment, images: Sequence[int]) -> Inputs:
 
 
 def _batch(
-    experiment: config.Experiment, prior: Any, images: Sequence[int],
+    experiment: evaluation.Experiment, prior: Any, images: Sequence[int],
 ) -> dict[str, Any]:
   """Images, inputs and labels, as a run has them."""
   dataset = experiment.data.open()
@@ -100,7 +98,7 @@ def _batch(
     if row.failures:
       raise ValueError(f"image {row.names[0]}: {row.failures[0].error}")
   names = [dataset.name(n) for n in range(len(dataset))]
-  classes = label_sources.labels_of(experiment.labels, prior, names)
+  classes = sources.labels_of(experiment.labels, prior, names)
   batch = {
       "image": np.asarray(wanted, np.int32),
       "reference": np.concatenate([row.references for row in rows]),

@@ -30,11 +30,12 @@ from absl import app
 from absl import flags
 import numpy as np
 
-from jaxguide.evaluation import comparison
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import store
+from jaxguide.evaluation import table_files
 from jaxguide.evaluation import tables
+from jaxguide.evaluation.reporting import comparison
 from jaxguide.training import curves
 
 COLUMNS = ("num_levels", "variant", "num_iterations", "seconds_per_image",
@@ -68,7 +69,7 @@ class Point(NamedTuple):
 
 
 def write(
-    experiment: config.Experiment,
+    experiment: evaluation.Experiment,
     runs: Sequence[pathlib.Path | str],
     out: pathlib.Path | str,
     metric: str = "lpips_vipaint",
@@ -246,7 +247,8 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
   values = flags.FLAGS
   try:
-    write(config.load(values.config), values.run, values.out, values.metric)
+    write(table_files.load(values.config), values.run, values.out,
+          values.metric)
   except (OSError, ValueError) as error:
     sys.stderr.write(f"iterations: {error}\n")
     return 1

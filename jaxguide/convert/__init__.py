@@ -2,25 +2,25 @@
 
 `read_checkpoint` reads a file and executes nothing; `commands.convert` makes a
 model directory of it, by a card of `cards` where the file cannot tell enough;
-`load_model` reads that directory, `load_prior` makes a denoiser of it, and
-`load_latent_model` a denoiser and a codec of a latent diffusion model's;
-`load_latent_prior` gives these two the shape of any other prior.
+`load_prior` makes a prior of that directory, of pixels and of latents alike;
+`load_model` and `load_latent_model` give the networks themselves.
 """
 
 from jaxguide.convert.cards import ModelCard
 from jaxguide.convert.errors import CheckpointError
 from jaxguide.convert.errors import ConversionError
-from jaxguide.convert.families import build_module
 from jaxguide.convert.latent_model import LatentModel
 from jaxguide.convert.latent_model import load as load_latent_model
-from jaxguide.convert.latent_model import load_prior as load_latent_prior
 from jaxguide.convert.model_config import ModelConfig
+from jaxguide.convert.model_directories import embedded_names
 from jaxguide.convert.model_store import load_model
 from jaxguide.convert.model_store import Model
 from jaxguide.convert.model_store import read_config
 from jaxguide.convert.model_store import save_model
-from jaxguide.convert.pretrained import embedded_names
+from jaxguide.convert.networks.families import build_module
 from jaxguide.convert.pretrained import load_prior
-from jaxguide.convert.pretrained import Prior
-from jaxguide.convert.torch_reader import Checkpoint
-from jaxguide.convert.torch_reader import read_checkpoint
+from jaxguide.convert.priors import Prior
+from jaxguide.convert.priors import prior_of
+from jaxguide.convert.priors import schedule_of
+from jaxguide.convert.reading.torch_reader import Checkpoint
+from jaxguide.convert.reading.torch_reader import read_checkpoint

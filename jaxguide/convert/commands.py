@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from jaxguide.convert import adm
 from jaxguide.convert import cards
-from jaxguide.convert import ddpm
-from jaxguide.convert import edm
 from jaxguide.convert import errors
-from jaxguide.convert import families
 from jaxguide.convert import latent_facts
 from jaxguide.convert import model_config
 from jaxguide.convert import model_store
-from jaxguide.convert import recognition
 from jaxguide.convert import rules
-from jaxguide.convert import safetensors
-from jaxguide.convert import torch_reader
-from jaxguide.convert import weights
+from jaxguide.convert.networks import adm
+from jaxguide.convert.networks import ddpm
+from jaxguide.convert.networks import edm
+from jaxguide.convert.networks import families
+from jaxguide.convert.networks import recognition
+from jaxguide.convert.reading import safetensors
+from jaxguide.convert.reading import torch_reader
+from jaxguide.convert.reading import weights
 
 _FIRST_KEYS = 8
 _LABEL_WIDTH = 14

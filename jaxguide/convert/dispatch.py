@@ -10,16 +10,16 @@ import difflib
 import os
 import pathlib
 
-from jaxguide.convert import adm
 from jaxguide.convert import cards
 from jaxguide.convert import commands
-from jaxguide.convert import diffusers_export
-from jaxguide.convert import diffusers_folder
 from jaxguide.convert import errors
-from jaxguide.convert import latent
 from jaxguide.convert import latent_back
-from jaxguide.convert import ldm_cards
+from jaxguide.convert import latent_store
 from jaxguide.convert import model_store
+from jaxguide.convert.cards import ldm_cards
+from jaxguide.convert.diffusers import export
+from jaxguide.convert.diffusers import folders
+from jaxguide.convert.networks import adm
 
 LAYOUTS = ("diffusers",)
 
@@ -40,9 +40,9 @@ def inspect(
   Raises:
     ConversionError: none of them; one line that names the path.
   """
-  if diffusers_folder.is_folder(path):
-    return diffusers_folder.describe(path)
-  if latent.is_directory(path):
+  if folders.is_folder(path):
+    return folders.describe(path)
+  if latent_store.is_directory(path):
     return latent_back.describe(path)
   return commands.inspect(path, inert=inert)
 
@@ -94,8 +94,8 @@ def convert(
       raise errors.ConversionError(
           f"layout is {errors.quoted(layout)}; allowed are "
           f"{', '.join(LAYOUTS)}")
-    return diffusers_export.export(path, out)
-  if diffusers_folder.is_folder(path):
+    return export.export(path, out)
+  if folders.is_folder(path):
     _only(path, given, "settings", "scale_factor")
     settings = settings or adm.Settings()
     if settings != adm.Settings(
@@ -103,15 +103,15 @@ def convert(
       raise errors.ConversionError(
           f"{path}: says itself what it holds: of all settings only image_size "
           "and licence can be given")
-    return diffusers_folder.convert(
+    return folders.convert(
         path, out, scale_factor=scale_factor, image_size=settings.image_size,
         licence=settings.licence)
-  if latent.is_directory(path):
+  if latent_store.is_directory(path):
     _only(path, given)
     return latent_back.convert_back(path, out)
   if card in ldm_cards.CARDS:
     _only(path, given, "card", "weights", "scale_factor")
-    return latent.convert(
+    return latent_store.convert(
         path, out, card=card, weights=weights, scale_factor=scale_factor,
         inert=inert)
   _only(path, given, "card", "settings", "weights", "prefix")

@@ -8,13 +8,13 @@ import pathlib
 import numpy as np
 
 from jaxguide import schedules
-from jaxguide.convert import families
 from jaxguide.convert import latent_facts
 from jaxguide.convert import latent_model
-from jaxguide.convert import ldm_cards
 from jaxguide.convert import model_store
 from jaxguide.convert import rules
-from jaxguide.convert import safetensors
+from jaxguide.convert.cards import ldm_cards
+from jaxguide.convert.networks import families
+from jaxguide.convert.reading import safetensors
 
 
 def convert_back(

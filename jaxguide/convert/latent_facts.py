@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jaxguide.convert import ldm_cards
+from jaxguide.convert.cards import ldm_cards
 
 # In front of each network's names, as CompVis' programs write them.
 PREFIXES = {

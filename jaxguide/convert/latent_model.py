@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-import hashlib
 import json
 import math
 import os
@@ -18,10 +17,11 @@ from jaxguide import codecs
 from jaxguide import denoisers
 from jaxguide import schedules
 from jaxguide.convert import errors
-from jaxguide.convert import latent
-from jaxguide.convert import ldm_cards
+from jaxguide.convert import latent_store
+from jaxguide.convert import model_directories
 from jaxguide.convert import model_store
-from jaxguide.convert import pretrained
+from jaxguide.convert import priors
+from jaxguide.convert.cards import ldm_cards
 
 
 class Condition(NamedTuple):
@@ -65,7 +65,7 @@ class LatentModel(NamedTuple):
   @property
   def schedule(self) -> schedules.Schedule:
     """The noise levels that the UNet was trained on."""
-    return pretrained.schedule_of(self._unet.config.schedule)
+    return priors.schedule_of(self._unet.config.schedule)
 
   @property
   def _unet(self) -> model_store.Model:
@@ -159,7 +159,7 @@ def load(path: str | os.PathLike[str]) -> LatentModel:
     ConversionError: a part is missing, damaged or does not fit its config.
       One line, which starts with the path of the part.
   """
-  path = _find(path)
+  path = model_directories.find(path)
   entries = read_entries(path)
   models = {
       name: model_store.load_model(path / name)
@@ -170,51 +170,16 @@ def load(path: str | os.PathLike[str]) -> LatentModel:
       null_label=entries.get("null_label"))
 
 
-def load_prior(
-    path: str | os.PathLike[str], **module_options: Any
-) -> pretrained.Prior:
-  """Loads a latent model as a prior of images.
-
-  `cond` of its network is the labels, or None where it has no classes.
-
-  Args:
-    path: a directory that `latent.convert` or `latent.save` wrote, or the
-      name of one that is embedded.
-    **module_options: choices of the networks that change no parameter: dtype,
-      remat, conv_impl, attention_impl.
-
-  Raises:
-    ConversionError: as `load`; or the model is a first stage alone, or is
-      conditioned on more than a class.
-  """
-  folder = _find(path)
-  if not latent.is_directory(folder):
-    raise errors.ConversionError(f"{path}: no directory of a latent model")
-  model = load(folder)
-  with errors.naming(folder):
-    return prior_of(
-        model, name=os.fspath(path), sha256=_fingerprint(folder),
-        **module_options)
-
-
-def _find(path: str | os.PathLike[str]) -> pathlib.Path:
-  """The directory, or that of the embedded model of this name."""
-  embedded = pretrained.EMBEDDED / os.fspath(path)
-  if not pathlib.Path(path).exists() and latent.is_directory(embedded):
-    return embedded
-  return pathlib.Path(path)
-
-
 def prior_of(
     model: LatentModel, *, name: str, sha256: str, **module_options: Any
-) -> pretrained.Prior:
-  """A latent model as a prior of images, see `load_prior`.
+) -> priors.Prior:
+  """A latent model as a prior of images, see `pretrained.load_prior`.
 
   Args:
     model: with a UNet.
     name: of the prior.
     sha256: of its parameters.
-    **module_options: see `load_prior`.
+    **module_options: see `pretrained.load_prior`.
   """
   if model.unet is None:
     raise errors.ConversionError(
@@ -231,7 +196,7 @@ def prior_of(
   ) -> jax.Array:
     return run(params, z, time, Condition(labels=labels))
 
-  return pretrained.Prior(
+  return priors.Prior(
       apply=apply,
       params=model.params,
       schedule=model.schedule,
@@ -262,22 +227,13 @@ def _check_conditions(model: LatentModel) -> None:
         "its UNet takes the tokens of an embedder that is not there")
 
 
-def _fingerprint(folder: pathlib.Path) -> str:
-  """sha256 over the parts and `latent.json`."""
-  digest = hashlib.sha256((folder / latent.FILE).read_bytes())
-  for part in ldm_cards.PARTS:
-    if (folder / part).is_dir():
-      digest.update(f"{part} {pretrained.fingerprint(folder / part)}".encode())
-  return digest.hexdigest()
-
-
 def read_entries(path: str | os.PathLike[str]) -> dict[str, Any]:
   """What `latent.json` of such a directory says, without any network.
 
   Raises:
     ConversionError: it is missing or malformed.
   """
-  file = pathlib.Path(path, latent.FILE)
+  file = pathlib.Path(path, latent_store.FILE)
   with errors.naming(file):
     return _entries(file)
 

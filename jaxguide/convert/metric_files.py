@@ -17,11 +17,11 @@ import numpy as np
 
 from jaxguide.convert import commands
 from jaxguide.convert import errors
-from jaxguide.convert import families
 from jaxguide.convert import model_store
-from jaxguide.convert import perceptual
 from jaxguide.convert import rules
-from jaxguide.convert import torch_reader
+from jaxguide.convert.networks import families
+from jaxguide.convert.networks import metric_networks
+from jaxguide.convert.reading import torch_reader
 from jaxguide.models import perceptual_trunks
 
 # How torch's hub names the file: the first digits of its sha256.
@@ -66,7 +66,7 @@ def read_lpips(
       raise errors.ConversionError(
           f"{path}: repeats {errors.listed(twice)} of {paths[0]}")
     tensors |= named
-  config = perceptual.lpips_config(
+  config = metric_networks.lpips_config(
       net, version, file_name=" + ".join(p.name for p in paths),
       sha256=" + ".join(commands.sha256(p) for p in paths))
   with errors.naming(paths[0]):
@@ -117,7 +117,7 @@ def read_inception(path: str | os.PathLike[str]) -> model_store.Model:
   kept = {
       name: tensor for name, tensor in tensors.items()
       if not re.fullmatch(_COUNTERS, name)}
-  config = perceptual.inception_config(
+  config = metric_networks.inception_config(
       file_name=pathlib.Path(path).name, sha256=commands.sha256(path))
   with errors.naming(path):
     return model_store.Model(

@@ -16,12 +16,12 @@ from numpy import typing as npt
 
 from jaxguide.convert import atomic
 from jaxguide.convert import errors
-from jaxguide.convert import families
 from jaxguide.convert import model_config
 from jaxguide.convert import orbax_store
 from jaxguide.convert import rules
-from jaxguide.convert import safetensors
-from jaxguide.convert import torch_reader
+from jaxguide.convert.networks import families
+from jaxguide.convert.reading import safetensors
+from jaxguide.convert.reading import torch_reader
 
 CONFIG = "config.json"
 ORBAX = "params"

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from jaxguide import arrays
 from jaxguide import schedules
-from jaxguide.energies import core
-from jaxguide.energies import source as sources
+from jaxguide.energies import sources
+from jaxguide.energies import terms
 from jaxguide.operators import sums
 
 # (x [B, ...], time [B]) -> logits [B, classes].
@@ -17,7 +17,7 @@ Classify = Callable[[arrays.Batch, arrays.PerImage], arrays.Array]
 
 def class_log_prob(
     classify: Classify, labels: arrays.Array, *, at: str = "state"
-) -> core.Energy:
+) -> terms.Energy:
   """-log p(label | x, t): lower where the classifier is surer of the label.
 
   With weight s, at the state, the score is moved by s grad log p: the
@@ -41,7 +41,7 @@ def class_log_prob(
   arrays.check_rank("labels", labels, 1)
 
   def energy(
-      x: arrays.Batch, level: schedules.NoiseLevel, draw: core.Draw
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: terms.Draw
   ) -> arrays.PerImage:
     del draw
     arrays.check_shape("labels", labels, (x.shape[0],))

@@ -5,9 +5,9 @@ import jax
 from jaxguide import arrays
 from jaxguide import operators
 from jaxguide import schedules
-from jaxguide.energies import core
-from jaxguide.energies import similarity as similarities
-from jaxguide.energies import source as sources
+from jaxguide.energies import similarities
+from jaxguide.energies import sources
+from jaxguide.energies import terms
 from jaxguide.operators import sums
 
 DISTANCES = ("squared", "cosine")
@@ -21,7 +21,7 @@ def lowpass_distance(
     distance: str = "squared",
     at: str = "state",
     num_draws: int = 1,
-) -> core.Energy:
+) -> terms.Energy:
   """|A x - A x_s|^2, the sum over all entries, A the low-pass filter.
 
   EGSDE (arXiv:2207.06635, section 3.3). A is `operators.lowpass`, whose
@@ -54,7 +54,7 @@ def lowpass_distance(
              else _minus_cosine(operator))
 
   def energy(
-      x: arrays.Images, level: schedules.NoiseLevel, draw: core.Draw
+      x: arrays.Images, level: schedules.NoiseLevel, draw: terms.Draw
   ) -> arrays.PerImage:
     arrays.check_shape("x", x, source.shape)
     return sources.averaged([

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from jaxguide import arrays
 from jaxguide import operators
 from jaxguide import schedules
-from jaxguide.energies import core
+from jaxguide.energies import terms
 
-REDUCTIONS = {"sum": core.sum_per_image, "mean": core.mean_per_image}
+REDUCTIONS = {"sum": terms.sum_per_image, "mean": terms.mean_per_image}
 
 
 def squared_error(
     observation: operators.Observation, reduction: str = "sum"
-) -> core.Energy:
+) -> terms.Energy:
   """||A x - y||^2 per image (Steered Diffusion, V1 of Table 1).
 
   Args:
@@ -23,7 +23,7 @@ def squared_error(
   reduce = REDUCTIONS[reduction]
 
   def energy(
-      x: arrays.Batch, level: schedules.NoiseLevel, draw: core.Draw
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: terms.Draw
   ) -> arrays.PerImage:
     del level, draw
     return reduce((observation.operator.apply(x) - observation.y) ** 2)
@@ -35,7 +35,7 @@ def feature_error(
     features: Callable[[arrays.Batch], arrays.Batch],
     target: arrays.Batch,
     reduction: str = "mean",
-) -> core.Energy:
+) -> terms.Energy:
   """||f(x) - target||^2 per image for any differentiable f.
 
   Args:
@@ -47,7 +47,7 @@ def feature_error(
   reduce = REDUCTIONS[reduction]
 
   def energy(
-      x: arrays.Batch, level: schedules.NoiseLevel, draw: core.Draw
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: terms.Draw
   ) -> arrays.PerImage:
     del level, draw
     return reduce((features(x) - target) ** 2)

@@ -9,7 +9,7 @@ import jax
 
 from jaxguide import arrays
 from jaxguide import schedules
-from jaxguide.energies import core
+from jaxguide.energies import terms
 from jaxguide.models import lpips
 
 # Two batches of images to one number per image.
@@ -41,7 +41,7 @@ class FeatureDistance:
   ) -> arrays.PerImage:
     """The same, with the features of the reference known."""
     return sum(
-        core.sum_per_image((f - g) ** 2)
+        terms.sum_per_image((f - g) ** 2)
         for f, g in zip(self.features(x), known, strict=True))
 
 
@@ -75,7 +75,7 @@ def perceptual_distance(
     *,
     mask: arrays.Images | None = None,
     remat: bool = True,
-) -> core.Energy:
+) -> terms.Energy:
   """d(m x, m r) per image, for any distance d.
 
   Of a `FeatureDistance` the reference's features are computed here, once, and
@@ -96,7 +96,7 @@ def perceptual_distance(
     measure = jax.checkpoint(measure)
 
   def energy(
-      x: arrays.Images, level: schedules.NoiseLevel, draw: core.Draw
+      x: arrays.Images, level: schedules.NoiseLevel, draw: terms.Draw
   ) -> arrays.PerImage:
     del level, draw
     arrays.check_shape("x", x, reference.shape)

@@ -1,27 +1,30 @@
 """From an experiment to a folder of pictures, scores and tables.
 
-`evaluate` runs a `config.Experiment`; `score_outputs` scores what another
-program made; `write_table`, `write_grid` and `Scorer` are of use alone.
+`evaluate` runs an `Experiment`; `score_outputs` scores what another program
+made; `write_table`, `write_grid` and `Scorer` are of use alone.
 """
 
-from jaxguide.evaluation.comparison import compare
-from jaxguide.evaluation.config import ConfigError
-from jaxguide.evaluation.config import Experiment
-from jaxguide.evaluation.deblurring import GaussianDeblurring
-from jaxguide.evaluation.labels import ClassFolders
-from jaxguide.evaluation.labels import EmbeddedLabels
-from jaxguide.evaluation.labels import FixedLabel
-from jaxguide.evaluation.labels import LabelFile
-from jaxguide.evaluation.latent_sources import EmbeddedLatentPrior
-from jaxguide.evaluation.latent_sources import LatentPrior
+from jaxguide.evaluation.experiments import Experiment
 from jaxguide.evaluation.methods import Ddim
 from jaxguide.evaluation.methods import Degraded
+from jaxguide.evaluation.methods import Egsde
+from jaxguide.evaluation.methods import egsde_dagger
+from jaxguide.evaluation.methods import egsde_published
+from jaxguide.evaluation.methods import Ilvr
+from jaxguide.evaluation.methods import Method
+from jaxguide.evaluation.methods import SdEdit
 from jaxguide.evaluation.methods import Steered
 from jaxguide.evaluation.methods import steered_paper
 from jaxguide.evaluation.methods import steered_released
+from jaxguide.evaluation.methods import Vipaint
+from jaxguide.evaluation.methods import vipaint_edm
+from jaxguide.evaluation.methods import vipaint_imagenet256
+from jaxguide.evaluation.methods import vipaint_lsun256
+from jaxguide.evaluation.overrides import ConfigError
 from jaxguide.evaluation.pictures import Cell
 from jaxguide.evaluation.pictures import write_grid
-from jaxguide.evaluation.reports import Report
+from jaxguide.evaluation.reporting.comparison import compare
+from jaxguide.evaluation.reporting.reports import Report
 from jaxguide.evaluation.runner import evaluate
 from jaxguide.evaluation.runner import score_outputs
 from jaxguide.evaluation.scoring import score
@@ -30,6 +33,21 @@ from jaxguide.evaluation.set_scores import FolderPictures
 from jaxguide.evaluation.set_scores import RunImages
 from jaxguide.evaluation.set_scores import SourceImages
 from jaxguide.evaluation.set_scores import StatisticsFile
+from jaxguide.evaluation.sources import ClassFolders
+from jaxguide.evaluation.sources import ConvertedExtractor
+from jaxguide.evaluation.sources import ConvertedPrior
+from jaxguide.evaluation.sources import DrawnImages
+from jaxguide.evaluation.sources import EmbeddedExtractor
+from jaxguide.evaluation.sources import EmbeddedImages
+from jaxguide.evaluation.sources import EmbeddedLabels
+from jaxguide.evaluation.sources import EmbeddedPrior
+from jaxguide.evaluation.sources import FixedLabel
+from jaxguide.evaluation.sources import FolderImages
+from jaxguide.evaluation.sources import InstalledLpips
+from jaxguide.evaluation.sources import LabelFile
+from jaxguide.evaluation.sources import Masks
+from jaxguide.evaluation.sources import NpzImages
+from jaxguide.evaluation.sources import SplitImages
 from jaxguide.evaluation.store import StoreError
 from jaxguide.evaluation.tables import Estimate
 from jaxguide.evaluation.tables import estimate
@@ -38,35 +56,40 @@ from jaxguide.evaluation.tables import published
 from jaxguide.evaluation.tables import Row
 from jaxguide.evaluation.tables import write_table
 from jaxguide.evaluation.tasks import Colorization
+from jaxguide.evaluation.tasks import GaussianDeblurring
 from jaxguide.evaluation.tasks import Inpainting
 from jaxguide.evaluation.tasks import SuperResolution
-from jaxguide.evaluation.translation import Translation
-from jaxguide.evaluation.translation_methods import Egsde
-from jaxguide.evaluation.translation_methods import egsde_dagger
-from jaxguide.evaluation.translation_methods import egsde_published
-from jaxguide.evaluation.translation_methods import Ilvr
-from jaxguide.evaluation.translation_methods import SdEdit
-from jaxguide.evaluation.vipaint_method import Vipaint
+from jaxguide.evaluation.tasks import Task
+from jaxguide.evaluation.tasks import Translation
 
 __all__ = [
     "Cell",
     "ClassFolders",
     "Colorization",
     "ConfigError",
+    "ConvertedExtractor",
+    "ConvertedPrior",
     "Ddim",
     "Degraded",
+    "DrawnImages",
     "Egsde",
+    "EmbeddedExtractor",
+    "EmbeddedImages",
     "EmbeddedLabels",
-    "EmbeddedLatentPrior",
+    "EmbeddedPrior",
     "Estimate",
     "Experiment",
     "FixedLabel",
+    "FolderImages",
     "FolderPictures",
     "GaussianDeblurring",
     "Ilvr",
     "Inpainting",
+    "InstalledLpips",
     "LabelFile",
-    "LatentPrior",
+    "Masks",
+    "Method",
+    "NpzImages",
     "Published",
     "Report",
     "Row",
@@ -74,10 +97,12 @@ __all__ = [
     "Scorer",
     "SdEdit",
     "SourceImages",
+    "SplitImages",
     "StatisticsFile",
     "Steered",
     "StoreError",
     "SuperResolution",
+    "Task",
     "Translation",
     "Vipaint",
     "compare",
@@ -90,6 +115,9 @@ __all__ = [
     "score_outputs",
     "steered_paper",
     "steered_released",
+    "vipaint_edm",
+    "vipaint_imagenet256",
+    "vipaint_lsun256",
     "write_grid",
     "write_table",
 ]

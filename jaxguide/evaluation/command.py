@@ -17,10 +17,12 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from jaxguide import parallel
 from jaxguide.convert import errors
-from jaxguide.evaluation import config
+from jaxguide.evaluation import experiments
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import reports
+from jaxguide.evaluation import overrides
 from jaxguide.evaluation import runner
+from jaxguide.evaluation import table_files
+from jaxguide.evaluation.reporting import reports
 
 PRECISIONS = ("default", "high", "highest", "bfloat16", "tensorfloat32",
               "float32")
@@ -127,8 +129,8 @@ def run(values: flags.FlagValues, stream: TextIO) -> reports.Report:
     values: from `define_flags`, parsed.
     stream: for progress.
   """
-  experiment = config.load(values.config, smoke=values.smoke)
-  experiment = config.override(experiment, values.set)
+  experiment = table_files.load(values.config, smoke=values.smoke)
+  experiment = overrides.override(experiment, values.set)
   if values.compilation_cache:
     _keep_compiled(values.compilation_cache)
   if values.seed is not None:
@@ -146,7 +148,7 @@ def run(values: flags.FlagValues, stream: TextIO) -> reports.Report:
       stream=stream)
 
 
-def most_devices(experiment: config.Experiment, batch_size: int) -> int:
+def most_devices(experiment: experiments.Experiment, batch_size: int) -> int:
   """How many devices a batch can fill: with two rows, fits too, for each."""
   fits = isinstance(experiment.method, methods.FittingMethod)
   rows = batch_size // experiment.samples_per_image if fits else batch_size
@@ -182,7 +184,7 @@ def _keep_compiled(directory: str) -> None:
 
 def _is_plain(error: Exception) -> bool:
   """Whether it is the user's to mend; a defect shows its traceback."""
-  plain = (OSError, MemoryError, config.ConfigError, errors.ConversionError)
+  plain = (OSError, MemoryError, overrides.ConfigError, errors.ConversionError)
   return isinstance(error, plain) or type(error) is ValueError
 
 

@@ -12,8 +12,9 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from jaxguide.evaluation import config
+from jaxguide.evaluation import experiments
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import table_files
 
 
 def row_like(
@@ -23,7 +24,7 @@ def row_like(
     *,
     method: methods.Method | Callable[[Any], methods.Method] | None = None,
     **fields: Any,
-) -> config.Experiment:
+) -> experiments.Experiment:
   """The experiment of another config file, with other fields.
 
   Args:
@@ -39,8 +40,8 @@ def row_like(
     ConfigError: if the base does not exist or gives no experiment.
   """
   path = pathlib.Path(file)
-  whole = config.load(path.with_name(base))
+  whole = table_files.load(path.with_name(base))
   if method is not None:
     fields["method"] = method(whole.method) if callable(method) else method
   experiment = dataclasses.replace(whole, name=path.stem, **fields)
-  return config.tiny(experiment) if smoke else experiment
+  return experiment.tiny() if smoke else experiment

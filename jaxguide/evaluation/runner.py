@@ -18,30 +18,29 @@ import jax
 import numpy as np
 
 from jaxguide import data
-from jaxguide.evaluation import config
-from jaxguide.evaluation import labels as label_sources
-from jaxguide.evaluation import loading
+from jaxguide.evaluation import experiments
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import networks as network_sources
-from jaxguide.evaluation import outputs as output_files
 from jaxguide.evaluation import pictures
-from jaxguide.evaluation import producers
-from jaxguide.evaluation import programs
-from jaxguide.evaluation import progress
-from jaxguide.evaluation import reports
 from jaxguide.evaluation import scoring
+from jaxguide.evaluation import sources
 from jaxguide.evaluation import store
-from jaxguide.evaluation import translation
+from jaxguide.evaluation import tasks
+from jaxguide.evaluation.reporting import reports
+from jaxguide.evaluation.running import compiled
+from jaxguide.evaluation.running import loading
+from jaxguide.evaluation.running import makers
+from jaxguide.evaluation.running import output_files
+from jaxguide.evaluation.running import progress
 
 
 class _Run(NamedTuple):
   """What the loop over batches works with."""
 
-  experiment: config.Experiment
+  experiment: experiments.Experiment
   dataset: data.Dataset
   shape: tuple[int, int, int]
   folder: store.Store
-  producer: producers.Producer
+  producer: makers.Producer
   scorer: scoring.Scorer
   progress: progress.Progress
   total: int
@@ -49,7 +48,7 @@ class _Run(NamedTuple):
 
 
 def evaluate(
-    experiment: config.Experiment,
+    experiment: experiments.Experiment,
     out: pathlib.Path | str,
     *,
     limit: int | None = None,
@@ -94,13 +93,13 @@ def evaluate(
   say = _Messages(stream)
   with _precision(matmul_precision):
     if prior is None:
-      producer = producers.DegradedProducer(scorer)
+      producer = makers.DegradedProducer(scorer)
     else:
       _check_size(experiment, prior)
       methods.check_prior(
           experiment.method, prior, experiment.labels is not None)
-      network_sources.check(networks, prior)
-      producer = producers.SamplerProducer(
+      sources.check(networks, prior)
+      producer = makers.SamplerProducer(
           prior, experiment.task, experiment.method, experiment.seed,
           networks=networks,
           samples_per_image=experiment.samples_per_image,
@@ -116,7 +115,7 @@ def evaluate(
 
 
 def score_outputs(
-    experiment: config.Experiment,
+    experiment: experiments.Experiment,
     outputs: pathlib.Path | str,
     out: pathlib.Path | str,
     *,
@@ -162,8 +161,8 @@ def _run(
   count = len(dataset) if limit is None else min(limit, len(dataset))
   names = [dataset.name(n) for n in range(count)]
   _check_names(names)
-  labels = label_sources.labels_of(experiment.labels, prior, names)
-  if isinstance(experiment.task, translation.Translation):
+  labels = sources.labels_of(experiment.labels, prior, names)
+  if isinstance(experiment.task, tasks.Translation):
     experiment.task.check(dataset.names)
   total = count * experiment.samples_per_image
   with store.Store(out, identity) as folder:
@@ -227,7 +226,7 @@ def _all_batches(run: _Run, done: set[int]) -> None:
         if not done.issuperset(items):
           _one_batch(run, items, batch_size, done)
       return
-    except programs.OutOfMemory as error:
+    except compiled.OutOfMemory as error:
       smallest = run.producer.padded_rows(1)
       if batch_size <= smallest:
         raise MemoryError(
@@ -251,7 +250,7 @@ def _one_batch(
       run.dataset, run.experiment.task, run.shape, items,
       batch_size=batch_size,
       samples_per_image=run.experiment.samples_per_image, labels=run.labels)
-  outcomes: list[producers.Outcome] = []
+  outcomes: list[makers.Outcome] = []
   if len(batch.failures) < len(items):
     outcomes = run.producer(batch)
   records, files = [], {}
@@ -270,7 +269,7 @@ def _one_batch(
 
 
 def _record(
-    run: _Run, batch: producers.Batch, place: int, outcome: producers.Outcome
+    run: _Run, batch: makers.Batch, place: int, outcome: makers.Outcome
 ) -> tuple[dict[str, Any], bytes | None]:
   """The journal's line for one item, and its PNG."""
   sample, name = int(batch.samples[place]), batch.names[place]
@@ -280,13 +279,13 @@ def _record(
   }
   if batch.labels is not None:
     record["label"] = int(batch.labels[place])
-  if isinstance(outcome, producers.Failure):
+  if isinstance(outcome, makers.Failure):
     return {**record, **outcome._asdict()}, None
   reference = batch.references[place]
   inputs = {k: v[place] for k, v in batch.inputs.items()}
   index = int(batch.images[place])
   many = run.experiment.samples_per_image > 1
-  stem = producers.picture_name(name, sample, many)
+  stem = makers.picture_name(name, sample, many)
   if np.ptp(reference, axis=-1).max() == 0:
     record["grey"] = True
   record["input_sha256"] = store.sha256(reference.tobytes())
@@ -298,12 +297,14 @@ def _record(
   return record, pictures.encode_png(outcome)
 
 
-def _with(experiment: config.Experiment, **changes: Any) -> config.Experiment:
+def _with(
+    experiment: experiments.Experiment, **changes: Any
+) -> experiments.Experiment:
   changes = {k: v for k, v in changes.items() if v is not None}
   return dataclasses.replace(experiment, **changes)
 
 
-def _scorer(experiment: config.Experiment) -> scoring.Scorer:
+def _scorer(experiment: experiments.Experiment) -> scoring.Scorer:
   return scoring.Scorer(
       experiment.task, experiment.chosen_metrics, experiment.seed)
 
@@ -325,7 +326,7 @@ def _precision(name: str | None) -> contextlib.AbstractContextManager:
   return jax.default_matmul_precision(name)
 
 
-def _check_size(experiment: config.Experiment, prior: Any) -> None:
+def _check_size(experiment: experiments.Experiment, prior: Any) -> None:
   size = experiment.data.size
   if prior.image_shape != (size, size, 3):
     made = "x".join(map(str, prior.image_shape))
@@ -341,7 +342,7 @@ def _check_names(names: Sequence[str]) -> None:
     path = pathlib.PurePosixPath(name)
     if path.is_absolute() or not path.name or ".." in path.parts:
       raise ValueError(f"image name {name!r} cannot be that of a picture")
-    stem = producers.picture_name(name, 0, False)
+    stem = makers.picture_name(name, 0, False)
     if stem in seen:
       raise ValueError(
           f"images {seen[stem]} and {name} would share the picture {stem}.png"
@@ -350,7 +351,7 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _padding_note(
-    batch_size: int, producer: producers.SamplerProducer
+    batch_size: int, producer: makers.SamplerProducer
 ) -> str:
   """What a user can gain who does not know that devices have a least share."""
   rows = producer.padded_rows(batch_size)
@@ -368,7 +369,7 @@ class _Messages:
     self.progress: progress.Progress | None = None
     self.note = ""
 
-  def compiled(self, done: programs.Compilation) -> None:
+  def compiled(self, done: compiled.Compilation) -> None:
     """Says what a compilation took, and starts the clock behind it."""
     if self.progress is None:
       return

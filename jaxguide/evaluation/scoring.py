@@ -13,12 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import metrics
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide.convert import metric_files
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation import translation
 
 # One object each: programs are kept by the metrics that they compute.
 _PSNR = metrics.psnr_metric()
@@ -27,7 +26,7 @@ _CONSISTENCY = metrics.consistency_metric()
 _CONSISTENCY_SEEN = metrics.consistency_metric(region="observed")
 _TRANSLATION = metrics.egsde_metrics()
 _COUNTERPART = tuple(
-    metrics.against(m, translation.COUNTERPART) for m in _TRANSLATION)
+    metrics.against(m, tasks.COUNTERPART) for m in _TRANSLATION)
 
 
 def default_metrics(task: tasks.Task) -> tuple[metrics.Metric, ...]:
@@ -39,7 +38,7 @@ def default_metrics(task: tasks.Task) -> tuple[metrics.Metric, ...]:
   Args:
     task: inpainting observes nothing where the mask is 0, and y is 0 there.
   """
-  if isinstance(task, translation.Translation):
+  if isinstance(task, tasks.Translation):
     known = task.counterparts is not None
     return _TRANSLATION + (_COUNTERPART if known else ())
   masked = isinstance(task, tasks.Inpainting)

@@ -4,9 +4,9 @@ from jaxguide.metrics.aggregation import from_json
 from jaxguide.metrics.aggregation import SetSummary
 from jaxguide.metrics.aggregation import summarise
 from jaxguide.metrics.domain import domain_metric
-from jaxguide.metrics.features import FeatureSet
-from jaxguide.metrics.features import inception_features
-from jaxguide.metrics.features import trunk_features
+from jaxguide.metrics.feature_sets import FeatureSet
+from jaxguide.metrics.feature_sets import inception_features
+from jaxguide.metrics.feature_sets import trunk_features
 from jaxguide.metrics.frechet import frechet_distance
 from jaxguide.metrics.kernel import kernel_distance
 from jaxguide.metrics.kernel import KernelDistance

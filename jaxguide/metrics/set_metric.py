@@ -10,7 +10,7 @@ import pathlib
 from typing import NamedTuple
 
 from jaxguide.convert import metric_files
-from jaxguide.metrics import features as feature_sets
+from jaxguide.metrics import feature_sets
 from jaxguide.metrics import frechet
 from jaxguide.metrics import kernel
 from jaxguide.metrics import moments

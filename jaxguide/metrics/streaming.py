@@ -8,7 +8,7 @@ import pathlib
 
 import numpy as np
 
-from jaxguide.metrics import features as feature_sets
+from jaxguide.metrics import feature_sets
 from jaxguide.metrics import moments
 from jaxguide.metrics import statistics_files
 

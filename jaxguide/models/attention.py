@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxguide import arrays
-from jaxguide.models import steady
+from jaxguide.models import batch_invariant
 
 IMPLEMENTATIONS = ("auto", "matmul", "dot_product")
 QKV_ORDERS = ("legacy", "new")
@@ -103,7 +103,7 @@ def attention(
 
 def _steady_attend(q, k, v):
   """`_attend` on `[B, heads, T, d]`, the same bits in any batch."""
-  if steady.on_cpu() and q.shape[2] < steady.FEW_PIXELS:
+  if batch_invariant.on_cpu() and q.shape[2] < batch_invariant.FEW_PIXELS:
     return jax.lax.map(lambda image: _attend(*image), (q, k, v))
   flat = tuple(part.reshape(-1, *part.shape[2:]) for part in (q, k, v))
   # Without the barriers the compiler fuses neighbours into the matmuls in

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxguide import arrays
-from jaxguide.models import steady
+from jaxguide.models import batch_invariant
 
 IMPLEMENTATIONS = ("auto", "lax", "winograd")
 
@@ -41,10 +41,11 @@ def _lax_conv(x, kernel, stride=1):
 def _steady_conv(x, kernel, stride):
   """`_lax_conv`, in portions where the result would depend on the batch."""
   height, width = (-(-side // stride) for side in x.shape[1:3])
-  if steady.fills_blocks(height * width):
+  if batch_invariant.fills_blocks(height * width):
     return _lax_conv(x, kernel, stride)
   if height * width < _WINDOW or (
-      height * width < steady.FEW_PIXELS and kernel.size > _CACHED_KERNEL):
+      height * width < batch_invariant.FEW_PIXELS
+      and kernel.size > _CACHED_KERNEL):
     return _patch_conv(x, kernel, stride)
   return jax.lax.map(lambda one: _lax_conv(one[None], kernel, stride)[0], x)
 
@@ -57,7 +58,7 @@ def _patch_conv(x, kernel, stride):
       x[:, i:i + height:stride, j:j + width:stride]
       for i in range(3) for j in range(3)], axis=-1)
   kernel = kernel.reshape(-1, kernel.shape[-1])
-  y = steady.by_rows(
+  y = batch_invariant.by_rows(
       lambda rows: jnp.matmul(rows, kernel),
       patches.reshape(-1, kernel.shape[0]), _PATCHES)
   return y.reshape(*patches.shape[:3], kernel.shape[1])
@@ -253,7 +254,7 @@ def conv_3x3(
           "impl is 'winograd', which needs stride 1 and even sides; found "
           f"stride {stride} and {x.shape[1]} x {x.shape[2]} pixels")
     return _winograd_conv(x, kernel)
-  if not steady.on_cpu():
+  if not batch_invariant.on_cpu():
     return _lax_conv(x, kernel, stride)
   return _cpu_conv(x, kernel, stride)
 

@@ -22,9 +22,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxguide.models import attention as attention_lib
+from jaxguide.models import batch_invariant
 from jaxguide.models import convolution
 from jaxguide.models import normalisation
-from jaxguide.models import steady
 
 Conv3x3 = convolution.Conv3x3
 GroupNorm = normalisation.GroupNorm
@@ -53,7 +53,7 @@ class Dense(nn.Module):
     kernel = self.param(
         "kernel", self.kernel_init, (x.shape[-1], self.features))
     bias = self.param("bias", nn.initializers.zeros, (self.features,))
-    y = steady.matmul(x.astype(self.dtype), kernel.astype(self.dtype))
+    y = batch_invariant.matmul(x.astype(self.dtype), kernel.astype(self.dtype))
     return y + bias.astype(self.dtype)
 
 
@@ -78,7 +78,7 @@ class Conv1x1(nn.Module):
     bias = self.param("bias", nn.initializers.zeros, (self.features,))
     batch, height, width, channels = x.shape
     flat = x.astype(self.dtype).reshape(batch, height * width, channels)
-    y = steady.matmul(flat, kernel[0, 0].astype(self.dtype))
+    y = batch_invariant.matmul(flat, kernel[0, 0].astype(self.dtype))
     return (y + bias.astype(self.dtype)).reshape(
         batch, height, width, self.features)
 
@@ -86,7 +86,7 @@ class Conv1x1(nn.Module):
 def mean_over_pixels(x: jax.Array) -> jax.Array:
   """The mean of each channel: `[B, ..., C]` -> `[B, C]`."""
   flat = x.reshape(x.shape[0], -1, x.shape[-1])
-  return steady.pixel_sums(flat) / flat.shape[1]
+  return batch_invariant.pixel_sums(flat) / flat.shape[1]
 
 
 @jax.custom_vjp
@@ -151,5 +151,5 @@ def time_embedding(time: jax.Array, width: int) -> jax.Array:
     angle = time[:, None] * frequency
     return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], axis=-1)
 
-  embedding = steady.by_rows(embed, time.astype(jnp.float32))
+  embedding = batch_invariant.by_rows(embed, time.astype(jnp.float32))
   return jnp.pad(embedding, ((0, 0), (0, width % 2)))

@@ -13,8 +13,8 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxguide.models import batch_invariant
 from jaxguide.models import layers
-from jaxguide.models import steady
 
 # Of the norm at the entrance; the residual blocks around it have 1e-5.
 ENTRY_NORM_EPS = 1e-6
@@ -50,7 +50,7 @@ class LayerNorm(nn.Module):
 
 def _channel_means(x):
   """Means over the last axis of `[B, N, C]`, kept; the same in any batch."""
-  return (steady.pixel_sums(x.swapaxes(1, 2)) / x.shape[-1])[..., None]
+  return (batch_invariant.pixel_sums(x.swapaxes(1, 2)) / x.shape[-1])[..., None]
 
 
 class Projection(nn.Module):
@@ -71,7 +71,8 @@ class Projection(nn.Module):
     """Maps the last axis of x, `[B, I]` or `[B, N, I]`."""
     kernel = self.param(
         "kernel", self.kernel_init, (x.shape[-1], self.features))
-    return steady.matmul(x.astype(self.dtype), kernel.astype(self.dtype))
+    return batch_invariant.matmul(
+        x.astype(self.dtype), kernel.astype(self.dtype))
 
 
 class CrossAttention(nn.Module):

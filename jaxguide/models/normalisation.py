@@ -11,7 +11,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxguide.models import steady
+from jaxguide.models import batch_invariant
 
 
 def _group_means(sums: jax.Array, num_groups: int, pixels: int) -> jax.Array:
@@ -29,10 +29,10 @@ def _group_means(sums: jax.Array, num_groups: int, pixels: int) -> jax.Array:
 def _moments(x, num_groups, eps):
   """Means and reciprocal spreads `[B, C]` of the groups of `[B, N, C]`."""
   pixels = x.shape[1]
-  mean = _group_means(steady.pixel_sums(x), num_groups, pixels)
+  mean = _group_means(batch_invariant.pixel_sums(x), num_groups, pixels)
   # Centred: E[x^2] - E[x]^2 loses the variance where the mean is large.
   centred = x - mean[:, None]
-  square = steady.pixel_sums(centred * centred)
+  square = batch_invariant.pixel_sums(centred * centred)
   return mean, jax.lax.rsqrt(_group_means(square, num_groups, pixels) + eps)
 
 
@@ -59,8 +59,8 @@ def _norm_backward(num_groups, eps, silu, saved, cotangent):
     y = unit * scale[:, None] + shift[:, None]
     gate = jax.nn.sigmoid(y)
     cotangent = cotangent * (gate * (1.0 + y * (1.0 - gate)))
-  shift_bar = steady.pixel_sums(cotangent)
-  scale_bar = steady.pixel_sums(cotangent * unit)
+  shift_bar = batch_invariant.pixel_sums(cotangent)
+  scale_bar = batch_invariant.pixel_sums(cotangent * unit)
   pixels = x.shape[1]
   offset = _group_means(scale * shift_bar, num_groups, pixels)
   slope = _group_means(scale * scale_bar, num_groups, pixels)

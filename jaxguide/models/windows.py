@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import arrays
+from jaxguide.models import batch_invariant
 from jaxguide.models import layers
-from jaxguide.models import steady
 
 Pair = tuple[int, int]
 
@@ -43,7 +43,7 @@ def convolve(
   _check_size(x, kernel.shape[:2], padding)
   if kernel.shape[:2] == (3, 3) and stride == 1 and padding == (1, 1):
     return layers.conv_3x3(x, kernel)
-  if steady.on_cpu():
+  if batch_invariant.on_cpu():
     return _cpu_convolve(x, kernel, stride, padding)
   return _correlate(x, kernel, stride, _both_sides(padding))
 
@@ -73,7 +73,7 @@ def _steadily(
     padding = ((0, 0), (0, 0))
   compute = lambda x: _correlate(x, kernel, stride, padding)
   _, height, width, _ = jax.eval_shape(compute, x).shape
-  if steady.fills_blocks(height * width):
+  if batch_invariant.fills_blocks(height * width):
     return compute(x)
   return jax.lax.map(lambda image: compute(image[None])[0], x)
 

@@ -5,6 +5,8 @@ under jit, vmap and grad; factories may be called inside jit.
 """
 
 from jaxguide.operators import lifts
+from jaxguide.operators._identity import identity
+from jaxguide.operators._lowpass import lowpass
 from jaxguide.operators.base import Observation
 from jaxguide.operators.base import Operator
 from jaxguide.operators.base import Rotation
@@ -14,8 +16,6 @@ from jaxguide.operators.color import colorization
 from jaxguide.operators.color import ycbcr_swap
 from jaxguide.operators.composition import compose
 from jaxguide.operators.composition import least_squares
-from jaxguide.operators.denoising import identity
-from jaxguide.operators.lowpass import lowpass
 from jaxguide.operators.masking import inpainting
 from jaxguide.operators.matrices import separable
 from jaxguide.operators.pooling import average_pool

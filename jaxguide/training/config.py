@@ -9,7 +9,7 @@ import pathlib
 from typing import Any
 
 from jaxguide import arrays
-from jaxguide.training import order as orders
+from jaxguide.training import orders
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -37,12 +37,12 @@ import jax.numpy as jnp
 from jaxguide import arrays
 from jaxguide import denoisers
 from jaxguide import energies
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide.variational import hierarchy
-from jaxguide.variational import moments as priors
 from jaxguide.variational import objective
-from jaxguide.variational import plan as plans
-from jaxguide.variational import posterior as posteriors
+from jaxguide.variational import plans
+from jaxguide.variational import posteriors
+from jaxguide.variational import prior_moments as priors
 
 
 class Bound(NamedTuple):

@@ -28,7 +28,7 @@ from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import schedules
 from jaxguide.variational import hierarchy
-from jaxguide.variational import plan as plans
+from jaxguide.variational import plans
 
 
 class Transition(NamedTuple):

@@ -10,7 +10,7 @@ from jaxguide import arrays
 from jaxguide import energies
 from jaxguide.samplers import core
 from jaxguide.variational import objective
-from jaxguide.variational import posterior as posteriors
+from jaxguide.variational import posteriors
 
 _Carry = tuple[posteriors.Posterior, optax.OptState]
 

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 
 from jaxguide import arrays
 from jaxguide import denoisers
-from jaxguide.variational import plan as plans
-from jaxguide.variational import posterior as posteriors
+from jaxguide.variational import plans
+from jaxguide.variational import posteriors
 
 # k -> the standard normal draw of level k, `[R, ...]`.
 LevelDraw = Callable[[int], arrays.Batch]

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from jaxguide import arrays
 from jaxguide import denoisers
 from jaxguide import energies
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide.variational import diffusion_term
 from jaxguide.variational import hierarchy
-from jaxguide.variational import plan as plans
-from jaxguide.variational import posterior as posteriors
+from jaxguide.variational import plans
+from jaxguide.variational import posteriors
 
 
 class Terms(NamedTuple):

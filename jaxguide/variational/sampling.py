@@ -28,12 +28,12 @@ from jaxguide import arrays
 from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import guidance as guidances
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import schedules
 from jaxguide.samplers import core
 from jaxguide.variational import hierarchy
-from jaxguide.variational import plan as plans
-from jaxguide.variational import posterior as posteriors
+from jaxguide.variational import plans
+from jaxguide.variational import posteriors
 
 
 @jax.tree_util.register_static

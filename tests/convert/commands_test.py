@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from jaxguide import convert
-from jaxguide.convert import adm
 from jaxguide.convert import cards
 from jaxguide.convert import commands
-from jaxguide.convert import safetensors
+from jaxguide.convert.networks import adm
+from jaxguide.convert.reading import safetensors
 from tests.convert import crafted
 from tests.convert import small
 

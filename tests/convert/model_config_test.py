@@ -4,8 +4,8 @@ import json
 import pytest
 
 from jaxguide.convert import errors
-from jaxguide.convert import families
 from jaxguide.convert import model_config
+from jaxguide.convert.networks import families
 from tests.convert import small
 
 CONFIGS = small.configs()

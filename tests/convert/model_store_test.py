@@ -11,7 +11,7 @@ from jaxguide import convert
 from jaxguide.convert import atomic
 from jaxguide.convert import model_store
 from jaxguide.convert import orbax_store
-from jaxguide.convert import safetensors
+from jaxguide.convert.reading import safetensors
 from tests import programs
 from tests.convert import small
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxguide import convert
-from jaxguide.convert import pretrained
+from jaxguide.convert import model_directories
 from tests import programs
 from tests.convert import small
 
@@ -18,7 +18,7 @@ def test_embedded_names_are_those_of_priors(tmp_path, monkeypatch):
   extractor = dataclasses.replace(prior, prediction=None)
   for name, config in (("b", prior), ("a", prior), ("extractor", extractor)):
     convert.save_model(tmp_path / name, small.params(config), config)
-  monkeypatch.setattr(pretrained, "EMBEDDED", tmp_path)
+  monkeypatch.setattr(model_directories, "EMBEDDED", tmp_path)
   assert convert.embedded_names() == ["a", "b"]
   with pytest.raises(
       convert.ConversionError, match="embedded prior .'a', 'b'."):
@@ -99,4 +99,4 @@ def test_a_schedule_that_cannot_be_made_is_named(folder, schedule, wanted):
 def test_the_kind_of_a_schedule_is_checked():
   with pytest.raises(
       convert.ConversionError, match="schedule.kind is 'sigmoid'; expected"):
-    pretrained.schedule_of({"kind": "sigmoid", "num_steps": 10})
+    convert.schedule_of({"kind": "sigmoid", "num_steps": 10})

@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from jaxguide.convert import adm
 from jaxguide.convert import errors
-from jaxguide.convert import families
 from jaxguide.convert import rules
+from jaxguide.convert.networks import adm
+from jaxguide.convert.networks import families
 from tests.convert import small
 
 CONFIGS = small.configs()

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from jaxguide.convert import families
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
+from jaxguide.convert.networks import families
 
 _BASE = {
     "in_channels": 3, "out_channels": 6, "model_channels": 32,

@@ -9,7 +9,7 @@ import pytest
 from experiments.egsde import domains
 from jaxguide import convert
 from jaxguide.convert import cards
-from jaxguide.convert import families
+from jaxguide.convert.networks import families
 from jaxguide.training import config
 
 ROOT = pathlib.Path(__file__).parents[2]

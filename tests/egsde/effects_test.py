@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from experiments.egsde import effects
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
-from jaxguide.evaluation import translation
-from jaxguide.evaluation import translation_methods
+from jaxguide.evaluation import tasks
 from tests.evaluation import support
 from tests.evaluation.conftest import compiled_programs  # noqa: F401
 
-EGSDE = translation_methods.Egsde(
+EGSDE = methods.Egsde(
     support.Tint(), domain_weight=2.0, first_level=500,
     num_steps=2, factor=4)
 
@@ -25,24 +25,24 @@ EGSDE = translation_methods.Egsde(
 def _experiment(method=EGSDE):
   return support.experiment(
       method=method, spread="seeds", samples_per_image=2,
-      task=translation.Translation(sources.DrawnImages(5, 16)))
+      task=tasks.Translation(sources.DrawnImages(5, 16)))
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
   """Finished runs by label, written in an order that M does not have."""
-  methods = {
+  chosen = {
       "M=700": dataclasses.replace(EGSDE, first_level=700),
       "EGSDE": EGSDE,
       "no domain": dataclasses.replace(EGSDE, domain_weight=0.0),
       "M=300": dataclasses.replace(EGSDE, first_level=300),
-      "ILVR": translation_methods.Ilvr(num_steps=2, factor=4),
-      "SDEdit": translation_methods.SdEdit(first_level=500, num_steps=2)}
+      "ILVR": methods.Ilvr(num_steps=2, factor=4),
+      "SDEdit": methods.SdEdit(first_level=500, num_steps=2)}
   folder = tmp_path_factory.mktemp("runs")
-  for label, method in methods.items():
+  for label, method in chosen.items():
     runner.evaluate(_experiment(method), folder / label, devices=1, limit=2,
                     stream=io.StringIO())
-  return {label: folder / label for label in methods}
+  return {label: folder / label for label in chosen}
 
 
 def test_runs_are_sorted_by_m_and_those_of_m_alone_are_told_apart(

@@ -15,7 +15,7 @@ from jaxguide import convert
 from jaxguide import energies
 from jaxguide import models
 from jaxguide import schedules
-from jaxguide.convert import families
+from jaxguide.convert.networks import families
 from jaxguide.training import config
 
 MODULE = dict(

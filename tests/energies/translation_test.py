@@ -9,11 +9,11 @@ import pytest
 
 from jaxguide import energies
 from jaxguide import schedules
-from jaxguide.energies import similarity
-from jaxguide.energies import source as sources
+from jaxguide.energies import similarities
+from jaxguide.energies import sources
 
 # The attribute of the package is the factory of the same name.
-lowpass = importlib.import_module("jaxguide.operators.lowpass")
+lowpass = importlib.import_module("jaxguide.operators._lowpass")
 
 RNG = np.random.default_rng(8)
 X = RNG.normal(size=(2, 8, 8, 3)).astype(np.float32)
@@ -127,7 +127,7 @@ def test_zero_features_have_no_gradient_and_no_nan():
   value, slope = _evaluate(energies.domain_similarity(features, SOURCE))
   assert np.all(np.isfinite(value)) and np.all(np.isfinite(slope))
   assert not np.any(slope[:, :4]) and np.any(slope[:, 4:])
-  unit = similarity.unit(jnp.zeros((1, 3)))
+  unit = similarities.unit(jnp.zeros((1, 3)))
   assert not np.any(unit)
 
 

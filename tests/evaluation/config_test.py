@@ -11,13 +11,14 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from jaxguide import convert
 from jaxguide import data
-from jaxguide.evaluation import config
-from jaxguide.evaluation import networks
+from jaxguide.evaluation import methods
+from jaxguide.evaluation import overrides
 from jaxguide.evaluation import sources
+from jaxguide.evaluation import table_files
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation import vipaint_method
 from jaxguide.models import attention
 from jaxguide.models import convolution
 from tests.evaluation import support
@@ -35,17 +36,17 @@ class TestLoad:
         "from tests.evaluation import support\n"
         "def get_config(smoke=False):\n"
         "  return support.experiment(seed=7, batch_size=1 if smoke else 9)\n"))
-    assert config.load(path).seed == 7
-    assert config.load(path).batch_size == 9
-    assert config.load(path, smoke=True).batch_size == 1
+    assert table_files.load(path).seed == 7
+    assert table_files.load(path).batch_size == 9
+    assert table_files.load(path, smoke=True).batch_size == 1
 
   @pytest.mark.parametrize("text, message", [
       ("x = 1", "has no function get_config"),
       ("def get_config(): return {'a': 1}", "must return an Experiment.*dict"),
   ])
   def test_refuses_other_files(self, tmp_path, text, message):
-    with pytest.raises(config.ConfigError, match=message):
-      config.load(self._write(tmp_path, text))
+    with pytest.raises(overrides.ConfigError, match=message):
+      table_files.load(self._write(tmp_path, text))
 
   @pytest.mark.parametrize("text, message", [
       ("x = 1\n\ndef get_config(:\n", ", line 3: SyntaxError: "),
@@ -64,8 +65,8 @@ class TestLoad:
     (tmp_path / "broken.py").write_text("x = 1\nx = = 2\n")
     monkeypatch.syspath_prepend(tmp_path)
     path = self._write(tmp_path, text)
-    with pytest.raises(config.ConfigError, match=message) as caught:
-      config.load(path)
+    with pytest.raises(overrides.ConfigError, match=message) as caught:
+      table_files.load(path)
     assert str(caught.value).startswith(f"config {path}")
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is not None
@@ -75,25 +76,26 @@ class TestLoad:
   ):
     self._write(tmp_path, "x = 1\nx = y\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(config.ConfigError, match="^config mine.py, line 2: "):
-      config.load("mine.py")
+    with pytest.raises(
+        overrides.ConfigError, match="^config mine.py, line 2: "):
+      table_files.load("mine.py")
 
   def test_an_interrupt_is_no_fault_of_the_file(self, tmp_path):
     with pytest.raises(KeyboardInterrupt):
-      config.load(self._write(tmp_path, "raise KeyboardInterrupt"))
+      table_files.load(self._write(tmp_path, "raise KeyboardInterrupt"))
 
   def test_names_a_near_file(self, tmp_path):
     self._write(tmp_path, "")
-    with pytest.raises(config.ConfigError, match="did you mean .*mine.py"):
-      config.load(tmp_path / "mime.py")
-    with pytest.raises(config.ConfigError, match="does not exist$"):
-      config.load(tmp_path / "qqqq.py")
+    with pytest.raises(overrides.ConfigError, match="did you mean .*mine.py"):
+      table_files.load(tmp_path / "mime.py")
+    with pytest.raises(overrides.ConfigError, match="does not exist$"):
+      table_files.load(tmp_path / "qqqq.py")
 
 
 class TestOverride:
 
   def test_by_dotted_path_and_type(self):
-    changed = config.override(support.experiment(), [
+    changed = overrides.override(support.experiment(), [
         "seed=3", "method.num_steps = 20", "method.variant=released",
         "method.clip_x0=true", "method.eta=0.5", "name=x=y", "data.count=7"])
     assert changed.seed == 3
@@ -106,7 +108,7 @@ class TestOverride:
 
   def test_leaves_the_given_one_alone(self):
     before = support.experiment()
-    config.override(before, ["seed=3"])
+    overrides.override(before, ["seed=3"])
     assert before == support.experiment()
 
   @pytest.mark.parametrize("setting, near", [
@@ -118,8 +120,8 @@ class TestOverride:
       ("factor=2", "known names"),
   ])
   def test_unknown_names_get_near_ones(self, setting, near):
-    with pytest.raises(config.ConfigError) as caught:
-      config.override(support.experiment(), [setting])
+    with pytest.raises(overrides.ConfigError) as caught:
+      overrides.override(support.experiment(), [setting])
     name = setting.partition("=")[0]
     assert f"--set {name}: unknown name" in str(caught.value)
     assert near in str(caught.value)
@@ -137,13 +139,13 @@ class TestOverride:
       ("metrics=psnr", "cannot be given as text"),
   ])
   def test_values_that_do_not_fit(self, setting, message):
-    with pytest.raises(config.ConfigError, match=message):
-      config.override(support.experiment(), [setting])
+    with pytest.raises(overrides.ConfigError, match=message):
+      overrides.override(support.experiment(), [setting])
 
   def test_optional_fields(self, tmp_path):
     masks = sources.Masks(data.masks.thin(), folder="somewhere")
     experiment = support.experiment(task=tasks.Inpainting(masks))
-    changed = config.override(experiment, [
+    changed = overrides.override(experiment, [
         "task.masks.folder=none", "task.masks.threshold=0.5",
         "task.masks.drawn.strokes=1, 2"])
     assert changed.task.masks.folder is None
@@ -151,27 +153,28 @@ class TestOverride:
     assert changed.task.masks.drawn.strokes == (1, 2)
 
   def test_an_optional_group_can_be_left_out(self):
-    method = vipaint_method.Vipaint(perceptual=networks.InstalledLpips())
+    method = methods.Vipaint(perceptual=sources.InstalledLpips())
     experiment = support.experiment(method=method)
-    changed = config.override(experiment, ["method.perceptual=none"])
-    assert changed.method == vipaint_method.Vipaint()
-    changed = config.override(experiment, ["method.perceptual.net=alex"])
+    changed = overrides.override(experiment, ["method.perceptual=none"])
+    assert changed.method == methods.Vipaint()
+    changed = overrides.override(experiment, ["method.perceptual.net=alex"])
     assert changed.method.perceptual.net == "alex"
-    with pytest.raises(config.ConfigError, match=(
+    with pytest.raises(overrides.ConfigError, match=(
         "method.perceptual.net, or none to do without")):
-      config.override(experiment, ["method.perceptual=lpips"])
+      overrides.override(experiment, ["method.perceptual=lpips"])
     # What a run cannot be without stays.
-    with pytest.raises(config.ConfigError, match="method: is a group.*[^t]$"):
-      config.override(experiment, ["method=none"])
+    with pytest.raises(
+        overrides.ConfigError, match="method: is a group.*[^t]$"):
+      overrides.override(experiment, ["method=none"])
 
   def test_every_settable_path_is_known(self):
-    paths = list(config.settable_paths(support.experiment()))
+    paths = list(overrides.settable_paths(support.experiment()))
     assert {"name", "seed", "batch_size", "method.num_steps", "prior.size",
             "task.noise_std"} <= set(paths)
     assert "metrics" not in paths and "published" not in paths
     for path in paths:
       value = functools.reduce(getattr, path.split("."), support.experiment())
-      again = config.override(support.experiment(), [f"{path}={value}"])
+      again = overrides.override(support.experiment(), [f"{path}={value}"])
       assert again == support.experiment()
 
 
@@ -181,10 +184,10 @@ class TestConvertedPrior:
     """What the network is built with."""
     asked = []
     monkeypatch.setattr(
-        sources.pretrained, "load_prior",
+        convert, "load_prior",
         lambda path, **options: asked.append(options))
     prior = sources.ConvertedPrior(str(tmp_path), "adm.pt", "adm")
-    config.override(
+    overrides.override(
         support.experiment(prior=prior), settings).prior.load()
     return asked[0]
 
@@ -211,7 +214,7 @@ class TestConvertedPrior:
   def test_refuses_others_before_anything_is_loaded(
       self, tmp_path, monkeypatch
   ):
-    with pytest.raises(config.ConfigError, match="auto, lax, winograd"):
+    with pytest.raises(overrides.ConfigError, match="auto, lax, winograd"):
       self._options(tmp_path, monkeypatch, "prior.conv_impl=fft")
 
 
@@ -231,18 +234,18 @@ class _Colour(enum.Enum):
     ("1e-3", float, 1e-3),
 ])
 def test_parse(text, kind, value):
-  assert config.parse(text, kind, "field") == value
+  assert overrides.parse(text, kind, "field") == value
 
 
 def test_parse_counts_tuples():
-  with pytest.raises(config.ConfigError, match="needs 2 comma-separated"):
-    config.parse("1,2,3", tuple[int, int], "field")
+  with pytest.raises(overrides.ConfigError, match="needs 2 comma-separated"):
+    overrides.parse("1,2,3", tuple[int, int], "field")
 
 
 class TestToJson:
 
   def test_says_every_field_and_kind(self):
-    said = config.to_json(support.experiment(
+    said = overrides.to_json(support.experiment(
         published=tables.published("T", ("fid",), {"a": (1.0,)})))
     assert said["kind"] == "Experiment"
     assert said["method"]["kind"] == "Steered"
@@ -263,14 +266,14 @@ class TestToJson:
 
     odd = Odd(lambda x: x, functools.partial(max, 1, key=abs),
               np.zeros((2, 3), np.float32), pathlib.Path("a"), object())
-    text = json.dumps(config.to_json(odd))
+    text = json.dumps(overrides.to_json(odd))
     assert "0x" not in text
     assert '"array[2, 3] float32"' in text and '"a"' in text
 
 
 def test_tiny_keeps_task_and_kind_of_method():
   whole = support.experiment()
-  small = config.tiny(whole)
+  small = whole.tiny()
   assert small.task == whole.task
   assert type(small.method) is type(whole.method)
   assert small.method.num_steps == 2 and small.method.num_inner == 2
@@ -279,5 +282,5 @@ def test_tiny_keeps_task_and_kind_of_method():
 
 def test_tiny_keeps_images_that_are_always_there():
   whole = support.experiment(data=sources.EmbeddedImages())
-  small = config.tiny(whole)
+  small = whole.tiny()
   assert small.data == whole.data and small.prior.size == 32

@@ -4,10 +4,11 @@ import dataclasses
 
 import pytest
 
-from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import overrides
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import sources
+from jaxguide.evaluation import table_files
 
 WHOLE = """
 from tests.evaluation import support
@@ -26,7 +27,7 @@ def file(tmp_path):
 
 
 def test_what_is_not_said_is_that_of_the_base(file):
-  whole = config.load(file.with_name("whole.py"))
+  whole = table_files.load(file.with_name("whole.py"))
   found = rows.row_like(file, "whole.py", batch_size=5)
   assert found == dataclasses.replace(whole, name="mine", batch_size=5)
   assert rows.row_like(str(file), "whole.py").method == whole.method
@@ -50,5 +51,5 @@ def test_its_tiny_version_is_made_of_the_changed_one(file):
 
 
 def test_a_base_that_is_not_there(file):
-  with pytest.raises(config.ConfigError, match="did you mean .*whole.py"):
+  with pytest.raises(overrides.ConfigError, match="did you mean .*whole.py"):
     rows.row_like(file, "wholy.py")

@@ -14,12 +14,12 @@ import pytest
 
 from jaxguide import data
 from jaxguide import denoisers
-from jaxguide import noise as noises
+from jaxguide import evaluation
+from jaxguide import noises
 from jaxguide import operators
 from jaxguide import parallel
 from jaxguide import samplers
 from jaxguide.data import images as image_files
-from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
@@ -656,7 +656,7 @@ def test_experiments_refuse_impossible_numbers():
                       ("seed", -1), ("seed", 2**32)):
     with pytest.raises(ValueError, match=name):
       support.experiment(**{name: value})
-  assert isinstance(support.experiment(seed=2**32 - 1), config.Experiment)
+  assert isinstance(support.experiment(seed=2**32 - 1), evaluation.Experiment)
 
 
 def test_a_sampler_needs_a_prior():

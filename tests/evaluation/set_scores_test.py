@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from jaxguide import metrics
-from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import overrides
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import set_scores
@@ -170,16 +170,16 @@ def test_names_must_differ_and_the_reference_can_be_set():
   twice = dataclasses.replace(chosen()[0], name="mse")
   with pytest.raises(ValueError, match="names of their own"):
     experiment(set_metrics=(twice,))
-  changed = config.override(
+  changed = overrides.override(
       experiment(set_reference=set_scores.FolderPictures("a")),
       ["set_reference.path=b"])
   assert changed.set_reference.path == "b"
 
 
 def test_a_tiny_run_needs_no_files():
-  tiny = config.tiny(experiment(
+  tiny = experiment(
       set_reference=set_scores.FolderPictures("nowhere"),
-      method=methods.Ddim(), prior=support.GaussianPrior()))
+      method=methods.Ddim(), prior=support.GaussianPrior()).tiny()
   assert tiny.set_metrics == ()
   assert tiny.set_reference == set_scores.RunImages()
   assert tiny.metrics

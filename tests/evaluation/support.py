@@ -7,11 +7,10 @@ import pathlib
 import jax.numpy as jnp
 import numpy as np
 
+from jaxguide import convert
+from jaxguide import evaluation
 from jaxguide import schedules
-from jaxguide.convert import pretrained
-from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import networks
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 
@@ -34,7 +33,7 @@ class Tint:
   num_levels: int = 1000
 
   def load(self):
-    return networks.Network(
+    return sources.Network(
         tint, {"slope": np.float32(self.slope)},
         schedules.linear(self.num_levels), self.size, "tint",
         f"{self.slope:g}")
@@ -47,7 +46,7 @@ class GaussianPrior:
   size: int = 16
   shift: float = 0.0
 
-  def load(self) -> pretrained.Prior:
+  def load(self) -> convert.Prior:
     schedule = schedules.linear(1000)
     sigma = np.asarray(schedule.sigma[1:], np.float32)
 
@@ -57,19 +56,19 @@ class GaussianPrior:
       return s * x + params["shift"]
 
     params = {"shift": np.float32(self.shift)}
-    return pretrained.Prior(
+    return convert.Prior(
         apply=apply, params=params, schedule=schedule, prediction="eps",
         learned_variance=False, image_size=self.size, channels=3,
         name="gaussian", sha256=hashlib.sha256(str(self).encode()).hexdigest())
 
 
-def experiment(**changes) -> config.Experiment:
+def experiment(**changes) -> evaluation.Experiment:
   """Colorization of five drawn images by four steps, in a second or so."""
   fields = dict(
       name="gaussian_colorization", prior=GaussianPrior(),
       data=sources.DrawnImages(count=5, size=16), task=tasks.Colorization(),
       method=methods.Steered(num_steps=4, num_inner=2), batch_size=2)
-  return config.Experiment(**{**fields, **changes})
+  return evaluation.Experiment(**{**fields, **changes})
 
 
 def files(directory: pathlib.Path) -> dict[str, bytes]:

@@ -9,19 +9,17 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from jaxguide import convert
 from jaxguide import metrics
 from jaxguide.convert import cards
-from jaxguide.convert import families
 from jaxguide.convert import model_store
-from jaxguide.convert import pretrained
-from jaxguide.evaluation import config
+from jaxguide.convert.networks import families
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import networks
-from jaxguide.evaluation import producers
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
-from jaxguide.evaluation import translation
-from jaxguide.evaluation import translation_methods
+from jaxguide.evaluation import table_files
+from jaxguide.evaluation import tasks
+from jaxguide.evaluation.running import makers
 from jaxguide.metrics import preprocessing
 from tests import marks
 
@@ -75,10 +73,10 @@ def test_docstring_holds_the_command_that_runs_it(name):
   text = _path(name).read_text()
   assert f"--config experiments/egsde/configs/{name}.py" in text
   assert f"--out results/{name}" in text
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   assert experiment.name == name
   assert experiment.spread == "seeds" and experiment.samples_per_image == 5
-  assert experiment.task == translation.Translation()
+  assert experiment.task == tasks.Translation()
   assert [m.name for m in experiment.metrics] == [
       "l2_egsde", "psnr_egsde", "ssim"]
 
@@ -86,7 +84,7 @@ def test_docstring_holds_the_command_that_runs_it(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_are_the_published_ones(name):
   task, suffix = _split(name)
-  method = config.load(_path(name)).method
+  method = table_files.load(_path(name)).method
   assert method.variant == "released"
   if suffix == "ilvr":
     assert (method.num_steps, method.factor, method.clip_x0) == (100, 32, True)
@@ -98,7 +96,7 @@ def test_settings_are_the_published_ones(name):
   assert method.first_level == level and method.num_repeats == 1
   assert method.num_steps is None and method.variance == "fixed_small"
   if suffix == "sdedit":
-    assert isinstance(method, translation_methods.SdEdit)
+    assert isinstance(method, methods.SdEdit)
     return
   weights = {"egsde_dagger": (700, 0.5), "egsde_no_domain": (0, 2),
              "egsde_no_lowpass": (500, 0)}.get(suffix, (500, 2))
@@ -109,7 +107,7 @@ def test_settings_are_the_published_ones(name):
 @pytest.mark.parametrize("task", TASKS[:3])
 def test_docstring_and_data_agree_on_the_published_numbers(task):
   text = _path(f"{task}_egsde").read_text().partition('"""\n\nfrom')[0]
-  experiment = config.load(_path(f"{task}_egsde"))
+  experiment = table_files.load(_path(f"{task}_egsde"))
   fid = "fid_egsde_faces" if task == "male2female" else "fid"
   columns = [fid, "l2_egsde", "psnr_egsde", "ssim"]
   columns += ["votes"] if task == "cat2dog" else []
@@ -138,7 +136,7 @@ def test_docstring_of_a_row_holds_its_own_numbers(name):
 
 @pytest.mark.parametrize("task", TASKS[:3])
 def test_recalled_numbers_and_those_of_gans_are_marked(task):
-  experiment = config.load(_path(f"{task}_egsde"))
+  experiment = table_files.load(_path(f"{task}_egsde"))
   for row in experiment.published:
     assert row.recalled == (task != "cat2dog")
     assert ("never run here" in row.note) == (row.method in GANS)
@@ -173,7 +171,7 @@ def _check_refused(experiment, missing, out):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   _arrange(tmp_path, experiment, prior=False)
   _check_refused(experiment, experiment.prior, tmp_path / "run")
 
@@ -181,7 +179,7 @@ def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_extractor_says_how_to_get_it(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   method = experiment.method
   if not getattr(method, "domain_weight", 0):
     assert methods.load_networks(method) == {}
@@ -194,7 +192,7 @@ def test_a_missing_extractor_says_how_to_get_it(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_missing_images_say_what_is_wanted(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   with pytest.raises(FileNotFoundError) as caught:
     experiment.data.open()
   assert experiment.data.origin in str(caught.value)
@@ -206,7 +204,7 @@ def test_missing_images_say_what_is_wanted(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_images_are_found_where_they_are_wanted(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   _arrange(tmp_path, experiment, prior=False)
   dataset = experiment.data.open()
   assert len(dataset) == 2 * max(len(experiment.data.folders), 1)
@@ -215,7 +213,7 @@ def test_images_are_found_where_they_are_wanted(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_cards_exist_and_fit_each_other(name):
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   wanted = [experiment.prior]
   wanted += getattr(experiment.method, "networks", {}).values()
   for source in wanted:
@@ -228,11 +226,11 @@ def test_cards_exist_and_fit_each_other(name):
 @pytest.mark.parametrize("name", marks.slow_but(
     ("cat2dog_egsde", "wild2dog_sdedit", "afhq_multi_ilvr"), NAMES))
 def test_runs_in_its_tiny_version(name, tmp_path):
-  experiment = config.load(_path(name), smoke=True)
-  whole = config.load(_path(name))
+  experiment = table_files.load(_path(name), smoke=True)
+  whole = table_files.load(_path(name))
   assert isinstance(experiment.method, type(whole.method))
   extractor = getattr(experiment.method, "extractor", None)
-  assert extractor in (None, networks.RandomExtractor(16))
+  assert extractor in (None, sources.RandomExtractor(16))
   report = runner.evaluate(
       experiment, tmp_path, devices=1, limit=1, stream=io.StringIO())
   assert report.summary["counts"] == {"images": 1, "pictures": 5, "ok": 5}
@@ -247,13 +245,13 @@ def _released(source):
   """The network of a card: its function, the shapes of its parameters."""
   card = cards.find(source.card).config({})
   module = model_store.build_module(card)
-  schedule = pretrained.schedule_of(dict(card.schedule))
+  schedule = convert.schedule_of(dict(card.schedule))
   return card, module, families.abstract_params(card), schedule
 
 
 def _released_prior(source):
   card, module, params, schedule = _released(source)
-  return pretrained.Prior(
+  return convert.Prior(
       apply=lambda params, x, time, cond: module.apply(
           {"params": params}, x, time, cond),
       params=params, schedule=schedule, prediction=card.prediction,
@@ -263,7 +261,7 @@ def _released_prior(source):
 
 def _released_extractor(source):
   card, module, params, schedule = _released(source)
-  return networks.Network(
+  return sources.Network(
       lambda params, x, time: module.apply(
           {"params": params}, x, time, method="features"),
       params, schedule, card.image_size, source.card, "")
@@ -275,12 +273,12 @@ def _released_extractor(source):
     "male2female_ilvr", "afhq_multi_egsde"])
 def test_the_released_networks_fit_the_program(name):
   """Shapes alone, in full size: nothing is computed."""
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   prior = _released_prior(experiment.prior)
   own = {key: _released_extractor(source) for key, source in
          getattr(experiment.method, "networks", {}).items()}
-  networks.check(own, prior)
-  run = producers.restore(prior, experiment.task, experiment.method, own)
+  sources.check(own, prior)
+  run = makers.restore(prior, experiment.task, experiment.method, own)
   out = jax.eval_shape(run, {
       "params": prior.params,
       "networks": {key: network.params for key, network in own.items()},
@@ -304,5 +302,5 @@ def test_pictures_are_prepared_for_inception_as_published(name, monkeypatch):
 
   monkeypatch.setattr(metrics, "installed_inception", installed)
   is_faces = _split(name)[0] == "male2female"
-  assert config.load(_path(name)).set_metrics == (
+  assert table_files.load(_path(name)).set_metrics == (
       preprocessing.EGSDE_FACES if is_faces else preprocessing.PYTORCH_FID,)

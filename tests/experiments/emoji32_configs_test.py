@@ -11,19 +11,18 @@ import pytest
 from jaxguide import convert
 from jaxguide import data
 from jaxguide import metrics
-from jaxguide.convert import pretrained
-from jaxguide.evaluation import config
+from jaxguide.convert import model_directories
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import networks
+from jaxguide.evaluation import overrides
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
-from jaxguide.evaluation import translation
-from jaxguide.evaluation import translation_methods
+from jaxguide.evaluation import table_files
+from jaxguide.evaluation import tasks
 from tests import marks
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "experiments" / "egsde" / "configs"
-EXTRACTOR = pretrained.EMBEDDED / "emoji32_extractor"
+EXTRACTOR = model_directories.EMBEDDED / "emoji32_extractor"
 # How a row's method differs from that of `emoji32_egsde`.
 CHANGES = {
     "emoji32_egsde": {},
@@ -49,12 +48,12 @@ def test_these_are_all_rows():
 
 
 def test_the_sources_are_measured_like_translations():
-  base = config.load(_path("emoji32_egsde"))
+  base = table_files.load(_path("emoji32_egsde"))
   wanted = dataclasses.replace(
       base, name="emoji32_untranslated", method=methods.Degraded(),
       samples_per_image=1, spread="images")
-  found = config.load(_path("emoji32_untranslated"))
-  assert config.to_json(found) == config.to_json(wanted)
+  found = table_files.load(_path("emoji32_untranslated"))
+  assert overrides.to_json(found) == overrides.to_json(wanted)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,45 +61,45 @@ def test_rows_differ_in_method_name_and_seeds_alone(name):
   text = _path(name).read_text()
   assert f"--config experiments/egsde/configs/{name}.py" in text
   assert f"--out results/{name}" in text
-  base = config.load(_path("emoji32_egsde"))
-  found = config.load(_path(name))
+  base = table_files.load(_path("emoji32_egsde"))
+  found = table_files.load(_path(name))
   assert found.name == name
   # What shows an effect alone has two seeds.
   seeds = 4 if name in ROWS else 2
   changed = dataclasses.replace(
       base, name=name, method=found.method, samples_per_image=seeds)
-  assert config.to_json(found) == config.to_json(changed)
+  assert overrides.to_json(found) == overrides.to_json(changed)
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_an_effect_is_that_of_the_fields_it_is_named_after(name):
-  base = config.load(_path("emoji32_egsde")).method
+  base = table_files.load(_path("emoji32_egsde")).method
   assert base.first_level == 500 and base.variant == "paper"
-  found = config.load(_path(name)).method
+  found = table_files.load(_path(name)).method
   assert found == dataclasses.replace(base, **CHANGES[name])
   assert found.first_level == 20 * found.num_steps
 
 
 def test_dagger_departs_from_egsde_as_published():
   """Weights 700 and 0.5 instead of 500 and 2, M = 600 instead of 500."""
-  base = config.load(_path("emoji32_egsde")).method
-  found = config.load(_path("emoji32_egsde_dagger")).method
+  base = table_files.load(_path("emoji32_egsde")).method
+  found = table_files.load(_path("emoji32_egsde_dagger")).method
   assert found.domain_weight == pytest.approx(700 / 500 * base.domain_weight)
   assert found.lowpass_weight == pytest.approx(0.5 / 2 * base.lowpass_weight)
   assert (found.first_level, found.num_steps) == (600, 30)
 
 
 def test_baselines_are_those_of_the_comparison():
-  egsde = config.load(_path("emoji32_egsde")).method
-  assert config.load(_path("emoji32_sdedit")).method == (
-      translation_methods.SdEdit(
+  egsde = table_files.load(_path("emoji32_egsde")).method
+  assert table_files.load(_path("emoji32_sdedit")).method == (
+      methods.SdEdit(
           first_level=egsde.first_level, num_steps=egsde.num_steps))
-  ilvr = config.load(_path("emoji32_ilvr")).method
+  ilvr = table_files.load(_path("emoji32_ilvr")).method
   assert (ilvr.num_steps, ilvr.factor) == (50, egsde.factor)
 
 
 def test_pairs_and_judges():
-  experiment = config.load(_path("emoji32_egsde"))
+  experiment = table_files.load(_path("emoji32_egsde"))
   assert experiment.data.open().names == (
       experiment.task.counterparts.open().names)
   assert experiment.data != experiment.task.counterparts
@@ -118,8 +117,8 @@ def test_pairs_and_judges():
 
 def test_the_extractor_fits_the_prior():
   prior = sources.EmbeddedPrior("noto32").load()
-  extractor = networks.EmbeddedExtractor().load()
-  networks.check({"extractor": extractor}, prior)
+  extractor = sources.EmbeddedExtractor().load()
+  sources.check({"extractor": extractor}, prior)
   assert extractor.schedule.num_levels == prior.schedule.num_levels
   x = np.zeros((1, 32, 32, 3), np.float32)
   assert extractor.apply(
@@ -148,10 +147,10 @@ def test_the_extractor_is_small_and_names_its_licences():
 
 @pytest.mark.parametrize("name", marks.slow_but(("emoji32_egsde",), NAMES))
 def test_runs_in_its_tiny_version(name, tmp_path):
-  experiment = config.load(_path(name), smoke=True)
+  experiment = table_files.load(_path(name), smoke=True)
   assert isinstance(
-      experiment.method, type(config.load(_path(name)).method))
-  assert experiment.task == translation.Translation(experiment.data)
+      experiment.method, type(table_files.load(_path(name)).method))
+  assert experiment.task == tasks.Translation(experiment.data)
   report = runner.evaluate(
       experiment, tmp_path, devices=1, limit=1, stream=io.StringIO())
   count = experiment.samples_per_image

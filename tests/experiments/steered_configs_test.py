@@ -9,9 +9,9 @@ import pytest
 
 from jaxguide import metrics
 from jaxguide.convert import cards
-from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import runner
+from jaxguide.evaluation import table_files
 from jaxguide.evaluation import tasks
 from tests import marks
 
@@ -40,12 +40,12 @@ def test_docstring_holds_the_command_that_runs_it(path):
   text = path.read_text()
   assert f"--config experiments/steered/configs/{path.name}" in text
   assert f"--out results/{path.stem}" in text
-  assert config.load(path).name == path.stem
+  assert table_files.load(path).name == path.stem
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=_name)
 def test_settings_are_the_paper_s(path):
-  experiment = config.load(path)
+  experiment = table_files.load(path)
   small = path.stem.startswith("noto32")
   wanted = 1 if isinstance(experiment.task, tasks.SuperResolution) else 3
   assert experiment.method == methods.Steered(
@@ -57,7 +57,7 @@ def test_settings_are_the_paper_s(path):
 
 @pytest.mark.parametrize("path", PAPER, ids=_name)
 def test_docstring_and_data_agree_on_the_published_numbers(path):
-  experiment = config.load(path)
+  experiment = table_files.load(path)
   text = path.read_text()
   assert experiment.published[-1].method == "Steered Diffusion"
   for row in experiment.published:
@@ -85,7 +85,7 @@ def test_measured_columns_stand_beside_the_published_ones(
       metrics, "installed_inception",
       lambda path: wanted.append(path) or (fid if installed else ()))
   for path in PAPER:
-    experiment = config.load(path)
+    experiment = table_files.load(path)
     measured = {m.name for m in (*experiment.metrics, *experiment.set_metrics)}
     published = {n for row in experiment.published for n in row.values}
     missing = {"niqe"} if installed else {"niqe", "fid", "lpips"}
@@ -101,7 +101,7 @@ def test_measured_columns_stand_beside_the_published_ones(
 @pytest.mark.parametrize("path", LARGE, ids=_name)
 def test_a_missing_prior_says_how_to_get_it(path, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = config.load(path)
+  experiment = table_files.load(path)
   prior = experiment.prior
   with pytest.raises(FileNotFoundError) as caught:
     runner.evaluate(experiment, tmp_path / "run", stream=io.StringIO())
@@ -114,7 +114,7 @@ def test_a_missing_prior_says_how_to_get_it(path, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", LARGE, ids=_name)
 def test_cards_exist_and_fit_the_images(path):
-  experiment = config.load(path)
+  experiment = table_files.load(path)
   card = cards.CARDS[experiment.prior.card]
   assert experiment.prior.checkpoint in card.file_names
   assert card.image_size == experiment.data.size
@@ -123,7 +123,7 @@ def test_cards_exist_and_fit_the_images(path):
 @pytest.mark.parametrize("path", LARGE, ids=_name)
 def test_missing_images_say_what_is_wanted(path, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = config.load(path)
+  experiment = table_files.load(path)
   with pytest.raises(FileNotFoundError) as caught:
     experiment.data.open()
   assert experiment.data.origin in str(caught.value)
@@ -136,8 +136,8 @@ def test_missing_images_say_what_is_wanted(path, tmp_path, monkeypatch):
 def test_runs_in_its_tiny_version(path, tmp_path, monkeypatch):
   # The compilation of LPIPS' network would be most of the time.
   monkeypatch.setattr(metrics, "installed_lpips", lambda: ())
-  experiment = config.load(path, smoke=True)
-  whole = config.load(path)
+  experiment = table_files.load(path, smoke=True)
+  whole = table_files.load(path)
   assert type(experiment.task) is type(whole.task)
   assert experiment.method.num_steps == 2
   report = runner.evaluate(

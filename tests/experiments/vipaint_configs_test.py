@@ -11,16 +11,14 @@ import pytest
 
 from experiments.vipaint import iterations
 from jaxguide import data
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import variational
 from jaxguide.convert import cards
-from jaxguide.convert import ldm_cards
-from jaxguide.evaluation import config
-from jaxguide.evaluation import deblurring
-from jaxguide.evaluation import latent_sources
-from jaxguide.evaluation import networks
+from jaxguide.convert.cards import ldm_cards
+from jaxguide.evaluation import overrides
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
+from jaxguide.evaluation import table_files
 from jaxguide.evaluation import tasks
 from tests import draws
 from tests import marks
@@ -42,7 +40,7 @@ OTHERS += [f"{p}_{t}" for p in ("imagenet256", "lsun256")
 EMOJI = [f"emoji64_{m}_vipaint{k}" for m in MASKS for k in (1, 2, 4)]
 EMOJI += [f"emoji32_{m}_vipaint{k}" for m in MASKS for k in (1, 2, 4)]
 EMOJI += [f"noto32_{m}_vipaint2" for m in MASKS]
-EMBEDDED = {"emoji64": latent_sources.EmbeddedLatentPrior("emoji64_ldm"),
+EMBEDDED = {"emoji64": sources.EmbeddedPrior("emoji64_ldm"),
             "emoji32": sources.EmbeddedPrior("emoji32_edm"),
             "noto32": sources.EmbeddedPrior("noto32")}
 BASELINES = [f"emoji{method}" for m in MASKS
@@ -81,7 +79,7 @@ def test_docstring_holds_the_command_that_runs_it(name):
   text = _path(name).read_text()
   assert f"--config experiments/vipaint/configs/{name}.py" in text
   assert f"--out results/{name} " in text
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   assert experiment.name == name and experiment.spread == "images"
   found = [m.name for m in experiment.metrics]
   assert found[0] == "psnr" and found[-1] == "psnr_vipaint"
@@ -93,7 +91,7 @@ def test_docstring_holds_the_command_that_runs_it(name):
 def test_docstring_and_data_agree_on_the_published_numbers(name):
   prior, mask, k = _split(name)
   text = _path(name).read_text()
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   values = {row.method: row.values["lpips_vipaint"]
             for row in experiment.published}
   for row, value in values.items():
@@ -110,7 +108,7 @@ def test_docstring_and_data_agree_on_the_published_numbers(name):
 @pytest.mark.parametrize("name", CELLS + EMOJI)
 def test_masks_and_levels_are_those_of_the_name(name):
   prior, mask, k = _split(name)
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   assert experiment.task == tasks.Inpainting(sources.Masks(MASKS[mask]))
   method = experiment.method
   assert method.depth == k
@@ -118,7 +116,7 @@ def test_masks_and_levels_are_those_of_the_name(name):
   assert method.levels == (variational.LEVELS[k] if on_latents else ())
   assert method.variant == ("released" if prior in (
       "imagenet256", "lsun256") else "paper")
-  wants = networks.InstalledLpips() if on_latents else None
+  wants = sources.InstalledLpips() if on_latents else None
   assert method.perceptual == wants
 
 
@@ -131,7 +129,7 @@ def test_settings_are_the_released_ones():
       ("imagenet256_rotated_vipaint1", (100, 5, 5, 5, 0.8, 200, 1, 3, 0.2, 2)),
       ("imagenet256_deblur", (50, 5, 5, 4, 0.8, 100, 1, 3, 0.2, 2)),
       ("lsun256_small_vipaint2", (50, 10, 10, 4, 0.1, 100, 1, 1, 0.2, 2))):
-    method = config.load(_path(name)).method
+    method = table_files.load(_path(name)).method
     assert tuple(getattr(method, key) for key in keys) == wanted
     vq = name.startswith("imagenet")
     assert method.weight == pytest.approx(
@@ -142,9 +140,9 @@ def test_settings_are_the_released_ones():
 @pytest.mark.parametrize("prior", ["imagenet256", "lsun256", "emoji64"])
 def test_tasks_without_masks(prior):
   small, blurred = (
-      config.load(_path(f"{prior}_{t}")) for t in ("sr_x4", "deblur"))
+      table_files.load(_path(f"{prior}_{t}")) for t in ("sr_x4", "deblur"))
   assert small.task == tasks.SuperResolution(factor=4, noise_std=0.05)
-  assert blurred.task == deblurring.GaussianDeblurring(3.0, 61, 0.05)
+  assert blurred.task == tasks.GaussianDeblurring(3.0, 61, 0.05)
   for experiment in (small, blurred):
     assert experiment.method.perceptual is None and not experiment.published
 
@@ -153,8 +151,8 @@ def test_tasks_without_masks(prior):
 def test_runs_of_every_depth_go_into_one_figure(prior):
   """Fig. 10: K = 1, 2, 4 in one plot, in the settings of their configs."""
   methods = {
-      str(k): config.to_json(
-          config.load(_path(f"{prior}_rotated_vipaint{k}")).method)
+      str(k): overrides.to_json(
+          table_files.load(_path(f"{prior}_rotated_vipaint{k}")).method)
       for k in (1, 2, 4)}
   iterations.check_alike(methods)
   guided = {**methods["4"], "guidance": 7.0}
@@ -165,14 +163,14 @@ def test_runs_of_every_depth_go_into_one_figure(prior):
 @pytest.mark.parametrize("name", CELLS + OTHERS)
 def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   with pytest.raises(FileNotFoundError) as caught:
     runner.evaluate(experiment, tmp_path / "run", stream=io.StringIO())
   source, text = experiment.prior, str(caught.value)
   assert (f"jaxguide convert {source.checkpoint} --card {source.card} "
           f"--out {source.path}") in text
   assert not (tmp_path / "run").exists()
-  latent = isinstance(source, latent_sources.LatentPrior)
+  latent = isinstance(source, sources.ConvertedPrior)
   card = (ldm_cards if latent else cards).CARDS[source.card]
   assert source.checkpoint in card.file_names
   assert card.image_size == experiment.data.size
@@ -181,7 +179,7 @@ def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", EMOJI + EMOJI_TASKS)
 def test_embedded_priors_are_asked_for_by_name(name):
-  experiment = config.load(_path(name))
+  experiment = table_files.load(_path(name))
   size = experiment.data.size
   wanted = EMBEDDED[name.split("_")[0]]
   assert experiment.prior == wanted
@@ -203,12 +201,12 @@ def test_a_baseline_differs_in_its_method_alone(name):
   """Images, masks, seeds and samples are VIPaint's: runs can be tabled."""
   prior, mask, _ = name.split("_")
   ours, theirs = (
-      config.load(_path(n)) for n in (name, f"{prior}_{mask}_vipaint2"))
+      table_files.load(_path(n)) for n in (name, f"{prior}_{mask}_vipaint2"))
   assert ours.task == theirs.task == tasks.Inpainting(
       sources.Masks(MASKS[mask]))
   assert ours.method.title != theirs.method.title
-  assert config.to_json(dataclasses.replace(
-      ours, name=theirs.name, method=theirs.method)) == config.to_json(theirs)
+  renamed = dataclasses.replace(ours, name=theirs.name, method=theirs.method)
+  assert overrides.to_json(renamed) == overrides.to_json(theirs)
 
 
 @pytest.mark.parametrize("name", marks.slow_but(
@@ -217,8 +215,8 @@ def test_runs_in_its_tiny_version(name, tmp_path, monkeypatch):
   # These draws compile faster.
   monkeypatch.setattr(noises, "prng_noise", lambda keys: draws.hashed_noise(
       jax.random.key_data(keys)[:, -1]))
-  experiment = config.load(_path(name), smoke=True)
-  whole = config.load(_path(name))
+  experiment = table_files.load(_path(name), smoke=True)
+  whole = table_files.load(_path(name))
   assert isinstance(experiment.method, type(whole.method))
   if name not in BASELINES:
     assert experiment.method.guidance == whole.method.guidance

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxguide import convert
 from jaxguide import metrics
-from jaxguide.convert import perceptual
+from jaxguide.convert.networks import metric_networks
 from jaxguide.models import lpips
 
 UNIFORM = metrics.SsimOptions("uniform", 7, covariance="sample")
@@ -15,7 +15,7 @@ UNIFORM = metrics.SsimOptions("uniform", 7, covariance="sample")
 
 def small_model(*, net="vgg", version="0.1", seed=0):
   """LPIPS with a narrow trunk and random weights."""
-  config = perceptual.lpips_config(net, version)
+  config = metric_networks.lpips_config(net, version)
   config = dataclasses.replace(
       config, module={**config.module, "width_divisor": 16})
   image = np.zeros((1, 32, 32, 3), np.float32)

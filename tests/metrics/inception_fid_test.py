@@ -7,7 +7,7 @@ import pytest
 
 from jaxguide import metrics
 from jaxguide.convert import metric_files
-from jaxguide.metrics import features
+from jaxguide.metrics import feature_sets
 from jaxguide.metrics import preprocessing
 from tests.metrics import published
 
@@ -23,7 +23,7 @@ def test_whole_network_and_its_preprocessing(tmp_path, monkeypatch):
       0, 256, (2, 40, 52, 3)).astype(np.uint8)
   with torch.no_grad():
     (want,) = extractor(torch.tensor(pictures).permute(0, 3, 1, 2))
-  monkeypatch.setattr(features, "BATCH", 2)
+  monkeypatch.setattr(feature_sets, "BATCH", 2)
   ours = metrics.inception_features(
       metric_files.read_inception(path), preprocessing.LEGACY_TENSORFLOW)
   found = ours(list(pictures))

@@ -7,10 +7,10 @@ import pytest
 
 from jaxguide import convert
 from jaxguide import metrics
-from jaxguide.convert import families
 from jaxguide.convert import metric_files
-from jaxguide.convert import perceptual as configs
 from jaxguide.convert import rules
+from jaxguide.convert.networks import families
+from jaxguide.convert.networks import metric_networks as configs
 from jaxguide.metrics import perceptual
 from tests import programs
 from tests.metrics import catalogue

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from jaxguide import metrics
-from jaxguide.metrics import features
+from jaxguide.metrics import feature_sets
 from jaxguide.metrics import preprocessing
 
-MEANS = features.FeatureSet(
+MEANS = feature_sets.FeatureSet(
     "means", "features=means", 3, preprocessing.AS_IS,
     lambda x: jnp.mean(x, (1, 2)), "frechet_means", "kernel_means")
 

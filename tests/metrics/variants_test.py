@@ -6,7 +6,7 @@ import scipy.ndimage
 
 from jaxguide import convert
 from jaxguide import metrics
-from jaxguide.convert import perceptual
+from jaxguide.convert.networks import metric_networks
 
 
 def pictures(seed=0, shape=(2, 3, 24, 28, 3)):
@@ -85,6 +85,6 @@ def test_names_and_signatures_never_coincide():
 
 
 def test_another_trunk_is_refused():
-  model = convert.Model({}, perceptual.lpips_config("alex", "0.1"))
+  model = convert.Model({}, metric_networks.lpips_config("alex", "0.1"))
   with pytest.raises(ValueError, match="net 'vgg', got 'alex'"):
     metrics.vipaint_metrics(model)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxguide.convert import ldm
+from jaxguide.convert.networks import ldm
 from jaxguide.models import autoencoders
 from jaxguide.models import ldm_unet
 from tests import programs

@@ -11,7 +11,7 @@ from jaxguide.operators import resize
 from tests import recorded_kinds
 
 # The attribute of the package is the factory of the same name.
-lowpass = importlib.import_module("jaxguide.operators.lowpass")
+lowpass = importlib.import_module("jaxguide.operators._lowpass")
 
 GRID = [(kernel, size, factor)
         for kernel in ("linear", "cubic")

@@ -19,7 +19,7 @@ from experiments.priors import latent
 from experiments.priors import runs
 from jaxguide import convert
 from jaxguide import schedules
-from jaxguide.convert import latent as latent_models
+from jaxguide.convert import latent_store as latent_models
 from jaxguide.data import embedded
 from jaxguide.data import images
 from jaxguide.training import config as training_config

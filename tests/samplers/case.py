@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxguide import denoisers
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import samplers
 from tests.samplers import gaussians
 

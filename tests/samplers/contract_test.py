@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxguide import denoisers
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import parallel
 from jaxguide import samplers
 from jaxguide import schedules

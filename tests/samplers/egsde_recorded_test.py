@@ -11,7 +11,7 @@ import pytest
 from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import guidance
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import operators
 from jaxguide import samplers
 from jaxguide import schedules
@@ -26,7 +26,7 @@ GRADIENT_RTOL = 1e-4
 NETWORK_RTOL = 2e-5  # Of the largest |output|.
 
 # The attribute of the package is the factory of the same name.
-egsde = importlib.import_module("jaxguide.samplers.egsde")
+egsde = importlib.import_module("jaxguide.samplers._egsde")
 
 each_chain = recorded_kinds.parametrized("EGSDE run")
 each_masked = recorded_kinds.parametrized("masked SDEdit run")

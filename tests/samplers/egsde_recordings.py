@@ -19,7 +19,7 @@ import pytest
 
 from jaxguide import denoisers
 from jaxguide import schedules
-from jaxguide.convert import adm_layout
+from jaxguide.convert.networks import adm_layout
 from jaxguide.models import adm_classifier
 from jaxguide.models import adm_unet
 from tests.models import recordings as model_recordings

@@ -8,7 +8,7 @@ import pytest
 from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import guidance
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import operators
 from jaxguide import samplers
 from jaxguide import schedules

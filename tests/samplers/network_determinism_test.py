@@ -16,7 +16,7 @@ from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import guidance
 from jaxguide import models
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import operators
 from jaxguide import parallel
 from jaxguide import samplers

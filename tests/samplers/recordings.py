@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import denoisers
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import samplers
 from jaxguide import schedules
 from jaxguide.models import adm_unet

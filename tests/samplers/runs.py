@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import denoisers
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import samplers
 from tests import draws
 from tests import programs

@@ -7,7 +7,7 @@ import numpy as np
 from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import guidance
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import parallel
 from jaxguide import samplers
 from jaxguide import schedules

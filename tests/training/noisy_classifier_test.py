@@ -10,8 +10,8 @@ import pytest
 
 from jaxguide import convert
 from jaxguide import schedules
-from jaxguide.convert import families
 from jaxguide.convert import rules
+from jaxguide.convert.networks import families
 from jaxguide.training import noisy_classifier
 from tests import programs
 from tests import recorded_kinds

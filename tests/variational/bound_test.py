@@ -10,7 +10,7 @@ import optax
 import pytest
 
 from jaxguide import denoisers
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import operators
 from jaxguide import schedules
 from jaxguide import variational

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import variational
 from tests import programs
 from tests.variational import recordings

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import samplers
 from jaxguide import variational
 from jaxguide.variational import sampling

@@ -7,7 +7,7 @@ import pytest
 
 from jaxguide import denoisers
 from jaxguide import energies
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import schedules
 from jaxguide import variational
 from jaxguide.variational import diffusion_term

@@ -11,25 +11,25 @@ import pytest
 
 from experiments.vipaint import cost
 from experiments.vipaint import inputs
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide import parallel
-from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import producers
+from jaxguide.evaluation import table_files
+from jaxguide.evaluation.running import makers
 from tests import programs
-from tests.evaluation import vipaint_method_test
+from tests.evaluation.methods import vipaint_test
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 def experiment(**changes):
   return dataclasses.replace(
-      vipaint_method_test.experiment(), samples_per_image=3, **changes)
+      vipaint_test.experiment(), samples_per_image=3, **changes)
 
 
 def test_a_line_per_size(monkeypatch):
   # Draws that compile fast.
-  monkeypatch.setattr(noises, "prng_noise", vipaint_method_test.hashed)
+  monkeypatch.setattr(noises, "prng_noise", vipaint_test.hashed)
   costs = cost.measure(experiment(), [2, 3], repeats=2)
   assert [(c.images, c.samples) for c in costs] == [(2, 6), (3, 9)]
   for found in costs:
@@ -73,23 +73,23 @@ def test_a_fit_needs_no_more_memory_than_the_readme_says(num_levels):
       r"samples in one of\s+([\d.]+)\.\s",
       (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
   assert said, "README states it in other words"
-  experiment = config.load(
+  experiment = table_files.load(
       ROOT / "experiments/vipaint/configs"
       / f"emoji64_rotated_vipaint{num_levels}.py")
   given = inputs.load(experiment, range(16))
   limit = float(said.group(1 if num_levels == 2 else 2))
-  assert 0.8 * limit < _gibibytes(given, producers.fit, given.batch) <= limit
+  assert 0.8 * limit < _gibibytes(given, makers.fit, given.batch) <= limit
   if num_levels > 2:
     return
   fitted = jax.eval_shape(
-      producers.fit(given.prior, given.task, given.method, given.networks),
+      makers.fit(given.prior, given.task, given.method, given.networks),
       given.shared, given.batch)
   rows = jax.tree.map(
       lambda leaf: np.zeros((4 * leaf.shape[0], *leaf.shape[1:]), leaf.dtype),
       given.batch | {"fitted": fitted})
   rows["sample"] = np.zeros(64, np.int32)
   limit = float(said.group(3))
-  assert 0.8 * limit < _gibibytes(given, producers.restore, rows) <= limit
+  assert 0.8 * limit < _gibibytes(given, makers.restore, rows) <= limit
 
 
 def _gibibytes(given, make, batch):

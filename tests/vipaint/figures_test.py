@@ -8,11 +8,12 @@ import pytest
 
 from experiments.vipaint import figures
 from jaxguide.data import images as image_files
-from jaxguide.evaluation import config
-from jaxguide.evaluation import latent_sources
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import overrides
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
+from jaxguide.evaluation import sources
+from jaxguide.evaluation import table_files
 from jaxguide.training import curves
 
 CONFIG = (
@@ -29,10 +30,10 @@ def own_classes(experiment, count):
 @pytest.fixture(scope="module")
 def experiment():
   """Two levels, two updates, random networks; images and labels are real."""
-  tiny = config.load(CONFIG, smoke=True)
+  tiny = table_files.load(CONFIG, smoke=True)
   # From the published start: nearer to the observation, random networks
   # hardly know their classes.
-  return config.override(tiny, [
+  return overrides.override(tiny, [
       "samples_per_image=2", "batch_size=4", "method.fill=0.0",
       "method.std_scale=0.7", "method.mean_scale_top=0.8",
       "method.encoding_noise=1.0"])
@@ -125,7 +126,7 @@ def test_what_does_not_fit_is_named(experiment, options, message):
 @pytest.mark.slow
 def test_one_image_without_labels_under_two_classes():
   """A class-conditional prior of pixels, whose images have no labels."""
-  tiny = config.load(CONFIG.with_name("imagenet64_rotated_vipaint2.py"),
+  tiny = table_files.load(CONFIG.with_name("imagenet64_rotated_vipaint2.py"),
                      smoke=True)
   plain = dataclasses.replace(tiny, labels=None)
   found = figures.trace(
@@ -145,7 +146,7 @@ def test_another_method_is_named(experiment):
 
 def test_classes_of_a_prior_that_has_none_are_refused(experiment):
   plain = dataclasses.replace(
-      experiment, prior=latent_sources.RandomLatentPrior(), labels=None,
+      experiment, prior=sources.RandomLatentPrior(), labels=None,
       method=dataclasses.replace(experiment.method, guidance=1.0))
   with pytest.raises(ValueError, match="need a prior with classes; random"):
     figures.trace(plain, [0], columns=1, classes=[1])

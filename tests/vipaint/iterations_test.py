@@ -12,20 +12,19 @@ import pytest
 
 from experiments.vipaint import iterations
 from jaxguide import data
-from jaxguide import noise as noises
+from jaxguide import noises
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation import vipaint_method
 from jaxguide.training import curves
 from tests import draws
 from tests.evaluation import support
 from tests.evaluation.conftest import compiled_programs  # noqa: F401
 
-METHOD = vipaint_method.Vipaint(
+METHOD = methods.Vipaint(
     num_levels=1, num_steps=3, num_iterations=2, num_samples=2)
 
 

@@ -15,16 +15,15 @@ Weights, levels, variant and seeds are those of `cat2dog_egsde.py`, and
 so is all else that is not said here.
 """
 
-from jaxguide.evaluation import config
-from jaxguide.evaluation import networks
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import sources
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  extractor = networks.ConvertedExtractor(
+  extractor = sources.ConvertedExtractor(
       path="models/afhq_dse", checkpoint="afhq_dse.pt",
       card="egsde_dse_afhq3", origin="released with EGSDE")
   return rows.row_like(
@@ -33,6 +32,6 @@ def get_config(smoke: bool = False) -> config.Experiment:
           path="data/afhq/val", size=256, resize="center_crop_bicubic",
           folders=("cat", "wild"),
           origin="AFHQ's val with the folders cat and wild"),
-      method=translation_methods.egsde_published(
+      method=methods.egsde_published(
           extractor, variant="released"),
       published=())

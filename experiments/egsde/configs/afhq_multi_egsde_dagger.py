@@ -8,14 +8,14 @@ Weights 700 and 0.5 and M = 600 of 1000 levels, for realism at the cost of
 likeness; that they are the same in this task as in cat to dog is recalled.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "afhq_multi_egsde.py", smoke,
-      method=lambda egsde: translation_methods.egsde_dagger(
+      method=lambda egsde: methods.egsde_dagger(
           egsde.extractor, variant="released"))

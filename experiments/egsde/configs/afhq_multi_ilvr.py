@@ -9,14 +9,14 @@ ILVR; with which settings EGSDE's authors ran it is not known beyond the
 factor.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "afhq_multi_egsde.py", smoke,
-      method=translation_methods.Ilvr(
+      method=methods.Ilvr(
           num_steps=100, variance="learned", variant="released"))

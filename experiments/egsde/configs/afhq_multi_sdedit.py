@@ -7,13 +7,13 @@ Prior, images, metrics and the whole table are those of `afhq_multi_egsde.py`.
 M = 500 of 1000 levels: EGSDE with both weights 0, to the bit.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "afhq_multi_egsde.py", smoke,
-      method=translation_methods.SdEdit(first_level=500, variant="released"))
+      method=methods.SdEdit(first_level=500, variant="released"))

@@ -31,14 +31,13 @@ step, is --set method.variant=paper. A row is the mean and deviation over 5
 seeds.
 """
 
+from jaxguide import evaluation
 from jaxguide import metrics
-from jaxguide.evaluation import config
-from jaxguide.evaluation import networks
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
-from jaxguide.evaluation import translation
-from jaxguide.evaluation import translation_methods
+from jaxguide.evaluation import tasks
 
 INCEPTION = "checkpoints/pt_inception-2015-12-05-6726825d.pth"
 SOURCE = "Zhao et al., NeurIPS 2022, cat to dog"
@@ -76,12 +75,12 @@ PUBLISHED = tables.published(
     }, num_images=500)
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  extractor = networks.ConvertedExtractor(
+  extractor = sources.ConvertedExtractor(
       path="models/cat2dog_dse", checkpoint="cat2dog_dse.pt",
       card="egsde_dse", origin="released with EGSDE")
-  experiment = config.Experiment(
+  experiment = evaluation.Experiment(
       name="cat2dog_egsde",
       prior=sources.ConvertedPrior(
           path="models/afhq_dog",
@@ -91,8 +90,8 @@ def get_config(smoke: bool = False) -> config.Experiment:
           path="data/afhq/val/cat", size=256,
           resize="center_crop_bicubic",
           origin="AFHQ's 500 cats of val/cat"),
-      task=translation.Translation(),
-      method=translation_methods.egsde_published(
+      task=tasks.Translation(),
+      method=methods.egsde_published(
           extractor, variant="released"),
       metrics=metrics.egsde_metrics(),
       batch_size=8,
@@ -103,4 +102,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
       set_metrics=metrics.installed_inception(INCEPTION),
       set_reference=set_scores.FolderPictures("data/afhq/val/dog"),
   )
-  return config.tiny(experiment) if smoke else experiment
+  return experiment.tiny() if smoke else experiment

@@ -12,14 +12,14 @@ Published (FID, L2, PSNR, SSIM, votes for EGSDE):
   EGSDE-dagger   51.04±0.37  62.06±0.10  17.17±0.02 0.361±0.001           -
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "cat2dog_egsde.py", smoke,
-      method=lambda egsde: translation_methods.egsde_dagger(
+      method=lambda egsde: methods.egsde_dagger(
           egsde.extractor, variant="released"))

@@ -9,11 +9,11 @@ Weights 500 and 0. The paper studies it; its numbers are not known here.
 
 import dataclasses
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import rows
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "cat2dog_egsde.py", smoke,

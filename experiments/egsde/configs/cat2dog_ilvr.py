@@ -13,14 +13,14 @@ Published (FID, L2, PSNR, SSIM, votes for EGSDE):
   ILVR           74.37±1.55  56.95±0.14  17.77±0.02 0.363±0.001        75.4
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "cat2dog_egsde.py", smoke,
-      method=translation_methods.Ilvr(
+      method=methods.Ilvr(
           num_steps=100, variance="learned", variant="released"))

@@ -11,13 +11,13 @@ Published (FID, L2, PSNR, SSIM, votes for EGSDE):
   SDEdit         74.17±1.01  47.88±0.06  19.19±0.01 0.423±0.001        65.2
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "cat2dog_egsde.py", smoke,
-      method=translation_methods.SdEdit(first_level=500, variant="released"))
+      method=methods.SdEdit(first_level=500, variant="released"))

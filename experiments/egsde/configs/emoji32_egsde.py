@@ -34,36 +34,35 @@ Noto's. The test emoji took no part in the choice.
 """
 
 from jaxguide import convert
+from jaxguide import evaluation
 from jaxguide import metrics
-from jaxguide.convert import pretrained
-from jaxguide.evaluation import config
-from jaxguide.evaluation import networks
+from jaxguide.convert import model_directories
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
-from jaxguide.evaluation import translation
-from jaxguide.evaluation import translation_methods
+from jaxguide.evaluation import tasks
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   counterparts = sources.EmbeddedImages("noto32")
-  task = translation.Translation(counterparts)
+  task = tasks.Translation(counterparts)
   lpips = metrics.installed_lpips("vgg")
-  extractor = networks.EmbeddedExtractor()
-  judge = convert.load_model(pretrained.EMBEDDED / extractor.name)
-  experiment = config.Experiment(
+  extractor = sources.EmbeddedExtractor()
+  judge = convert.load_model(model_directories.EMBEDDED / extractor.name)
+  experiment = evaluation.Experiment(
       name="emoji32_egsde",
       prior=sources.EmbeddedPrior("noto32"),
       data=sources.EmbeddedImages("twemoji32"),
       task=task,
-      method=translation_methods.Egsde(
+      method=methods.Egsde(
           extractor,
           domain_weight=30.0, lowpass_weight=2.0, first_level=500,
           num_steps=25, factor=4),
       metrics=(
           *scoring.default_metrics(task), *lpips,
-          *(metrics.against(m, translation.COUNTERPART) for m in lpips),
+          *(metrics.against(m, tasks.COUNTERPART) for m in lpips),
           metrics.domain_metric(judge, label=1)),
       batch_size=16,
       samples_per_image=4,
@@ -71,4 +70,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
       set_metrics=metrics.installed_trunk("vgg", ("relu4_3",)),
       set_reference=set_scores.SourceImages(counterparts),
   )
-  return config.tiny(experiment) if smoke else experiment
+  return experiment.tiny() if smoke else experiment

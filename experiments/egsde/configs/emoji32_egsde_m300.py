@@ -9,11 +9,11 @@ One level in twenty is visited, as of M = 500. 2 seeds. All else is that of
 
 import dataclasses
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import rows
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "emoji32_egsde.py", smoke, samples_per_image=2,

@@ -8,13 +8,13 @@ EGSDE's low-pass filter) replaced by the source's in each. Prior, images and
 metrics are those of `emoji32_egsde.py`.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "emoji32_egsde.py", smoke,
-      method=translation_methods.Ilvr(num_steps=50, factor=4))
+      method=methods.Ilvr(num_steps=50, factor=4))

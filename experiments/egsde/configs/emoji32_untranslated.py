@@ -7,12 +7,12 @@ Where the other rows start from, of set metrics too. Images and metrics are
 those of `emoji32_egsde.py`; there is nothing to be drawn, hence one seed.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "emoji32_egsde.py", smoke, method=methods.Degraded(),

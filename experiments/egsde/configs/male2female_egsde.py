@@ -28,14 +28,13 @@ Weights, levels, variant and seeds are those of `cat2dog_egsde.py`, and
 so is all else that is not said here.
 """
 
+from jaxguide import evaluation
 from jaxguide import metrics
-from jaxguide.evaluation import config
-from jaxguide.evaluation import networks
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
-from jaxguide.evaluation import translation_methods
 from jaxguide.metrics import preprocessing
 
 INCEPTION = "checkpoints/pt_inception-2015-12-05-6726825d.pth"
@@ -56,9 +55,9 @@ PUBLISHED = tables.published(
     }, num_images=1000, recalled=True)
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  extractor = networks.ConvertedExtractor(
+  extractor = sources.ConvertedExtractor(
       path="models/male2female_dse", checkpoint="male2female_dse.pt",
       card="egsde_dse", origin="released with EGSDE")
   return rows.row_like(
@@ -71,7 +70,7 @@ def get_config(smoke: bool = False) -> config.Experiment:
           path="data/celeba_hq/val/male", size=256,
           resize="center_crop_bicubic",
           origin="the 1000 men of val/male in StarGAN v2's split"),
-      method=translation_methods.egsde_published(
+      method=methods.egsde_published(
           extractor, variant="released"),
       published=PUBLISHED,
       set_metrics=metrics.installed_inception(

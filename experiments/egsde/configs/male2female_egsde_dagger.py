@@ -13,14 +13,14 @@ Recalled, to be verified (FID, L2, PSNR, SSIM):
   EGSDE-dagger   30.61±0.19  53.44±0.09  18.32±0.02 0.510±0.001
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "male2female_egsde.py", smoke,
-      method=lambda egsde: translation_methods.egsde_dagger(
+      method=lambda egsde: methods.egsde_dagger(
           egsde.extractor, variant="released"))

@@ -13,14 +13,14 @@ Recalled, to be verified (FID, L2, PSNR, SSIM):
   ILVR           46.12±0.33  52.17±0.10  18.59±0.02 0.510±0.001
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "male2female_egsde.py", smoke,
-      method=translation_methods.Ilvr(
+      method=methods.Ilvr(
           num_steps=100, variance="fixed_small", variant="released"))

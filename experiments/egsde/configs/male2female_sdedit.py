@@ -12,13 +12,13 @@ Recalled, to be verified (FID, L2, PSNR, SSIM):
   SDEdit         49.43±0.47  43.70±0.03  20.03±0.01 0.572±0.000
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "male2female_egsde.py", smoke,
-      method=translation_methods.SdEdit(first_level=500, variant="released"))
+      method=methods.SdEdit(first_level=500, variant="released"))

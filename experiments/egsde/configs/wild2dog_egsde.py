@@ -25,12 +25,11 @@ Weights, levels, variant and seeds are those of `cat2dog_egsde.py`, and
 so is all else that is not said here.
 """
 
-from jaxguide.evaluation import config
-from jaxguide.evaluation import networks
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
-from jaxguide.evaluation import translation_methods
 
 SOURCE = "Zhao et al., NeurIPS 2022, wild to dog"
 COLUMNS = ("fid", "l2_egsde", "psnr_egsde", "ssim")
@@ -49,9 +48,9 @@ PUBLISHED = tables.published(
     }, num_images=500, recalled=True)
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  extractor = networks.ConvertedExtractor(
+  extractor = sources.ConvertedExtractor(
       path="models/wild2dog_dse", checkpoint="wild2dog_dse.pt",
       card="egsde_dse", origin="released with EGSDE")
   return rows.row_like(
@@ -59,6 +58,6 @@ def get_config(smoke: bool = False) -> config.Experiment:
       data=sources.FolderImages(
           path="data/afhq/val/wild", size=256, resize="center_crop_bicubic",
           origin="AFHQ's 500 wild animals of val/wild"),
-      method=translation_methods.egsde_published(
+      method=methods.egsde_published(
           extractor, variant="released"),
       published=PUBLISHED)

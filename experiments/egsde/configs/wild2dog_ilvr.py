@@ -13,14 +13,14 @@ Recalled, to be verified (FID, L2, PSNR, SSIM):
   ILVR           75.33±1.22  63.40±0.15  16.85±0.02 0.287±0.001
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "wild2dog_egsde.py", smoke,
-      method=translation_methods.Ilvr(
+      method=methods.Ilvr(
           num_steps=100, variance="learned", variant="released"))

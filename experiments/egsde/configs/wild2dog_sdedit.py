@@ -11,13 +11,13 @@ Recalled, to be verified (FID, L2, PSNR, SSIM):
   SDEdit         68.51±0.65  55.36±0.05  17.98±0.01 0.343±0.001
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "wild2dog_egsde.py", smoke,
-      method=translation_methods.SdEdit(first_level=500, variant="released"))
+      method=methods.SdEdit(first_level=500, variant="released"))

@@ -22,7 +22,7 @@ images; the paper names no reference set). NIQE is not computed; its
 column holds published numbers alone.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import tables
@@ -36,7 +36,7 @@ PUBLISHED = tables.published(
     }, num_images=300)
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Colorization()
   return rows.row_like(

@@ -26,7 +26,7 @@ images; the paper names no reference set).
 """
 
 from jaxguide import data
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
@@ -40,7 +40,7 @@ PUBLISHED = tables.published(
     })
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Inpainting(sources.Masks(data.masks.medium()))
   return rows.row_like(

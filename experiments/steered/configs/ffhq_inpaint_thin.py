@@ -26,8 +26,8 @@ images; the paper names no reference set).
 """
 
 from jaxguide import data
+from jaxguide import evaluation
 from jaxguide import metrics
-from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import scoring
@@ -43,7 +43,7 @@ PUBLISHED = tables.published(
     })
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Inpainting(sources.Masks(data.masks.thin()))
   return rows.row_like(

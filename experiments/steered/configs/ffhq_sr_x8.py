@@ -25,8 +25,8 @@ images; the paper names no reference set). NIQE is not computed; its
 column holds published numbers alone.
 """
 
+from jaxguide import evaluation
 from jaxguide import metrics
-from jaxguide.evaluation import config
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import sources
@@ -44,10 +44,10 @@ PUBLISHED = tables.published(
     }, num_images=300)
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.SuperResolution(factor=8)
-  experiment = config.Experiment(
+  experiment = evaluation.Experiment(
       name="ffhq_sr_x8",
       prior=sources.ConvertedPrior(
           path="models/ffhq_10m", checkpoint="ffhq_10m.pt",
@@ -63,4 +63,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
       published=PUBLISHED,
       set_metrics=metrics.installed_inception(INCEPTION),
   )
-  return config.tiny(experiment) if smoke else experiment
+  return experiment.tiny() if smoke else experiment

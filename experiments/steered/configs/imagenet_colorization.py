@@ -10,16 +10,16 @@ the shorter side is scaled to 256 and the centre is taken.
 The paper shows generic images in figures and prints no numbers for them.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Colorization()
-  experiment = config.Experiment(
+  experiment = evaluation.Experiment(
       name="imagenet_colorization",
       prior=sources.ConvertedPrior(
           path="models/adm_imagenet256_uncond",
@@ -34,4 +34,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
       batch_size=4,
       seed=404,
   )
-  return config.tiny(experiment) if smoke else experiment
+  return experiment.tiny() if smoke else experiment

@@ -14,16 +14,16 @@ pictures is named with --set task.masks.folder=FOLDER.
 """
 
 from jaxguide import data
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Inpainting(sources.Masks(data.masks.thick()))
-  experiment = config.Experiment(
+  experiment = evaluation.Experiment(
       name="imagenet_inpaint",
       prior=sources.ConvertedPrior(
           path="models/adm_imagenet256_uncond",
@@ -38,4 +38,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
       batch_size=4,
       seed=404,
   )
-  return config.tiny(experiment) if smoke else experiment
+  return experiment.tiny() if smoke else experiment

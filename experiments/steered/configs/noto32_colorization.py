@@ -7,16 +7,16 @@ Prior and images come with the package: 64 held-out Noto emoji, 32x32. 50
 steps; x0 is clipped, as the prior is small and the paper does not say.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Colorization()
-  experiment = config.Experiment(
+  experiment = evaluation.Experiment(
       name="noto32_colorization",
       prior=sources.EmbeddedPrior("noto32"),
       data=sources.EmbeddedImages("noto32"),
@@ -24,4 +24,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
       method=methods.steered_paper(task, num_steps=50, clip_x0=True),
       batch_size=16,
   )
-  return config.tiny(experiment) if smoke else experiment
+  return experiment.tiny() if smoke else experiment

@@ -8,13 +8,13 @@ All but the masks is as in `emoji32_rotated_vipaint2.py`.
 """
 
 from jaxguide import data
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "emoji32_rotated_vipaint2.py", smoke,

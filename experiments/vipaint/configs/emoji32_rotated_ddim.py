@@ -8,12 +8,12 @@ To be compared with `emoji32_rotated_vipaint2.py`, with its masks and seeds:
 samples that know nothing of the image.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "emoji32_rotated_vipaint2.py", smoke,

@@ -10,13 +10,13 @@ once from the last level, where the degraded picture is next to pure noise, in
 --set prior.name=noto32 takes the other prior.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import translation_methods
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "emoji32_rotated_vipaint2.py", smoke,
-      method=translation_methods.SdEdit(first_level=1000, num_steps=100))
+      method=methods.SdEdit(first_level=1000, num_steps=100))

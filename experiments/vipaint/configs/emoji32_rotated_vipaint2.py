@@ -22,25 +22,25 @@ has 0.299 and 13.8 dB without `marginal`):
 """
 
 from jaxguide import data
+from jaxguide import evaluation
 from jaxguide import metrics
-from jaxguide.evaluation import config
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation import vipaint_method
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Inpainting(
       sources.Masks(data.vipaint_masks.rotated_windows()))
-  experiment = config.Experiment(
+  experiment = evaluation.Experiment(
       name="emoji32_rotated_vipaint2",
       prior=sources.EmbeddedPrior("emoji32_edm"),
       data=sources.EmbeddedImages("noto32"),
       task=task,
-      method=vipaint_method.Vipaint(
+      method=methods.Vipaint(
           num_levels=2, num_steps=50, scale=8.0, fill=0.5,
           std_scale=0.2**0.5, mean_scale_top=0.05, remat=False),
       metrics=scoring.vipaint_metrics(task),
@@ -50,4 +50,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
       set_metrics=metrics.installed_trunk(),
       set_reference=set_scores.RunImages(repeats=4),
   )
-  return config.tiny(experiment) if smoke else experiment
+  return experiment.tiny() if smoke else experiment

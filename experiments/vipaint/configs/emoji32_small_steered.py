@@ -9,14 +9,14 @@ paper's N, 100 steps, x0 clipped.
 """
 
 from jaxguide import data
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Inpainting(
       sources.Masks(data.vipaint_masks.small_masks()))

@@ -9,11 +9,11 @@ All but the levels is as in `emoji32_small_vipaint2.py`.
 
 import dataclasses
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import rows
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "emoji32_small_vipaint2.py", smoke,

@@ -12,15 +12,15 @@ has 0.272 and 19.1 (the observation 0.541 and 17.2).
 
 import dataclasses
 
-from jaxguide.evaluation import config
-from jaxguide.evaluation import deblurring
+from jaxguide import evaluation
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import scoring
+from jaxguide.evaluation import tasks
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  task = deblurring.GaussianDeblurring()
+  task = tasks.GaussianDeblurring()
   return rows.row_like(
       __file__, "emoji64_rotated_vipaint2.py", smoke,
       task=task, metrics=scoring.vipaint_metrics(task),

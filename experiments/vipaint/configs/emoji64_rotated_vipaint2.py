@@ -23,33 +23,30 @@ the released formulas.
 """
 
 from jaxguide import data
+from jaxguide import evaluation
 from jaxguide import metrics
 from jaxguide import variational
-from jaxguide.evaluation import config
-from jaxguide.evaluation import labels
-from jaxguide.evaluation import latent_sources
-from jaxguide.evaluation import networks
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation import vipaint_method
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Inpainting(
       sources.Masks(data.vipaint_masks.rotated_windows()))
-  experiment = config.Experiment(
+  experiment = evaluation.Experiment(
       name="emoji64_rotated_vipaint2",
-      prior=latent_sources.EmbeddedLatentPrior("emoji64_ldm"),
+      prior=sources.EmbeddedPrior("emoji64_ldm"),
       data=sources.EmbeddedImages("noto64", 64),
-      labels=labels.EmbeddedLabels("noto64"),
+      labels=sources.EmbeddedLabels("noto64"),
       task=task,
-      method=vipaint_method.Vipaint(
+      method=methods.Vipaint(
           levels=variational.LEVELS[2], num_steps=50, scale=2.0, fill=0.5,
           std_scale=0.2**0.5, mean_scale_top=0.1, encoding_noise=0.0,
-          perceptual=networks.InstalledLpips(), remat=False),
+          perceptual=sources.InstalledLpips(), remat=False),
       metrics=scoring.vipaint_metrics(task),
       batch_size=64,
       seed=10,
@@ -57,4 +54,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
       set_metrics=metrics.installed_trunk(),
       set_reference=set_scores.RunImages(repeats=4),
   )
-  return config.tiny(experiment) if smoke else experiment
+  return experiment.tiny() if smoke else experiment

@@ -11,13 +11,13 @@ was chosen on eight emoji of the valid split, two samples each: 8 has LPIPS
 
 import dataclasses
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import tasks
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.SuperResolution(factor=4, noise_std=0.05)
   return rows.row_like(

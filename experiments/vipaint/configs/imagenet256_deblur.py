@@ -12,18 +12,18 @@ lost to our copy: no row is published here. No perceptual term.
 The blur has deviation 3 pixels in a window of 61.
 """
 
-from jaxguide.evaluation import config
-from jaxguide.evaluation import deblurring
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import scoring
-from jaxguide.evaluation import vipaint_method
+from jaxguide.evaluation import tasks
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  task = deblurring.GaussianDeblurring()
+  task = tasks.GaussianDeblurring()
   return rows.row_like(
       __file__, "imagenet256_rotated_vipaint2.py", smoke,
       task=task, metrics=scoring.vipaint_metrics(task),
-      method=vipaint_method.vipaint_imagenet256(inpaints=False),
+      method=methods.vipaint_imagenet256(inpaints=False),
       published=())

@@ -29,13 +29,13 @@ run's own images, are computed where
 `checkpoints/pt_inception-2015-12-05-6726825d.pth` is.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import vipaint_method
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "imagenet256_random_vipaint2.py", smoke,
-      method=vipaint_method.vipaint_imagenet256(4))
+      method=methods.vipaint_imagenet256(4))

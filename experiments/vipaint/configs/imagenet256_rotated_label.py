@@ -12,14 +12,14 @@ Every image has the class 207; `--set labels.value=N` is another one. Runs of
 several classes are shown side by side by `experiments/compare.py`.
 """
 
-from jaxguide.evaluation import config
-from jaxguide.evaluation import labels
+from jaxguide import evaluation
 from jaxguide.evaluation import rows
+from jaxguide.evaluation import sources
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "imagenet256_rotated_vipaint2.py", smoke,
-      labels=labels.FixedLabel(207),
+      labels=sources.FixedLabel(207),
       published=())

@@ -12,13 +12,13 @@ program stops before it uses them. No number of it survives in our copy of the
 paper; the published rows are those of Table 1.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import vipaint_method
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "imagenet256_rotated_vipaint2.py", smoke,
-      method=vipaint_method.vipaint_imagenet256(1))
+      method=methods.vipaint_imagenet256(1))

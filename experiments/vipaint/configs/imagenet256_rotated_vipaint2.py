@@ -30,16 +30,14 @@ run's own images, are computed where
 """
 
 from jaxguide import data
+from jaxguide import evaluation
 from jaxguide import metrics
-from jaxguide.evaluation import config
-from jaxguide.evaluation import labels
-from jaxguide.evaluation import latent_sources
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation import vipaint_method
 from jaxguide.metrics import preprocessing
 
 INCEPTION = "checkpoints/pt_inception-2015-12-05-6726825d.pth"
@@ -53,22 +51,22 @@ PUBLISHED = tables.published(
     }, num_images=100)
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Inpainting(
       sources.Masks(data.vipaint_masks.rotated_windows()))
-  experiment = config.Experiment(
+  experiment = evaluation.Experiment(
       name="imagenet256_rotated_vipaint2",
-      prior=latent_sources.LatentPrior(
+      prior=sources.ConvertedPrior(
           path="models/ldm_cin256_v2", checkpoint="model.ckpt",
-          card="ldm_cin256_v2",
+          card="ldm_cin256_v2", weights="raw",
           origin="cin256-v2, released with latent diffusion"),
       data=sources.FolderImages(
           path="data/imagenet_val", size=256, resize="center_crop_box",
           count=100, origin="ImageNet's validation images"),
-      labels=labels.LabelFile("data/imagenet_val_labels.txt"),
+      labels=sources.LabelFile("data/imagenet_val_labels.txt"),
       task=task,
-      method=vipaint_method.vipaint_imagenet256(2),
+      method=methods.vipaint_imagenet256(2),
       metrics=scoring.vipaint_metrics(task),
       batch_size=20,
       seed=10,
@@ -80,4 +78,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
       # As the paper's: the images as often as there are samples.
       set_reference=set_scores.RunImages(repeats=10),
   )
-  return config.tiny(experiment) if smoke else experiment
+  return experiment.tiny() if smoke else experiment

@@ -33,7 +33,7 @@ run's own images, are computed where
 """
 
 from jaxguide import data
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
@@ -49,7 +49,7 @@ PUBLISHED = tables.published(
     }, num_images=100)
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "imagenet256_rotated_vipaint2.py", smoke,

@@ -11,18 +11,18 @@ Noise of deviation 0.05. The paper's numbers for this task (appendix H) are
 lost to our copy: no row is published here. No perceptual term.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation import vipaint_method
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.SuperResolution(factor=4, noise_std=0.05)
   return rows.row_like(
       __file__, "imagenet256_rotated_vipaint2.py", smoke,
       task=task, metrics=scoring.vipaint_metrics(task),
-      method=vipaint_method.vipaint_imagenet256(inpaints=False),
+      method=methods.vipaint_imagenet256(inpaints=False),
       published=())

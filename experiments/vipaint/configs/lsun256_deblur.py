@@ -13,18 +13,18 @@ The released program cannot do this with a KL autoencoder; the settings are
 those of its churches.
 """
 
-from jaxguide.evaluation import config
-from jaxguide.evaluation import deblurring
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import scoring
-from jaxguide.evaluation import vipaint_method
+from jaxguide.evaluation import tasks
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
-  task = deblurring.GaussianDeblurring()
+  task = tasks.GaussianDeblurring()
   return rows.row_like(
       __file__, "lsun256_rotated_vipaint2.py", smoke,
       task=task, metrics=scoring.vipaint_metrics(task),
-      method=vipaint_method.vipaint_lsun256(inpaints=False),
+      method=methods.vipaint_lsun256(inpaints=False),
       published=())

@@ -28,15 +28,14 @@ run's own images, are computed where
 """
 
 from jaxguide import data
+from jaxguide import evaluation
 from jaxguide import metrics
-from jaxguide.evaluation import config
-from jaxguide.evaluation import latent_sources
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation import vipaint_method
 from jaxguide.metrics import preprocessing
 
 INCEPTION = "checkpoints/pt_inception-2015-12-05-6726825d.pth"
@@ -49,21 +48,21 @@ PUBLISHED = tables.published(
     }, num_images=100)
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.Inpainting(
       sources.Masks(data.vipaint_masks.rotated_windows()))
-  experiment = config.Experiment(
+  experiment = evaluation.Experiment(
       name="lsun256_rotated_vipaint2",
-      prior=latent_sources.LatentPrior(
+      prior=sources.ConvertedPrior(
           path="models/ldm_lsun_churches256", checkpoint="model.ckpt",
-          card="ldm_lsun_churches256",
+          card="ldm_lsun_churches256", weights="raw",
           origin="LSUN churches, released with latent diffusion"),
       data=sources.FolderImages(
           path="data/lsun_churches", size=256, resize="center_crop_box",
           count=100, origin="pictures of LSUN churches"),
       task=task,
-      method=vipaint_method.vipaint_lsun256(2),
+      method=methods.vipaint_lsun256(2),
       metrics=scoring.vipaint_metrics(task),
       batch_size=20,
       seed=10,
@@ -75,4 +74,4 @@ def get_config(smoke: bool = False) -> config.Experiment:
       # As the paper's: the images as often as there are samples.
       set_reference=set_scores.RunImages(repeats=10),
   )
-  return config.tiny(experiment) if smoke else experiment
+  return experiment.tiny() if smoke else experiment

@@ -12,18 +12,18 @@ The released program cannot do this with a KL autoencoder; the settings are
 those of its churches.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
+from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation import vipaint_method
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   task = tasks.SuperResolution(factor=4, noise_std=0.05)
   return rows.row_like(
       __file__, "lsun256_rotated_vipaint2.py", smoke,
       task=task, metrics=scoring.vipaint_metrics(task),
-      method=vipaint_method.vipaint_lsun256(inpaints=False),
+      method=methods.vipaint_lsun256(inpaints=False),
       published=())

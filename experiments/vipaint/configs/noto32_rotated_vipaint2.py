@@ -9,12 +9,12 @@ All but the prior, `noto32` (ADM, eps, 1000 levels), is as in
 --set method.variant=released has the released formulas in pixels.
 """
 
-from jaxguide.evaluation import config
+from jaxguide import evaluation
 from jaxguide.evaluation import rows
 from jaxguide.evaluation import sources
 
 
-def get_config(smoke: bool = False) -> config.Experiment:
+def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "emoji32_rotated_vipaint2.py", smoke,

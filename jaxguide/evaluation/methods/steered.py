@@ -1,0 +1,104 @@
+"""Steered Diffusion as a method of an experiment."""
+
+import dataclasses
+from typing import Literal
+
+from jaxguide import arrays
+from jaxguide import denoisers
+from jaxguide import noises
+from jaxguide import samplers
+from jaxguide import schedules
+from jaxguide.evaluation import tasks
+from jaxguide.evaluation.methods import base
+from jaxguide.samplers import core
+
+# Inner iterations of Table 1 of the Steered Diffusion paper.
+PAPER_NUM_INNER = {
+    tasks.Inpainting: 3, tasks.Colorization: 3, tasks.SuperResolution: 1,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Steered:
+  """Steered Diffusion by the task's linear constraint.
+
+  Attributes:
+    num_steps: levels visited, 100 in the paper.
+    num_inner: N, iterations per level.
+    variant: "paper" or "released"; see `samplers.steered`.
+    eta: 1 in both variants.
+    constraint_scale: multiplies k(t) of Eq. 16.
+    constraint_schedule: k(t): "constant" (1, as in both variants), or
+      "time_varying", sqrt(1 - alpha_bar); see `samplers.steered_steps`.
+    clip_x0: clip the prior's x0 to [-1, 1]; neither variant does.
+    label: what tables call it; made from the fields when empty.
+  """
+
+  num_steps: int = 100
+  num_inner: int = 1
+  variant: Literal["paper", "released"] = "paper"
+  eta: float = 1.0
+  constraint_scale: float = 1.0
+  constraint_schedule: Literal["constant", "time_varying"] = "constant"
+  clip_x0: bool = False
+  label: str = ""
+  uses_prior = True
+
+  def __post_init__(self):
+    arrays.check_choice("variant", self.variant, core.VARIANTS)
+    arrays.check_choice(
+        "constraint_schedule", self.constraint_schedule,
+        ("constant", "time_varying"))
+    base.check_at_least(self, 1, "num_steps", "num_inner")
+
+  @property
+  def title(self) -> str:
+    """What tables call it."""
+    varying = self.constraint_schedule == "time_varying"
+    return self.label or (
+        f"Steered Diffusion, {self.variant} (N={self.num_inner}, "
+        f"{self.num_steps} steps{', time-varying k' if varying else ''})"
+    )
+
+  def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
+    """`steered_steps`."""
+    return samplers.steered_steps(
+        schedule, self.num_steps, num_inner=self.num_inner,
+        variant=self.variant, eta=self.eta,
+        constraint_schedule=self.constraint_schedule,
+    )
+
+  def sampler(
+      self,
+      denoise: denoisers.Denoiser,
+      noise: noises.Noise,
+      problem: tasks.Problem,
+  ) -> samplers.Sampler:
+    """`steered` with the task's constraint and no energy."""
+    if self.clip_x0:
+      denoise = denoisers.clip_x0(denoise)
+    return samplers.steered(
+        denoise, noise, constraint=problem.constraint(self.variant),
+        constraint_scale=self.constraint_scale,
+    )
+
+
+def steered_paper(
+    task: tasks.Task, num_steps: int = 100, clip_x0: bool = False
+) -> Steered:
+  """The paper's setting: N of Table 1, the mathematics of the paper.
+
+  Args:
+    task: decides N.
+    num_steps: 100 in the paper.
+    clip_x0: the paper does not say; the released program does not clip.
+  """
+  num_inner = PAPER_NUM_INNER.get(type(task), 1)
+  return Steered(
+      num_steps=num_steps, num_inner=num_inner, variant="paper",
+      clip_x0=clip_x0)
+
+
+def steered_released(num_steps: int = 100) -> Steered:
+  """The released program's setting: N = 1 for every task."""
+  return Steered(num_steps=num_steps, num_inner=1, variant="released")

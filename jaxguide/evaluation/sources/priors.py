@@ -1,0 +1,97 @@
+"""Where priors come from, as values of an experiment."""
+
+import dataclasses
+import pathlib
+from typing import Literal, Protocol
+
+import jax.numpy as jnp
+
+from jaxguide import convert
+from jaxguide.convert import latent_store
+from jaxguide.convert import model_directories
+from jaxguide.convert.cards import ldm_cards
+
+
+class PriorSource(Protocol):
+  """Loads a prior; loading is put off until it is needed."""
+
+  def load(self) -> convert.Prior:
+    """The prior.
+
+    Raises:
+      FileNotFoundError: if it is not there, saying where to get it.
+    """
+
+  def is_latent(self) -> bool:
+    """Whether it is a prior of latents, as far as can be told unread."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvertedPrior:
+  """A checkpoint that was converted by `jaxguide convert`.
+
+  Its model may be one of pixels or one of latents.
+
+  Attributes:
+    path: the folder that `--out` named.
+    checkpoint: the file's usual name, for the message when it is missing.
+    card: its card's name.
+    weights: which of the two sets of weights that a latent diffusion file
+      holds is wanted, for that message; None for files that hold one.
+    origin: where people get the file, in words.
+    dtype: of the network's arithmetic.
+    remat: recompute activations in a backward pass, to save memory.
+    attention_impl: see `layers.attention`; not every network has a choice.
+    conv_impl: see `layers.conv_3x3`; not every network has a choice.
+  """
+
+  path: str
+  checkpoint: str
+  card: str
+  weights: Literal["raw", "ema"] | None = None
+  origin: str = ""
+  dtype: Literal["float32", "bfloat16"] = "float32"
+  remat: bool = False
+  attention_impl: Literal["auto", "matmul", "dot_product"] = "auto"
+  conv_impl: Literal["auto", "lax", "winograd"] = "auto"
+
+  def load(self) -> convert.Prior:
+    """See `PriorSource`."""
+    if not pathlib.Path(self.path).is_dir():
+      origin = f" ({self.origin})" if self.origin else ""
+      raise FileNotFoundError(
+          f"prior: {self.path} does not exist; get {self.checkpoint}{origin} "
+          f"and convert it with: jaxguide convert {self.checkpoint} "
+          f"--card {self.card} --out {self.path}{self._flag()}; a copy "
+          "elsewhere is named with --set prior.path=FOLDER")
+    chosen = {n: getattr(self, n) for n in ("attention_impl", "conv_impl")}
+    options = {n: value for n, value in chosen.items() if value != "auto"}
+    return convert.load_prior(
+        self.path, dtype=jnp.dtype(self.dtype), remat=self.remat, **options)
+
+  def is_latent(self) -> bool:
+    """See `PriorSource`; told by the card."""
+    return self.card in ldm_cards.CARDS
+
+  def _flag(self) -> str:
+    return "" if self.weights is None else f" --weights {self.weights}"
+
+
+@dataclasses.dataclass(frozen=True)
+class EmbeddedPrior:
+  """A prior that is part of the package.
+
+  Attributes:
+    name: one of `convert.embedded_names()`, such as "noto32" (pixels) or
+      "emoji64_ldm" (latents).
+  """
+
+  name: str = "noto32"
+
+  def load(self) -> convert.Prior:
+    """See `PriorSource`."""
+    return convert.load_prior(self.name)
+
+  def is_latent(self) -> bool:
+    """See `PriorSource`."""
+    return latent_store.is_directory(model_directories.EMBEDDED / self.name)

@@ -1,0 +1,90 @@
+"""DDIM (Song et al. 2021, arXiv:2010.02502), on any schedule."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxguide import arrays
+from jaxguide import denoisers
+from jaxguide import noises
+from jaxguide import schedules
+from jaxguide.samplers import core
+
+
+class DdimCoefficients(NamedTuple):
+  """x_s = x0_scale x0 + eps_scale eps + noise_std z."""
+
+  x0_scale: arrays.Array
+  eps_scale: arrays.Array
+  noise_std: arrays.Array
+
+
+class DdimState(NamedTuple):
+  """The state of `ddim`, `[B, ...]`."""
+
+  x: arrays.Batch
+
+
+def ddim_steps(
+    schedule: schedules.Schedule,
+    num_steps: int,
+    *,
+    eta: float = 0.0,
+    first_level: int | None = None,
+) -> core.Steps:
+  """The plan of DDIM: levels thinned by `schedules.space_levels`.
+
+  noise_std = eta sqrt(Var[z_s | z_t, x0]) (Eq. 16), eps_scale =
+  sqrt(sigma_s^2 - noise_std^2), x0_scale = alpha_s (Eq. 12).
+
+  Args:
+    schedule: any, concrete.
+    num_steps: from 1 to the first level.
+    eta: 0 is deterministic, 1 has the variance of DDPM; in [0, 1].
+    first_level: where to start; N when left out.
+
+  Raises:
+    ValueError: for eta or num_steps out of range.
+  """
+  if not 0 <= eta <= 1:
+    raise ValueError(f"eta must be in [0, 1], got {eta}")
+  grid = schedules.space_levels(schedule, num_steps, first_level)
+  levels, nexts = grid[:-1], grid[1:]
+  variance = eta**2 * core.conditional_variance(schedule, levels, nexts)
+  sigma = schedule.sigma[nexts]
+  coefficients = DdimCoefficients(
+      x0_scale=schedule.alpha[nexts],
+      eps_scale=np.sqrt(np.maximum(sigma**2 - variance, 0)),
+      noise_std=np.sqrt(variance),
+  )
+  return core.plan(schedule, levels, nexts, coefficients)
+
+
+def ddim(denoise: denoisers.Denoiser, noise: noises.Noise) -> core.Sampler:
+  """The DDIM sampler.
+
+  Draws: slot "step", once per step, also where noise_std is 0.
+
+  Exact for a Gaussian prior in the limit of many steps: with eta = 0 it is
+  the probability-flow ODE by Euler's rule, with eta = 1 ancestral sampling.
+
+  Args:
+    denoise: of x_t `[B, ...]`.
+    noise: random draws, of one row per image; of others it raises ValueError
+      when run.
+  """
+
+  def step(state: DdimState, step: core.Step) -> DdimState:
+    prediction = denoise(state.x, step.level)
+    c = step.coefficients
+    rows, *shape = state.x.shape
+    z = noises.checked_rows(noise, rows)(step.index, "step", shape)
+    x = (c.x0_scale * prediction.x0 + c.eps_scale * prediction.eps
+         + c.noise_std * z)
+    return DdimState(x.astype(state.x.dtype))
+
+  return core.Sampler(
+      init=lambda z, first: DdimState(core.start(z, first)),
+      step=step,
+      output=lambda state: state.x,
+  )

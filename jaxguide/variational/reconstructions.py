@@ -1,0 +1,193 @@
+"""How an estimate is compared with the observation, per sample.
+
+Every function here makes an `Energy` of decoded images, one number per row.
+Rows are samples: y and masks may have fewer rows, one per image, when the
+samples of an image follow each other. `decoded` turns an energy of images
+into one of latents.
+"""
+
+from collections.abc import Callable
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxguide import arrays
+from jaxguide import energies
+from jaxguide import operators
+from jaxguide import schedules
+from jaxguide.variational import posteriors
+
+# What the released loss divides its absolute error by with a VQ autoencoder,
+# 2 * 0.566^2: the weight of the distance is VQ_WEIGHT times 100.
+VQ_WEIGHT = 1 / (2 * 0.566**2)
+
+# Two batches of images to one number per row.
+Distance = Callable[[arrays.Images, arrays.Images], arrays.PerImage]
+Decode = Callable[[arrays.Batch], arrays.Images]
+# The noise level of z to Var[A x | z].
+Variance = Callable[[schedules.NoiseLevel], arrays.Array | float]
+
+
+def masked_reconstruction(
+    y: arrays.Images,
+    mask: arrays.Images,
+    *,
+    weight: float = 100.0,
+    perceptual: Distance | None = None,
+    perceptual_weight: float = 100.0,
+    remat: bool = True,
+) -> energies.Energy:
+  """weight mean |m y - m x| + perceptual_weight d(m y, m x).
+
+  The mean runs over all pixels, missing ones included. `weight` is 100 with
+  a KL autoencoder or a pixel prior and 100 `VQ_WEIGHT` with a VQ one. Of a
+  `FeatureDistance` the observation's features are computed here, once.
+
+  Args:
+    y: the observation, `[N, H, W, C]`.
+    mask: 1 = observed, `[N, H, W, 1]` or `[N, H, W, C]`. Of y and mask
+      one may have a single row, for all.
+    weight: of the absolute error.
+    perceptual: distance between images, such as LPIPS; none when left out.
+    perceptual_weight: of that distance.
+    remat: compute the activations of that distance again in a backward pass.
+
+  Raises:
+    ValueError: when called, for x of another shape than y.
+  """
+  count = max(y.shape[0], mask.shape[0])
+  y, mask = (
+      jnp.broadcast_to(part, (count, *part.shape[1:])) for part in (y, mask))
+  seen = mask * y
+  measure = None if perceptual is None else _distance_from(
+      perceptual, seen, remat)
+
+  def energy(
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: energies.Draw
+  ) -> arrays.PerImage:
+    del level, draw
+    target, m = posteriors.repeat_to((seen, mask), x.shape[0])
+    arrays.check_shape("x", x, (None, *seen.shape[1:]))
+    masked = m * x
+    value = weight * energies.mean_per_image(jnp.abs(target - masked))
+    if measure is not None:
+      value += perceptual_weight * measure(masked)
+    return value
+
+  return energy
+
+
+def measured_reconstruction(
+    y: arrays.Batch,
+    operator: operators.Operator,
+    *,
+    weight: float = 100.0 * VQ_WEIGHT,
+) -> energies.Energy:
+  """weight mean |y - A x|: super-resolution, deblurring.
+
+  Args:
+    y: the measurement, `[N, ...]`.
+    operator: A; it sees rows of samples.
+    weight: of the absolute error.
+  """
+
+  def energy(
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: energies.Draw
+  ) -> arrays.PerImage:
+    del level, draw
+    target = posteriors.repeat_to(y, x.shape[0])
+    return weight * energies.mean_per_image(
+        jnp.abs(target - operator.apply(x)))
+
+  return energy
+
+
+def gaussian_likelihood(
+    y: arrays.Batch,
+    noise_std: arrays.Array | float,
+    *,
+    mask: arrays.Batch | None = None,
+    operator: operators.Operator | None = None,
+    variance: Variance | None = None,
+) -> energies.Energy:
+  """-log N(y; A x, noise_std^2 + variance), summed, with its constant.
+
+  Without `variance` y is compared with A x as if the estimate x = E[x | z]
+  were the clean signal. It is not: given z, y = A x + noise with x of mean
+  E[x | z] and covariance V = Var[x | z], so that p(y | z) has the mean
+  A E[x | z] and the covariance A V A^T + noise_std^2. With the diagonal of
+  A V A^T as `variance` this is p(y | z) exactly where x given z is Gaussian
+  and A V A^T diagonal: under a mask, V element-wise (a prior of independent
+  Gaussian elements). The bound proper needs it to bound the prior's own
+  log p(y).
+
+  Args:
+    y: the measurement, `[N, ...]`.
+    noise_std: scalar or `[N]`, positive; 0 is allowed with `variance`.
+    mask: 1 = observed, broadcasting against y; what is missing counts
+      neither in the sum nor in the constant.
+    operator: A; the identity when left out. It sees rows of samples.
+    variance: of A x given z, from the noise level of z, whose fields
+      broadcast against the rows, to a number or an array that broadcasts
+      against A x. `Moments(mean, s2).given` for elements of variance s2
+      under the prior: s2 sigma^2 / (s2 alpha^2 + sigma^2);
+      `lambda level: v` for a known one. None for 0.
+
+  Raises:
+    ValueError: for a `noise_std` that is negative, not finite or, without
+      `variance`, 0. A traced one is not checked.
+  """
+  if not isinstance(noise_std, jax.core.Tracer):
+    std = np.asarray(noise_std)
+    fits = std >= 0 if variance is not None else std > 0
+    if not np.all(fits & np.isfinite(std)):
+      raise ValueError(
+          "noise_std must be positive and finite (or 0 where variance is "
+          f"given), got {noise_std}")
+  seen = jnp.ones_like(y) if mask is None else jnp.broadcast_to(mask, y.shape)
+  std = jnp.broadcast_to(jnp.asarray(noise_std, y.dtype), y.shape[:1])
+
+  def energy(
+      x: arrays.Batch, level: schedules.NoiseLevel, draw: energies.Draw
+  ) -> arrays.PerImage:
+    del draw
+    target, m, s = posteriors.repeat_to((y, seen, std), x.shape[0])
+    x = x if operator is None else operator.apply(x)
+    total = arrays.bcast(s * s, x)
+    if variance is not None:
+      against = lambda field: arrays.bcast(jnp.asarray(field), x)
+      total += variance(jax.tree.map(against, level))
+    miss = target - x
+    return 0.5 * energies.sum_per_image(
+        m * (miss * miss * (1 / total) + jnp.log(2 * math.pi * total)))
+
+  return energy
+
+
+def _distance_from(
+    perceptual: Distance, seen: arrays.Images, remat: bool
+) -> Callable[[arrays.Images], arrays.PerImage]:
+  """The distance of rows of samples from what is seen of their images."""
+  known, compare = seen, lambda x, reference: perceptual(reference, x)
+  if isinstance(perceptual, energies.FeatureDistance):
+    known, compare = perceptual.features(seen), perceptual.from_features
+  # Repeated inside, where the rows' copies need no memory of their own.
+  measure = lambda x: compare(x, posteriors.repeat_to(known, x.shape[0]))
+  return jax.checkpoint(measure) if remat else measure
+
+
+def decoded(
+    energy: energies.Energy, decode: Decode, *, remat: bool = True
+) -> energies.Energy:
+  """An energy of images as one of latents, decoder inside the gradient.
+
+  Args:
+    energy: of images.
+    decode: from latents, scaled as the prior has them, to images.
+    remat: compute the decoder's activations again in the backward pass.
+  """
+  if remat:
+    decode = jax.checkpoint(decode)
+  return lambda z, level, draw: energy(decode(z), level, draw)
