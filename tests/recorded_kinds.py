@@ -338,6 +338,7 @@ KINDS = (
     Kind("run of a baseline", lambda c: (
         _named("baselines/*")(c) and not c.has("gauss61_s3"))),
     Kind("effect", _named("effects/*")),
+    Kind("exact posterior", _named("exact_posterior/*")),
     Kind("network of a later task", _named(
         "networks/vggface*", "networks/clip_vit*", "networks/farl_*",
         "networks/retinaface*", "networks/multitask_*")),

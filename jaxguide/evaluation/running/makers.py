@@ -118,20 +118,20 @@ class SamplerProducer:
     self._quantise = quantise
     options = {
         "devices": devices, "backend": backend, "on_compiled": on_compiled}
-    fits = isinstance(method, methods.FittingMethod)
+    is_fitted = isinstance(method, methods.FittingMethod)
     self._sampling = compiled.Program(
         restore(prior, task, method, networks),
-        purpose="sampling" if fits else "", **options)
+        purpose="sampling" if is_fitted else "", **options)
     self._fitter = fits.Fitter(
         fit(prior, task, method, networks), samples_per_image, **options
-    ) if fits else None
+    ) if is_fitted else None
     shared = {
         "params": prior.params,
         "networks": {k: n.params for k, n in networks.items()},
         "steps": method.steps(prior.schedule),
         "key": jax.random.key_data(jax.random.key(seed)),
     }
-    if fits:
+    if is_fitted:
       shared["plan"] = method.plan(prior.schedule)
     self._shared = self._sampling.mapped.replicate(shared)
     self._count = 0
@@ -168,10 +168,10 @@ class SamplerProducer:
 
   def timing(self) -> dict[str, Any]:
     """Compilations, the seconds spent sampling, and the speed of that."""
-    fits = [] if self._fitter is None else [self._fitter.program]
-    compilations = [c for program in (self._sampling, *fits)
+    fitting = [] if self._fitter is None else [self._fitter.program]
+    compilations = [c for program in (self._sampling, *fitting)
                     for c in program.compiled.values()]
-    spent = self._sampling.seconds + sum(p.seconds for p in fits)
+    spent = self._sampling.seconds + sum(p.seconds for p in fitting)
     return {
         "devices": [str(d) for d in self._sampling.mapped.devices],
         "backend": self._sampling.mapped.backend,

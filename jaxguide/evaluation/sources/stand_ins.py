@@ -155,7 +155,7 @@ def stand_in(
     has_labels: whether it shall have classes, 5 of them.
   """
   classes = 5 if has_labels else 0
-  if source.is_latent():
+  if getattr(source, "is_latent", bool)():
     card = ldm_cards.CARDS.get(getattr(source, "card", ""))
     codes = card is not None and "n_embed" in card.first_stage
     return RandomLatentPrior(size, classes, codebook=codes)
