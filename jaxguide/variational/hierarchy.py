@@ -24,9 +24,9 @@ class Link(NamedTuple):
 
   Attributes:
     z: the latent.
-    mean: the posterior's mean of z.
-    std: tau.
-    prior_mean: the mean of the prior's transition; None at the first level.
+    mean: mean of z under the posterior.
+    std: tau, the standard deviation of z under the posterior.
+    prior_mean: mean of the prior's transition; None at the first level.
     x0: E[x0 | z] by the denoiser; z itself on clean data.
   """
 
@@ -101,10 +101,22 @@ def descend(
   """A draw from the whole chain: K links, K network evaluations.
 
   Args:
-    plan: the levels.
-    posterior: leaves `[R, K, ...]`.
+    plan: plan of the posterior.
+    posterior: posterior of each row, leaves `[R, K, ...]`.
     denoise: the prior.
-    draw: called once per level, in order.
+    draw: source of the standard normal draws `[R, ...]`, called once per
+      level, in order.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, schedules, variational
+    >>> plan = variational.vipaint_plan(schedules.linear(1000), (551, 401))
+    >>> posterior = variational.Posterior(*[jnp.zeros((1, 2, 4))] * 3)
+    >>> links = variational.descend(
+    ...     plan, posterior, denoisers.gaussian(jnp.zeros(4), jnp.eye(4)),
+    ...     lambda k: jnp.ones((1, 4)))
+    >>> [link.z.shape for link in links]
+    [(1, 4), (1, 4)]
   """
   z, mean, std = start(plan, posterior, draw(0))
   links, prior_mean = [], None

@@ -364,7 +364,7 @@ def test_how_often_the_network_is_asked(variant, num_levels):
     if variant == "paper":
       rows.clear()
       variational.bound_loss(
-          plan, denoise, draw, energy, num_samples=3, remat=False)(
+          plan, variational.bound_constants(schedule, plan), denoise, draw, energy, num_samples=3, remat=False)(
               posterior, 0)
       assert rows == [2 * 3] * (num_levels + 2)
     rows.clear()
