@@ -107,9 +107,8 @@ def fitted_sampler(
     >>> sampler = variational.fitted_sampler(
     ...     fit_posterior, lambda plan, posterior: variational.vipaint(
     ...         plan, posterior, denoise, noise, energy))
-    >>> found = samplers.sample(
-    ...     sampler, noise(-1, "start", (4,)), variational.with_plan(steps, plan))
-    >>> found.x.shape
+    >>> steps = variational.with_plan(steps, plan)
+    >>> samplers.sample(sampler, noise(-1, "start", (4,)), steps).x.shape
     (1, 4)
   """
 

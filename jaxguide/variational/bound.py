@@ -221,7 +221,8 @@ def _between(plan, links, moments):
     variance = plan.prior_std[k] ** 2 + share**2 * moments.given(above)
     own = link.std**2
     if moments.basis is not None:
-      # In expectation the variance of q along the directions of the basis.
+      # q's own variance along the directions of the basis is not in `std`:
+      # this square has it as its expectation.
       own = moments.turned(link.z - link.mean) ** 2
     gap = moments.turned(link.mean - link.prior_mean)
     total += 0.5 * energies.sum_per_image(

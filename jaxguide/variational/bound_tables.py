@@ -7,8 +7,8 @@ With a and v of the transition from T_e to t, z_t = a z_e + sqrt(v) n, every
 mean difference is a multiple of rho eps(z_t) - n, rho = sqrt(v) / sigma_t,
 so a step costs lambda_t |rho eps(z_t) - n|^2 and a constant.
 
-Where the prior's own variance takes the place of the chain's
-(`prior_moments.Moments`), it is a multiple 1 + r of it, r = share + slope V, V =
+Where the prior's own variance (`prior_moments.Moments`) takes the place of
+the chain's, it is a multiple 1 + r of it, r = share + slope V, V =
 Var[x | z_t]. That divides |rho eps - n|^2 and adds, per element,
 (log(1 + r) - f r / (1 + r)) / 2, f the variance of q over the chain's.
 """
@@ -46,7 +46,8 @@ class BoundConstants(NamedTuple):
       variance of its own, and 0 elsewhere.
     slope: factor of V in r, `[M]`: c^2 over the chain's variance, c the share
       of x in the mean.
-    fraction: f, `[M]`; 0 in the first row.
+    fraction: f, the variance of q over the chain's, `[M]`; 0 in the first
+      row.
   """
 
   rows: schedules.NoiseLevel

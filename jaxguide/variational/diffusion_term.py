@@ -71,7 +71,8 @@ def transition(
   """
   scale = alpha_to * (1 / alpha_from)
   kept = arrays.product(scale, sigma_from)
-  # Factored: between neighbours of the grid the squares cancel.
+  # The difference of squares is factored, since between neighbours of the
+  # grid the squares themselves cancel.
   return Transition(scale, (sigma_to - kept) * (sigma_to + kept))
 
 
@@ -115,8 +116,9 @@ def divergence(
     spread: variance of q's mean, over which the divergence is averaged; in
       the paper's variant alone. None for a mean that is known.
   """
-  # Not log(p.std / q.std): its derivative is simplified to a division by p's
-  # scalar, and whether that becomes a product depends on the program.
+  # The logarithm is not that of p.std / q.std: the compiler simplifies its
+  # derivative to a division by p's scalar, and whether that becomes a product
+  # depends on the program around it.
   inverse = 1 / p.std
   half_precision = 0.5 / p.std**2
   released = variant == "released"
@@ -151,7 +153,7 @@ def drawn_pair(
   count = jnp.sum(sigma > limit[:, None], axis=1)
   size = sigma.shape[0]
   position = jnp.floor(u * (count - 2) + 2).astype(jnp.int32)
-  # Rounding of u * (count - 2) must not step over the end.
+  # The rounding of u * (count - 2) must not step over the end.
   row = jnp.minimum(size - count + position, size - 1)
   take = lambda r: jax.tree.map(lambda t: jnp.asarray(t)[r], plan.grid)
   return take(row), take(row - 1)
@@ -202,7 +204,8 @@ def diffusion_loss(
   onto = transition(*free, *s)
   unknown = spread = None
   if mean is not None:
-    # z_0 given z_t: mean, and the variance that D's first term has of it.
+    # z becomes the mean of z_0 given z_t, and `unknown` the variance of z_0
+    # given z_t, which D's first term sees.
     share = std**2 * (1 / t[1]**2)
     z = mean + arrays.product(
         share * jump.scale, z_t - arrays.product(jump.scale, mean))
@@ -210,7 +213,7 @@ def diffusion_loss(
   q = bridge(z_t, z, onto, step, plan.variant)
   p = bridge(z_t, zhat, transition(*fixed, *s), step, plan.variant)
   if unknown is not None:
-    # d (mean of q) / d z_0.
+    # This is the derivative of q's mean by z_0.
     weight = onto.scale * step.variance * (
         1 / (step.variance + arrays.product(step.scale**2, onto.variance)))
     spread = arrays.product(weight**2, unknown)

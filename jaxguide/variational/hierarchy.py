@@ -15,7 +15,7 @@ from jaxguide import denoisers
 from jaxguide.variational import plans
 from jaxguide.variational import posteriors
 
-# k -> the standard normal draw of level k, `[R, ...]`.
+# From the number k of a level to its standard normal draw, `[R, ...]`.
 LevelDraw = Callable[[int], arrays.Batch]
 
 
@@ -57,7 +57,8 @@ def start_std(
 def start_scale(plan: plans.Plan, std: arrays.Batch) -> arrays.Batch:
   """The alpha that belongs to a free standard deviation at T_e."""
   if plan.preserves_variance:
-    # Factored: the last bit of 1 - std^2 depends on the program.
+    # 1 - std^2 is factored, since its last bit would depend on the program
+    # around it.
     return jnp.sqrt((1 - std) * (1 + std))
   return jnp.ones_like(std)
 
@@ -137,6 +138,6 @@ def _predict(
     plan: plans.Plan, denoise: denoisers.Denoiser, z: arrays.Batch, k: int
 ) -> denoisers.Prediction:
   if plan.levels[k] == 0:
-    # Clean data: the network is never asked.
+    # Level 0 is clean data, for which the network is never asked.
     return denoisers.Prediction(z, jnp.zeros_like(z))
   return denoise(z, plan.row(k))

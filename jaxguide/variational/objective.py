@@ -34,7 +34,7 @@ class Terms(NamedTuple):
   diffusion: arrays.Array
 
 
-# (posterior, iteration) -> Terms; random draws are made with the iteration.
+# From the posterior and the iteration to the terms.
 LossFunction = Callable[[posteriors.Posterior, arrays.Array], Terms]
 
 
@@ -207,7 +207,15 @@ class Draws:
       num_samples: int,
       mu: arrays.Batch,
   ):
-    """For a posterior's means `[N, K, ...]`."""
+    """The draws of one iteration.
+
+    Args:
+      noise: source of draws with one row per image.
+      index: number of the iteration, with which draws are made.
+      num_samples: S, the number of samples per image.
+      mu: means of the posterior, `[N, K, ...]`, which give N and the shape of
+        the latents.
+    """
     self._noise = noises.checked_rows(noise, mu.shape[0])
     self._index = index
     self._num_samples = num_samples

@@ -18,8 +18,8 @@ from jaxguide import arrays
 from jaxguide import schedules
 from jaxguide.samplers import core
 
-# VIPaint-1, -2, -4 and the six levels that the released program also knows,
-# as levels: its 0-based 550, 500, 450 and 400 plus one.
+# The levels of VIPaint-1, -2 and -4, and the six that the released program
+# also knows. A level is the program's 0-based index (550, 500, ...) plus one.
 LEVELS = {
     1: (401,),
     2: (551, 401),

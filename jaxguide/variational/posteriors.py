@@ -189,8 +189,9 @@ def repeat(
 
   def one(leaf: arrays.Batch) -> arrays.Batch:
     shape = leaf.shape
-    # The derivative of a stack adds slices. That of a broadcast is a sum of
-    # the compiler's, whose last bits may depend on the number of images.
+    # The derivative of a stack adds slices. The derivative of a broadcast is
+    # a sum in the compiler's order, so its last bits may depend on the number
+    # of images.
     wide = jnp.stack([leaf] * num_samples, axis=1)
     return wide.reshape(-1, *shape[1:])
 

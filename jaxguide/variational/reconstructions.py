@@ -19,14 +19,14 @@ from jaxguide import operators
 from jaxguide import schedules
 from jaxguide.variational import posteriors
 
-# What the released loss divides its absolute error by with a VQ autoencoder,
-# 2 * 0.566^2: the weight of the distance is VQ_WEIGHT times 100.
+# With a VQ autoencoder the released loss divides its absolute error by
+# 2 * 0.566^2, so the weight of the distance is 100 times this.
 VQ_WEIGHT = 1 / (2 * 0.566**2)
 
-# Two batches of images to one number per row.
+# From two batches of images to one number per row.
 Distance = Callable[[arrays.Images, arrays.Images], arrays.PerImage]
 Decode = Callable[[arrays.Batch], arrays.Images]
-# The noise level of z to Var[A x | z].
+# From the noise level of z to Var[A x | z].
 Variance = Callable[[schedules.NoiseLevel], arrays.Array | float]
 
 
@@ -209,7 +209,8 @@ def _distance_from(
   known, compare = seen, lambda x, reference: perceptual(reference, x)
   if isinstance(perceptual, energies.FeatureDistance):
     known, compare = perceptual.features(seen), perceptual.from_features
-  # Repeated inside, where the rows' copies need no memory of their own.
+  # The features are repeated inside the function that is differentiated,
+  # where the copies for the rows need no memory of their own.
   measure = lambda x: compare(x, posteriors.repeat_to(known, x.shape[0]))
   return jax.checkpoint(measure) if remat else measure
 
