@@ -248,7 +248,7 @@ def cosine(num_levels: int = 1000, max_beta: float = 0.999) -> Schedule:
   Example:
     >>> from jaxguide import schedules
     >>> schedules.cosine(4).alpha_bar
-    array([1.    , 0.8472, 0.4938, 0.1443, 0.0001])
+    array([1.    , 0.847 , 0.4938, 0.1443, 0.0001])
   """
   return from_betas(cosine_betas(num_levels, max_beta))
 
@@ -386,7 +386,7 @@ def edm(
   Example:
     >>> from jaxguide import schedules
     >>> schedules.edm(4).sigma
-    array([ 0.    ,  0.002 ,  0.1698,  9.7232, 80.    ])
+    array([ 0.    ,  0.002 ,  0.47  ,  9.7232, 80.    ])
   """
   sigma = edm_sigmas(num_levels, sigma_min, sigma_max, rho)
   return variance_exploding(sigma, np.log(sigma) / 4)

@@ -234,14 +234,14 @@ def test_counts(count):
 
 
 @pytest.mark.parametrize("rule, message", [
-    ("1001", "section 0 has 1000 timesteps, cannot keep 1001"),
-    ("0", "cannot keep 0"),
+    ("1001", r"keep 1\.\.1000 of the timesteps of section 0, got 1001"),
+    ("0", "section 0, got 0"),
     ("10,400", None),
-    ("10,501", "section 1 has 500 timesteps, cannot keep 501"),
-    ("ddim999", "no integer stride keeps 999"),
+    ("10,501", r"1\.\.500 of the timesteps of section 1, got 501"),
+    ("ddim999", "an integer stride keeps of 1000.* got 'ddim999'"),
     ("ddimX", "must read 'ddimN'"),
     ("fast", "must be counts, 'ddimN' or '', got 'fast'"),
-    ("-5", "cannot keep -5"),
+    ("-5", "section 0, got -5"),
 ])
 def test_bad_rules_are_named(rule, message):
   if message is None:
@@ -390,7 +390,7 @@ def test_shapes_of_tables_are_checked():
   for bad in (np.full((2, 2), 0.1), np.zeros(0)):
     with pytest.raises(ValueError, match=r"betas must have shape \[N\]"):
       schedules.from_betas(bad)
-    with pytest.raises(ValueError, match=r"alpha_bar must be \[N\]"):
+    with pytest.raises(ValueError, match=r"alpha_bar must have shape"):
       schedules.from_alpha_bar(bad)
   with pytest.raises(ValueError, match="time must have shape"):
     schedules.from_alpha_bar(np.array([0.9, 0.5]), time=np.arange(3))

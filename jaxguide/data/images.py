@@ -388,7 +388,7 @@ def read_picture(path: pathlib.Path, name: str = "") -> np.ndarray:
     # it concerns this image alone.
     reason = " ".join(str(error).split()) or type(error).__name__
     raise ImageError(
-        name or str(path), "unreadable", f"the file cannot be read: {reason}"
+        name or str(path), "unreadable", f"cannot be read: {reason}"
     ) from error
 
 

@@ -41,8 +41,10 @@ def domain_metric(
     ValueError: if the model is no classifier, or has no such domain.
 
   Example:
+    >>> import importlib.resources
     >>> from jaxguide import convert, metrics
-    >>> model = convert.load_model("emoji32_extractor")
+    >>> embedded = importlib.resources.files("jaxguide") / "embedded"
+    >>> model = convert.load_model(embedded / "emoji32_extractor")
     >>> metrics.domain_metric(model, label=1).name
     'domain_accuracy'
   """

@@ -315,10 +315,10 @@ def consistency_metric(
     >>> from jaxguide import metrics, operators
     >>> double = operators.Operator(lambda x: 2 * x, None, None)
     >>> x = jnp.full((1, 2, 2, 1), 0.25)
-    >>> observation = operators.Observation(double, jnp.zeros_like(x))
+    >>> observation = operators.Observation(jnp.zeros_like(x), double)
     >>> metric = metrics.consistency_metric(quantise="none")
-    >>> metric.function(x, observation=observation)
-    Array([0.5], dtype=float32)
+    >>> metric.function(x, observation=observation).tolist()
+    [0.5]
   """
   arrays.check_choice("region", region, REGIONS[:2])
   name = "consistency_psnr" if decibel else "consistency"

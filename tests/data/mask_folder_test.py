@@ -73,7 +73,7 @@ def test_what_is_missing_or_broken_is_named(folder):
     source.mask(0, "a", (8, 8))
   (folder / "broken.png").write_text("no picture")
   again = data.MaskFolder(str(folder), "observed")
-  with pytest.raises(ValueError, match="broken.png: the file cannot be read"):
+  with pytest.raises(ValueError, match="mask broken.png: cannot be read"):
     again.mask(0, "broken", (4, 4))
   save(folder / "a.bmp", np.zeros((4, 4)))
   double = data.MaskFolder(str(folder), "observed")

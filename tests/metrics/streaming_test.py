@@ -62,7 +62,7 @@ def test_a_finished_file_is_read_and_serves_as_a_reference(tmp_path):
   law = metrics.load_gaussian(path, signature="features=means")
   assert law.count == found.count == 20
   np.testing.assert_array_equal(law.covariance, found.covariance())
-  with pytest.raises(metrics.StatisticsError, match="got one of features=means"):
+  with pytest.raises(metrics.StatisticsError, match="one of features=means"):
     metrics.load_gaussian(path, signature="features=other")
 
 
