@@ -133,7 +133,7 @@ def test_set_metrics():
   with pytest.raises(ValueError, match="needs the pictures.*statistics"):
     kernel(made, laws[1])
   alien = dataclasses.replace(true, signature="features=other")
-  with pytest.raises(ValueError, match="reference must .*got features features=o"):
+  with pytest.raises(ValueError, match="reference must .*features=other"):
     frechet(made, alien)
 
 
