@@ -282,7 +282,7 @@ def _record(
   sample, name = int(batch.samples[place]), batch.names[place]
   index = int(batch.indices[place])
   record = records.Record(
-      int(batch.items[place]), index, sample, name,
+      int(batch.items[place]), index, sample, name, records.OK,
       conditions=run.loader.conditions.described[index])
   if isinstance(outcome, loading.Failure):
     return record._replace(**outcome._asdict()), None

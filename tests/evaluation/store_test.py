@@ -17,7 +17,7 @@ IDENTITY = {"experiment": {"seed": 0, "method": {"num_steps": 100}}}
 
 def _record(item, **more):
   return records.Record(
-      item, item, 0, f"{item}.png", picture=f"images/{item}.png", **more)
+      item, item, 0, f"{item}.png", "ok", picture=f"images/{item}.png", **more)
 
 
 def _add(folder, item, data=b"png"):

@@ -70,8 +70,8 @@ class ConditionSource(abc.ABC):
   condition: str
 
   @abc.abstractmethod
-  def value(self, index: int, image: str) -> np.ndarray:
-    """The value for one image, without a batch axis.
+  def load(self, index: int, image: str) -> np.ndarray:
+    """Loads the value of one image, without a batch axis.
 
     Args:
       index: number of the image in its data set.

@@ -37,7 +37,7 @@ class LabelSource(base.ConditionSource):
       ValueError: if this image has none.
     """
 
-  def value(self, index: int, image: str) -> np.ndarray:
+  def load(self, index: int, image: str) -> np.ndarray:
     """See `ConditionSource`."""
     return np.asarray(self.label(index, image), np.int32)
 
@@ -219,7 +219,7 @@ class ImageConditions:
     """
     return {
         name: known if isinstance(known, np.ndarray)
-        else known.value(index, self._names[index])
+        else known.load(index, self._names[index])
         for name, known in self._values.items()}
 
 

@@ -600,7 +600,7 @@ class TestPairs:
 
 
 def test_steering_a_translation_is_refused(tmp_path):
-  with pytest.raises(ValueError, match="has no linear constraint"):
+  with pytest.raises(ValueError, match="must have a linear constraint"):
     _run(_experiment(method=methods.Steered(num_steps=2)), tmp_path)
 
 
