@@ -66,8 +66,8 @@ def run(
   Args:
     out: the folder.
     num_images: held-out images per task, 1 to 64; 8 when left out.
-    seed: of all noise.
-    stream: where progress goes; stderr when left out.
+    seed: seed of all noise.
+    stream: text stream for progress; stderr when left out.
 
   Returns:
     The text of table.md.

@@ -20,9 +20,8 @@ class Experiment:
 
   Attributes:
     name: what the row's files and tables are called.
-    prior: where the pretrained prior comes from; None for a method that uses
-      none.
-    data: where the images come from.
+    prior: source of the pretrained prior; None for a method that uses none.
+    data: source of the images.
     task: what is observed of an image.
     method: how an image is made from what was observed.
     metrics: how a picture is judged; the task's default ones when empty.

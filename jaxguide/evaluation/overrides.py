@@ -31,7 +31,8 @@ def override(
 
   Args:
     experiment: left as it is.
-    settings: for instance `["method.num_steps=50", "data.path=photos"]`.
+    settings: changes, for instance `["method.num_steps=50",
+      "data.path=photos"]`.
 
   Raises:
     ConfigError: for an unknown path (with near matches), a value that does
@@ -121,10 +122,10 @@ def parse(text: str, kind: Any, path: str) -> Any:
   """Reads `text` as a value of the annotated type `kind`.
 
   Args:
-    text: as given on a command line.
+    text: text as given on a command line.
     kind: int, float, str, bool, Path, an Enum, `X | None`, `tuple[X, ...]`
       or `Literal[...]`.
-    path: of the field, for messages.
+    path: path of the field, for messages.
 
   Raises:
     ConfigError: if the text is no such value, or the type cannot be given as

@@ -74,8 +74,9 @@ def evaluate(
     seed: replaces the experiment's.
     devices: how many local devices, or which; all when left out.
     backend: "pmap" or "jit"; changes no picture on CPU.
-    matmul_precision: as `jax.default_matmul_precision` takes it.
-    stream: where progress goes; stderr when left out.
+    matmul_precision: precision of matrix products, as
+      `jax.default_matmul_precision` takes it.
+    stream: text stream for progress; stderr when left out.
 
   Returns:
     The report that the files hold.
@@ -135,7 +136,7 @@ def score_outputs(
     out: a new folder, or that of an earlier scoring of the same.
     method_name: the row's name.
     limit: the first so many images; all when left out.
-    stream: where progress goes; stderr when left out.
+    stream: text stream for progress; stderr when left out.
 
   Raises:
     ValueError: if `outputs` holds no pictures.

@@ -47,7 +47,7 @@ class ReferenceSet(Protocol):
     Args:
       features: which.
       shown: the images of the run.
-      indices: of those of which there are pictures.
+      indices: numbers of those of which there are pictures.
     """
 
 
@@ -84,7 +84,7 @@ class SourceImages:
   """All images of another source, such as the domain to be translated to.
 
   Attributes:
-    source: of the images; they are rounded to 8 bits.
+    source: source of the images; they are rounded to 8 bits.
   """
 
   source: sources.DataSource
@@ -115,7 +115,7 @@ class FolderPictures:
   """The pictures of a folder, in their own sizes.
 
   Attributes:
-    path: of the folder.
+    path: path of the folder.
     recursive: whether to look into folders inside.
   """
 
@@ -159,7 +159,7 @@ class StatisticsFile:
   is of, or one of `metrics.stream_moments`, which does.
 
   Attributes:
-    path: of the file.
+    path: path of the file.
   """
 
   path: str
@@ -188,11 +188,11 @@ class SetScore(NamedTuple):
 
   Attributes:
     value: NaN where there are fewer than two pictures.
-    spread: see `metrics.SetValue`; over seeds, the standard deviation of the
-      value.
+    spread: spread as `metrics.SetValue`; over seeds, the standard deviation of
+      the value.
     num_pictures: that were judged.
     num_references: that they were compared with; None if unknown.
-    signature: of the metric, with both numbers.
+    signature: signature of the metric, with both numbers.
   """
 
   value: float
@@ -219,7 +219,7 @@ def measure(
   Args:
     chosen: the metrics; those with equal features share them.
     reference: what to compare with.
-    folder: of the run, every picture in place.
+    folder: folder of the run, every picture in place.
     shown: the images of the run.
     made: records of the journal; what failed is left out.
     num_seeds: scores sample s of all images as a run of its own, and gives
@@ -298,7 +298,7 @@ def to_json(
   """For summary.json.
 
   Args:
-    scores: by name.
+    scores: scores by name.
     number: what JSON has for a float.
   """
   return {

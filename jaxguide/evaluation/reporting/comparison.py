@@ -44,7 +44,7 @@ def compare(
     experiment: gives images, task and published rows; any of the runs'.
     runs: finished folders by what the table shall call them.
     out: folder to write to; made if needed.
-    names: of the images that the grid shows; the first few that every run
+    names: names of the images that the grid shows; the first few that every run
       has a picture of when left out.
 
   Returns:

@@ -25,7 +25,7 @@ def write(
   """Writes grid.png.
 
   Args:
-    experiment: of the run.
+    experiment: experiment of the run.
     folder: holds the pictures.
     dataset: the images.
     scorer: makes the degraded pictures.

@@ -36,10 +36,10 @@ class Report(NamedTuple):
   """What a run ends with.
 
   Attributes:
-    rows: of the table: the degraded input, the method, the published rows.
+    rows: rows of the table: the degraded input, the method, the published rows.
     records: what the journal holds, one per item, in order.
     summary: what summary.json holds.
-    directory: where the files are.
+    directory: folder that the files are in.
   """
 
   rows: tuple[tables.Row, ...]
@@ -64,8 +64,8 @@ def identity(
   Args:
     experiment: its other fields.
     prior: None where it is not used.
-    matmul_precision: of the run.
-    networks: of the method.
+    matmul_precision: precision of matrix products in the run.
+    networks: networks of the method.
     **more: further JSON values.
   """
   experiment = dataclasses.replace(
@@ -110,7 +110,7 @@ def finish(
     folder: its journal holds every item of the run.
     dataset: the grid shows images of it.
     scorer: the grid shows degraded pictures of it.
-    identity: of the run.
+    identity: identity of the run.
     num_images: images of the run; a journal may hold more.
     costs: what summary.json says of the method's.
   """
@@ -141,7 +141,7 @@ def costs(
 
   Args:
     experiment: its method may count them.
-    prior: of the run.
+    prior: prior of the run.
   """
   if prior is None:
     return {}

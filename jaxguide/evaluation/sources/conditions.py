@@ -71,7 +71,7 @@ class EmbeddedLabels(LabelSource):
   """The categories of the images that come with the package.
 
   Attributes:
-    name: of the set.
+    name: name of the set.
   """
 
   name: str = "noto64"
@@ -86,7 +86,7 @@ class LabelFile(LabelSource):
   """A text file with a line "NAME LABEL" per image.
 
   Attributes:
-    path: of the file; the name may be that of the file in any folder.
+    path: path of the file; the name may be that of the file in any folder.
   """
 
   path: str
@@ -131,8 +131,8 @@ class ClassFolders(LabelSource):
   Attributes:
     path: holds one folder per class and nothing else; the classes are their
       names in order.
-    count: of classes; ImageNet has 1000. With folders missing every later
-      class would be another.
+    count: number of classes; ImageNet has 1000. With folders missing every
+      later class would be another.
   """
 
   path: str
@@ -183,7 +183,7 @@ class ImageConditions:
     without it, and has its null value elsewhere.
 
     Args:
-      sources: at most one for a condition.
+      sources: sources of conditions, at most one for a condition.
       prior: that of the run; None where none is used.
       names: names of the images, in their order.
 

@@ -21,7 +21,7 @@ class Inpainting(base.Task):
 
   Attributes:
     masks: one mask per image.
-    noise_std: of the observation.
+    noise_std: standard deviation of the observation's noise, [-1, 1] scale.
   """
 
   masks: data.MaskSource
@@ -58,7 +58,7 @@ class Colorization(base.Task):
   """y = luma of x.
 
   Attributes:
-    noise_std: of the observation.
+    noise_std: standard deviation of the observation's noise, [-1, 1] scale.
   """
 
   noise_std: float = 0.0
@@ -84,7 +84,7 @@ class SuperResolution(base.Task):
     kind: "bicubic" or "average_pool".
     axes: "both", or "width": what the released Steered Diffusion does, with
       zeros around the image (bicubic only).
-    noise_std: of the observation.
+    noise_std: standard deviation of the observation's noise, [-1, 1] scale.
   """
 
   factor: int = 4
@@ -130,9 +130,10 @@ class GaussianDeblurring(base.Task):
   """y = x blurred, with noise; the setting of DPS and VIPaint.
 
   Attributes:
-    std: of the blur, pixels.
+    std: standard deviation of the blur, pixels.
     kernel_size: taps of its window, odd.
-    noise_std: of the observation, 0.05 in both papers.
+    noise_std: standard deviation of the observation's noise, [-1, 1] scale,
+      0.05 in both papers.
   """
 
   std: float = 3.0
