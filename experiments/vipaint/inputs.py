@@ -51,7 +51,7 @@ def load(experiment: evaluation.Experiment, images: Sequence[int]) -> Inputs:
   prior = experiment.prior.load()
   methods.check_prior(
       method, prior,
-      tuple(source.condition for source in experiment.conditions))
+      tuple(source.key for source in experiment.conditions))
   functions = pipeline.Pipeline(
       prior, experiment.task, method, methods.load_networks(method))
   return Inputs(

@@ -10,7 +10,9 @@ from jaxguide.evaluation.methods import Ddim
 from jaxguide.evaluation.methods import Egsde
 from jaxguide.evaluation.methods import egsde_dagger
 from jaxguide.evaluation.methods import egsde_published
+from jaxguide.evaluation.methods import EnergySource
 from jaxguide.evaluation.methods import Ilvr
+from jaxguide.evaluation.methods import MeasurementEnergy
 from jaxguide.evaluation.methods import Method
 from jaxguide.evaluation.methods import SdEdit
 from jaxguide.evaluation.methods import Steered
@@ -73,6 +75,7 @@ __all__ = [
     "Ddim",
     "DrawnImages",
     "Egsde",
+    "EnergySource",
     "EmbeddedExtractor",
     "EmbeddedImages",
     "EmbeddedLabels",
@@ -88,6 +91,7 @@ __all__ = [
     "InstalledLpips",
     "LabelFile",
     "Masks",
+    "MeasurementEnergy",
     "Method",
     "NpzImages",
     "Published",

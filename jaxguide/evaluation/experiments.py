@@ -72,7 +72,7 @@ class Experiment:
     names = [m.name for m in (*self.metrics, *self.set_metrics)]
     if len(set(names)) < len(names):
       raise ValueError(f"metrics must have names of their own, got {names}")
-    given = [source.condition for source in self.conditions]
+    given = [source.key for source in self.conditions]
     if len(set(given)) < len(given):
       raise ValueError(
           f"conditions must have one source each, got sources of {given}")
@@ -90,7 +90,7 @@ class Experiment:
     may need files, are left out. The network is made up, so nothing but the
     way through the program is tried.
     """
-    images, names = self.data.tiny(), [s.condition for s in self.conditions]
+    images, names = self.data.tiny(), [s.key for s in self.conditions]
     return dataclasses.replace(
         self, data=images, task=self.task.tiny(images),
         prior=self.prior and self.prior.tiny(images.size, names),

@@ -49,9 +49,9 @@ def override(
 
 
 def _members(owner: Any) -> dict[str, Any]:
-  """What lies in a group, by name; sources of conditions by the condition."""
-  if _is_sources(owner):
-    return {source.condition: source for source in owner}
+  """What lies in a group, by name."""
+  if _is_members(owner):
+    return {member.key: member for member in owner}
   if not _is_group(owner):
     return {}
   return {f.name: getattr(owner, f.name) for f in dataclasses.fields(owner)}
@@ -63,16 +63,16 @@ def _is_field(owner: Any, names: Sequence[str]) -> bool:
     if name not in members:
       return False
     owner = members[name]
-  return not _is_sources(owner)
+  return not _is_members(owner)
 
 
 def _replace(owner: Any, names: Sequence[str], path: str, text: str) -> Any:
   """`owner` with the field below it that `names` leads to replaced."""
   name, *rest = names
   current = _members(owner)[name]
-  if _is_sources(owner):
+  if _is_members(owner):
     value = _replace(current, rest, path, text) if rest else current
-    return tuple(value if source is current else source for source in owner)
+    return tuple(value if member is current else member for member in owner)
   if rest:
     value = _replace(current, rest, path, text)
   else:
@@ -109,9 +109,9 @@ def settable_paths(owner: Any, prefix: str = "") -> Iterator[str]:
   hints = typing.get_type_hints(type(owner))
   for field in dataclasses.fields(owner):
     value, path = getattr(owner, field.name), f"{prefix}{field.name}"
-    if _is_sources(value):
-      for name, source in _members(value).items():
-        yield from settable_paths(source, f"{path}.{name}.")
+    if _is_members(value):
+      for name, member in _members(value).items():
+        yield from settable_paths(member, f"{path}.{name}.")
     elif _is_group(value):
       yield from settable_paths(value, f"{path}.")
     elif _is_readable(hints[field.name]):
@@ -186,9 +186,9 @@ def _choose(text: str, choices: Mapping[str, Any], path: str) -> Any:
   return choices[text]
 
 
-def _is_sources(value: Any) -> bool:
+def _is_members(value: Any) -> bool:
   return isinstance(value, tuple) and bool(value) and all(
-      isinstance(v, sources.ConditionSource) for v in value)
+      isinstance(v, sources.Member) for v in value)
 
 
 def _is_group(value: Any) -> bool:

@@ -99,7 +99,7 @@ def evaluate(
       _check_size(experiment, prior)
       methods.check_prior(
           experiment.method, prior,
-          tuple(source.condition for source in experiment.conditions))
+          tuple(source.key for source in experiment.conditions))
       sources.check(networks, prior)
       maker = makers.SampledPictures(
           pipeline.Pipeline(

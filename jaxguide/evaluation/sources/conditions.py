@@ -22,7 +22,7 @@ from jaxguide.evaluation.sources import base
 class LabelSource(base.ConditionSource):
   """Gives every image a class, for priors with classes."""
 
-  condition = "label"
+  key = "label"
 
   @abc.abstractmethod
   def label(self, index: int, image: str) -> int:
@@ -195,7 +195,7 @@ class ImageConditions:
     self._values: dict[str, base.ConditionSource | np.ndarray] = {}
     described: dict[str, list[Any]] = {}
     taken = () if prior is None else prior.conditions
-    given = {source.condition: source for source in sources}
+    given = {source.key: source for source in sources}
     _check_known(given, prior)
     for condition in taken:
       source = given.get(condition.name)
