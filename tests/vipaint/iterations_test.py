@@ -49,7 +49,7 @@ def runs(tmp_path_factory):
     for name, method in made.items():
       runner.evaluate(_experiment(method), folder / name, devices=1,
                       stream=io.StringIO())
-  runner.evaluate(_experiment(methods.Degraded()), folder / "degraded",
+  runner.evaluate(_experiment(methods.Baseline()), folder / "degraded",
                   devices=1, stream=io.StringIO())
   return folder
 

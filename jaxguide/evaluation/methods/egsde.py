@@ -1,6 +1,6 @@
 """EGSDE, SDEdit and ILVR as methods of an experiment.
 
-Their source is the task's degraded picture: of a translation the source
+Their source is the observation as a picture: of a translation the source
 image itself, of colorization the grey one. Each counts levels as
 `samplers` does: the published M = 0.5T is level 500 of 1000.
 """
@@ -29,7 +29,7 @@ EXTRACTOR = "extractor"
 
 
 @dataclasses.dataclass(frozen=True)
-class Egsde:
+class Egsde(base.Method):
   """EGSDE (arXiv:2207.06635): see `samplers.egsde`, `energies.translation`.
 
   Attributes:
@@ -68,7 +68,6 @@ class Egsde:
   variance: Literal["fixed_small", "fixed_large"] = "fixed_small"
   source_noise: Literal["fresh", "shared"] | None = None
   label: str = ""
-  uses_prior = True
 
   def __post_init__(self):
     _check_chain(self)
@@ -103,7 +102,7 @@ class Egsde:
       problem: tasks.Problem,
   ) -> samplers.Sampler:
     """`egsde` with both experts; without any its program is SDEdit's."""
-    source = problem.degraded()
+    source = problem.picture()
     energy = energies.translation(
         problem.networks.get(EXTRACTOR), source,
         domain_weight=self.domain_weight, lowpass_weight=self.lowpass_weight,
@@ -112,9 +111,17 @@ class Egsde:
     guidance = None if energy is None else guidances.at_state(energy)
     return samplers.egsde(denoise, noise, source=source, guidance=guidance)
 
+  def tiny(self, size: int) -> base.Method:
+    """See `Method`."""
+    extractor = self.extractor and self.extractor.tiny(size)
+    # A random prior has no learned variance.
+    return dataclasses.replace(
+        self, num_steps=2, first_level=2, factor=4, extractor=extractor,
+        variance="fixed_small")
+
 
 @dataclasses.dataclass(frozen=True)
-class SdEdit:
+class SdEdit(base.Method):
   """SDEdit (arXiv:2108.01073): see `samplers.sdedit`.
 
   Where the task has a mask (inpainting), what it observes is kept.
@@ -138,7 +145,6 @@ class SdEdit:
   variance: Literal["fixed_small", "fixed_large"] = "fixed_small"
   source_noise: Literal["fresh", "shared"] | None = None
   label: str = ""
-  uses_prior = True
 
   def __post_init__(self):
     _check_chain(self)
@@ -161,12 +167,18 @@ class SdEdit:
   ) -> samplers.Sampler:
     """`sdedit`."""
     return samplers.sdedit(
-        denoise, noise, source=problem.degraded(),
-        mask=problem.inputs.get("mask"))
+        denoise, noise, source=problem.picture(),
+        mask=problem.mask)
+
+  def tiny(self, size: int) -> base.Method:
+    """See `Method`."""
+    del size
+    return dataclasses.replace(
+        self, num_steps=2, first_level=2, variance="fixed_small")
 
 
 @dataclasses.dataclass(frozen=True)
-class Ilvr:
+class Ilvr(base.Method):
   """ILVR (arXiv:2108.02938) with the cubic low-pass filter.
 
   Attributes:
@@ -190,7 +202,6 @@ class Ilvr:
   start: Literal["noise", "reference"] = "noise"
   clip_x0: bool = True
   label: str = ""
-  uses_prior = True
 
   def __post_init__(self):
     arrays.check_choice("variant", self.variant, core.VARIANTS)
@@ -203,7 +214,7 @@ class Ilvr:
     """What tables call it."""
     return self.label or (
         f"ILVR, {self.variant} (factor {self.factor}, {self.num_steps} steps"
-        f"{_further(self)})")
+        f"{_further(self, 'factor')})")
 
   def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
     """`ilvr_steps` on the respaced schedule."""
@@ -221,9 +232,15 @@ class Ilvr:
     if self.clip_x0:
       denoise = denoisers.clip_x0(denoise)
     return samplers.ilvr(
-        denoise, noise, reference=problem.degraded(),
+        denoise, noise, reference=problem.picture(),
         operator=operators.lowpass(problem.shape, self.factor, "cubic"),
         start=self.start, variance=self.variance)
+
+  def tiny(self, size: int) -> base.Method:
+    """See `Method`."""
+    del size
+    return dataclasses.replace(
+        self, num_steps=2, factor=4, variance="fixed_small")
 
 
 def egsde_published(
@@ -272,11 +289,10 @@ def _start(method: Egsde | SdEdit) -> str:
   return f"M={level}{steps}{repeats}"
 
 
-def _further(method: Egsde | SdEdit | Ilvr) -> str:
+def _further(method: Egsde | SdEdit | Ilvr, *told: str) -> str:
   """What else differs from the defaults, for a title."""
-  told = ("variant", "first_level", "num_steps", "num_repeats", "label",
+  told += ("variant", "first_level", "num_steps", "num_repeats", "label",
           "extractor", "domain_weight", "lowpass_weight")
-  told += ("factor",) if isinstance(method, Ilvr) else ()
   changed = (
       (field.name, getattr(method, field.name))
       for field in dataclasses.fields(method)

@@ -24,7 +24,7 @@ PERCEPTUAL = "perceptual"
 
 
 @dataclasses.dataclass(frozen=True)
-class Vipaint:
+class Vipaint(base.Method):
   """A posterior fitted to every image, then samples of it.
 
   All samples of an image are drawn from one fit. It is made with the image's
@@ -104,7 +104,7 @@ class Vipaint:
   clip_x0: bool = False
   remat: bool = True
   label: str = ""
-  uses_prior = True
+  fits = True
 
   def __post_init__(self):
     arrays.check_choice("variant", self.variant, core.VARIANTS)
@@ -141,17 +141,6 @@ class Vipaint:
         self, 1, "num_iterations", "num_samples", "group_size", "num_steps")
 
   @property
-  def unchanged(self) -> frozenset[str]:
-    """See `methods.Method`."""
-    before = {"eta_refinement": None, "beta_hierarchy": None,
-              "rates": (0.1, 0.001, 0.01), "fill": 0.0, "marginal": False}
-    same = {name for name, value in before.items()
-            if getattr(self, name) == value}
-    if self.variant == "released":
-      same.add("marginal")  # It decides nothing there.
-    return frozenset(same)
-
-  @property
   def depth(self) -> int:
     """K, wherever it is said."""
     given = len(self.levels or self.sigmas)
@@ -179,8 +168,9 @@ class Vipaint:
   @property
   def networks(self) -> Mapping[str, sources.NetworkSource]:
     """That of the perceptual distance, if it has one."""
-    has_source = hasattr(self.perceptual, "load")
-    return {PERCEPTUAL: self.perceptual} if has_source else {}
+    if isinstance(self.perceptual, sources.NetworkSource):
+      return {PERCEPTUAL: self.perceptual}
+    return {}
 
   def plan(self, schedule: schedules.Schedule) -> variational.Plan:
     """`vipaint_plan`."""
@@ -235,10 +225,9 @@ class Vipaint:
       problem: tasks.Problem,
   ) -> variational.Posterior:
     """The posterior that a fit starts from; arguments as of `fit`."""
-    codec, prior = problem.prior.codec, problem.prior.prior
+    codec, prior = problem.prior.codec, problem.prior.model
     # The released programs without masks encode y once for all levels.
-    shared = self.variant == "released" and not isinstance(
-        problem.task, tasks.Inpainting)
+    shared = self.variant == "released" and problem.mask is None
     context = variational.encodings(
         codec.encode(self._shown(problem)), noise, plan.num_levels,
         num_samples=1 if shared or not prior.is_latent else self.num_samples,
@@ -302,35 +291,43 @@ class Vipaint:
 
   def _shown(self, problem: tasks.Problem) -> arrays.Images:
     """The observation as a picture, which a fit starts from."""
-    if self.variant == "released" and isinstance(
-        problem.task, tasks.SuperResolution):
-      y = problem.observation.y
+    y = problem.observation.y
+    if self.variant == "released" and y.shape[1:3] != problem.shape:
       for axis, side in enumerate(problem.shape, start=1):
         y = jnp.repeat(y, side // y.shape[axis], axis=axis)
       return y
-    shown = problem.degraded()
-    if self.fill and isinstance(problem.task, tasks.Inpainting):
-      shown += self.fill * (1 - problem.inputs["mask"])
+    shown = problem.picture()
+    if self.fill and problem.mask is not None:
+      shown += self.fill * (1 - problem.mask)
     return shown
 
   def _energy(self, problem: tasks.Problem) -> energies.Energy:
     """The reconstruction that the task asks for, of states."""
     y, operator, _ = problem.observation
-    if isinstance(problem.task, tasks.Inpainting):
+    if problem.mask is not None:
       energy = variational.masked_reconstruction(
-          y, problem.inputs["mask"], weight=self.weight,
+          y, problem.mask, weight=self.weight,
           perceptual=problem.networks.get(PERCEPTUAL, self._own_distance()),
           perceptual_weight=self.perceptual_weight, remat=self.remat)
     else:
       energy = variational.measured_reconstruction(
           y, operator, weight=self.weight)
-    if not problem.prior.prior.is_latent:
+    if not problem.prior.model.is_latent:
       return energy
     return variational.decoded(
         energy, problem.prior.codec.decode, remat=self.remat)
 
   def _own_distance(self) -> Any:
     return None if self.networks else self.perceptual
+
+  def tiny(self, size: int) -> base.Method:
+    """See `Method`."""
+    perceptual = (
+        self.perceptual.tiny(size)
+        if isinstance(self.perceptual, sources.NetworkSource) else None)
+    return dataclasses.replace(
+        self, num_steps=2, num_iterations=2, num_samples=2,
+        perceptual=perceptual)
 
 
 def vipaint_imagenet256(num_levels: int = 2, inpaints: bool = True) -> Vipaint:

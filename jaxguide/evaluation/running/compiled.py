@@ -1,6 +1,6 @@
 """Compiled functions over the devices, and what they cost."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 import time
 from typing import Any, NamedTuple
 
@@ -70,7 +70,7 @@ class Program:
   def __call__(
       self,
       shared: parallel.Replicated,
-      batch: Mapping[str, Any],
+      batch: arrays.PyTree,
       batch_size: int,
   ) -> arrays.PyTree:
     """Runs the function.

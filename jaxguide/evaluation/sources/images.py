@@ -4,32 +4,16 @@ from collections.abc import Mapping
 import dataclasses
 import json
 import pathlib
-from typing import Protocol
 
 import numpy as np
 
 from jaxguide import data
-
-
-class DataSource(Protocol):
-  """Opens a data set; nothing is read before.
-
-  Attributes:
-    size: height and width of its images.
-  """
-
-  size: int
-
-  def open(self) -> data.Dataset:
-    """The data set.
-
-    Raises:
-      FileNotFoundError: if it is not there, saying what was expected.
-    """
+from jaxguide.evaluation.sources import base
+from jaxguide.evaluation.sources import stand_ins
 
 
 @dataclasses.dataclass(frozen=True)
-class FolderImages:
+class FolderImages(base.DataSource):
   """The pictures of a folder, by name: 9.jpg before 10.jpg.
 
   Attributes:
@@ -81,6 +65,10 @@ class FolderImages:
           f"{number}{wanted}; --set data.count=none takes what is there")
     return _Joined(parts, self.count)
 
+  def tiny(self) -> base.DataSource:
+    """See `DataSource`."""
+    return stand_ins.DrawnImages(3, 16)
+
 
 class _Joined:
   """The first pictures of some folders, by what stands before a name."""
@@ -107,7 +95,7 @@ class _Joined:
 
 
 @dataclasses.dataclass(frozen=True)
-class NpzImages:
+class NpzImages(base.DataSource):
   """The images of an npz file.
 
   Attributes:
@@ -125,9 +113,13 @@ class NpzImages:
     return data.open_npz(
         self.path, shape=(self.size, self.size), resize=self.resize)
 
+  def tiny(self) -> base.DataSource:
+    """See `DataSource`."""
+    return stand_ins.DrawnImages(3, 16)
+
 
 @dataclasses.dataclass(frozen=True)
-class SplitImages:
+class SplitImages(base.DataSource):
   """One split of the images of an npz file, by an index beside it.
 
   Two files with the same index are pairs: the emoji of two vendors.
@@ -185,9 +177,13 @@ class SplitImages:
           f"of {self.path}, got {len(entries)} entries")
     return entries
 
+  def tiny(self) -> base.DataSource:
+    """See `DataSource`."""
+    return stand_ins.DrawnImages(3, 16)
+
 
 @dataclasses.dataclass(frozen=True)
-class EmbeddedImages:
+class EmbeddedImages(base.DataSource):
   """The images that come with the package.
 
   Attributes:
@@ -205,3 +201,7 @@ class EmbeddedImages:
   def open(self) -> data.Dataset:
     """See `DataSource`."""
     return data.embedded_dataset(self.name)
+
+  def tiny(self) -> base.DataSource:
+    """See `DataSource`: itself if small; its own masks know it by name."""
+    return self if self.size <= 32 else stand_ins.DrawnImages(3, 16)

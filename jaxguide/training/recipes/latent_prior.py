@@ -300,8 +300,8 @@ class LatentPriorTraining(averaged.AveragedTraining):
     @jax.jit
     def sample(params):
       denoise = denoisers.from_apply(
-          lambda params, z, time, cond: apply(params, z, time, cond), params,
-          cond=jnp.asarray(classes, jnp.int32))
+          lambda params, z, time, cond: apply(params, z, time, cond["label"]),
+          params, cond={"label": jnp.asarray(classes, jnp.int32)})
       return codec.decode(previews.fill_in(
           denoise, self.schedule(), page.observed, page.mask,
           jax.random.key(0)))
