@@ -206,7 +206,13 @@ class Training(abc.ABC):
 
     Args:
       values: see `changed`.
+
+    Raises:
+      ValueError: there is no such option.
     """
+    unknown = set(values) - {option.name for option in self.all_options()}
+    if unknown:
+      raise ValueError(f"{self.name} has no option {sorted(unknown)[0]}")
     theirs = {option.name for option in self.images.options} & set(values)
     images = self.images.changed(**{name: values[name] for name in theirs})
     rest = {k: v for k, v in values.items() if k not in theirs}

@@ -3,10 +3,10 @@
 import importlib.resources
 import zipfile
 
-from experiments.priors import make_embedded_set
 import numpy as np
 import pytest
 
+from experiments.training import make_embedded_set
 from jaxguide import data
 from jaxguide.data import embedded
 from jaxguide.data import masks

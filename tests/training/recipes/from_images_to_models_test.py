@@ -11,34 +11,33 @@ from jax.experimental.compilation_cache import compilation_cache
 import numpy as np
 import pytest
 
-from experiments.priors import autoencoder
-from experiments.priors import emoji
-from experiments.priors import export
-from experiments.priors import kinds
-from experiments.priors import latent
-from experiments.priors import runs
 from jaxguide import convert
 from jaxguide import schedules
-from jaxguide.convert import latent_store as latent_models
+from jaxguide import training
 from jaxguide.data import embedded
 from jaxguide.data import images
-from jaxguide.training import config as training_config
+from jaxguide.data import training_images
 from jaxguide.training import updates
+from jaxguide.training.recipes import autoencoder
+
+EMOJI = training_images.IndexedImages(
+    file="noto64.npz", index="emoji_index.json", names=embedded.CATEGORIES,
+    unmirrored=("Symbols", "Flags"))
 
 SHORT = dict(
-    batch_size=4, num_steps=4, warmup_steps=1, decay_steps=2, log_every=2,
-    checkpoint_every=2, picture_every=4)
-EDM = training_config.EdmTraining(
+    images=EMOJI, batch_size=4, num_steps=4, warmup_steps=1, decay_steps=2,
+    log_every=2, checkpoint_every=2, picture_every=4)
+EDM = training.EdmPriorTraining(
     name="tiny_edm", image_size=8, sigma_data=0.6, **SHORT,
     module=dict(
         img_resolution=8, model_channels=16, channel_mult=(1,), num_blocks=1,
         attn_resolutions=()))
-KL = training_config.AutoencoderTraining(
+KL = training.AutoencoderTraining(
     name="tiny_kl", image_size=8, perceptual=None, **SHORT,
     module=dict(
         model_channels=8, channel_mult=(1, 1), num_res_blocks=1,
         mid_attention=False, num_groups=4))
-LDM = training_config.LatentTraining(
+LDM = training.LatentPriorTraining(
     name="tiny_ldm", image_size=8, first_stage="", **SHORT,
     module=dict(
         in_channels=4, out_channels=4, model_channels=16, channel_mult=(1.0,),
@@ -86,13 +85,13 @@ def compiled_once(tmp_path_factory):
 class Run(NamedTuple):
   """A finished training."""
 
-  config: training_config.Training
+  config: training.Training
   folder: pathlib.Path
   state: updates.TrainState
 
 
 def _train(config, data, folder):
-  return Run(config, folder, runs.train(config, data, folder))
+  return Run(config, folder, training.train(config, data, folder))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +103,7 @@ def kl(data, tmp_path_factory):
 def first_stage(data, kl, tmp_path_factory):
   """The autoencoder as it is exported."""
   out = tmp_path_factory.mktemp("exported") / "model"
-  assert export.export(KL, kl.folder, out, data) == 4
+  assert training.export(KL, kl.folder, out, data) == 4
   return out
 
 
@@ -132,7 +131,7 @@ def test_an_autoencoder_becomes_a_first_stage_of_unit_latents(
       lambda a, b: np.testing.assert_array_equal(a, np.float16(b)),
       model.first_stage.params, kl.state.ema)
   codec = model.codec()
-  x = emoji.load(data, "train", 8).images
+  x = EMOJI.read(data, 8).images()
   z = np.asarray(codec.encode(x))
   assert z.shape == (16, 4, 4, 4)
   mean, std = autoencoder.encode(KL.module, model.first_stage.params, x)
@@ -148,19 +147,19 @@ def test_an_autoencoder_becomes_a_first_stage_of_unit_latents(
 @pytest.mark.slow
 def test_an_autoencoder_needs_its_data_to_be_exported(kl, tmp_path):
   with pytest.raises(ValueError, match="data is missing"):
-    export.export(KL, kl.folder, tmp_path / "model")
+    training.export(KL, kl.folder, tmp_path / "model")
   assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.slow
 def test_a_latent_model_is_conditional_and_ready(
     kl, ldm, first_stage, tmp_path):
-  export.export(ldm.config, ldm.folder, tmp_path / "model")
+  training.export(ldm.config, ldm.folder, tmp_path / "model")
   # Either stage has the log of its own training.
   assert _rows(tmp_path / "model") == _rows(ldm.folder)
   assert _rows(tmp_path / "model" / "first_stage") == _rows(kl.folder)
   model = convert.load_latent_model(tmp_path / "model")
-  assert model.null_label == latent.NULL_LABEL == 10
+  assert model.null_label == ldm.config.null_label == 10
   first = convert.load_latent_model(first_stage)
   assert model.scale_factor == first.scale_factor
   jax.tree.map(
@@ -174,7 +173,7 @@ def test_a_latent_model_is_conditional_and_ready(
   stored = jax.tree.map(
       lambda a: np.float16(a).astype(np.float32), ldm.state.ema)
   found = model.denoiser(cond={"label": label})(z, level)
-  trained = latent.make_apply(ldm.config)(
+  trained = ldm.config.apply()(
       stored, z, np.full(3, 299.0, np.float32), label)
   np.testing.assert_allclose(found.eps, trained, atol=1e-5)
   other = model.denoiser(cond={"label": label[::-1]})(z, level)
@@ -183,7 +182,7 @@ def test_a_latent_model_is_conditional_and_ready(
 
 @pytest.mark.slow
 def test_an_edm_prior_is_loaded_with_its_preconditioning(edm, tmp_path):
-  export.export(EDM, edm.folder, tmp_path / "model")
+  training.export(EDM, edm.folder, tmp_path / "model")
   prior = convert.load_prior(tmp_path / "model")
   assert (prior.prediction, prior.image_size) == ("edm", 8)
   # c_skip at sigma = sigma_data is a half.
@@ -201,8 +200,9 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
   config, folder, state = request.getfixturevalue(name)
   # As it was when it was interrupted: one checkpoint, and rows behind it.
   shutil.copytree(folder / "checkpoints" / "2", tmp_path / "checkpoints" / "2")
-  shutil.copy(folder / "training_log.csv", tmp_path)
-  resumed = runs.train(config, data, tmp_path)
+  for file in ("training_log.csv", "run.json"):
+    shutil.copy(folder / file, tmp_path)
+  resumed = training.train(config, data, tmp_path)
   jax.tree.map(np.testing.assert_array_equal, resumed.params, state.params)
   jax.tree.map(np.testing.assert_array_equal, resumed.ema, state.ema)
   # Columns after the losses are seconds.
@@ -213,37 +213,30 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(
   assert picture.shape[1] == 16 * 8 * 2 and picture.std() > 0
 
 
-def test_a_flag_that_does_not_fit_is_named():
-  with pytest.raises(ValueError, match="tiny_kl has no first_stage"):
-    runs.changed(KL, first_stage="x")
-  assert runs.changed(LDM, first_stage="x", num_steps=None) == (
+def test_an_option_that_does_not_fit_is_named():
+  with pytest.raises(ValueError, match="tiny_kl has no option first_stage"):
+    KL.changed(first_stage="x")
+  assert LDM.changed(first_stage="x") == (
       dataclasses.replace(LDM, first_stage="x"))
 
 
-@pytest.mark.parametrize(
-    "name", ["noto32", "emoji32_edm", "emoji64_kl", "emoji64_ldm"])
-def test_the_shipped_configurations_make_networks(name, tmp_path):
-  config = _load(name)
-  assert config.name == name
-  if name == "emoji64_ldm":
-    config = dataclasses.replace(
-        config, first_stage=_untrained(_load("emoji64_kl"), tmp_path))
-  shapes = jax.eval_shape(lambda: kinds.module_of(config).init_params(config))
-  # Together the new ones may take 16 MB in float16.
-  assert 5e5 < sum(leaf.size for leaf in jax.tree.leaves(shapes)) < 5e6
+def test_a_class_conditional_model_needs_classes():
+  with pytest.raises(ValueError, match="images have no classes"):
+    dataclasses.replace(LDM, images=training_images.ImageFolders())
 
 
-def _load(name):
-  folder = pathlib.Path(runs.__file__).parent / "configs"
-  return training_config.load(folder / f"{name}.py", tuple(kinds.KINDS))
-
-
-def _untrained(config, folder):
-  """The directory of a first stage whose parameters are zeros."""
-  shapes = jax.eval_shape(lambda: autoencoder.init_params(config))
-  params = jax.tree.map(lambda s: np.zeros(s.shape, s.dtype), shapes)
-  path = folder / "model"
-  latent_models.save(
-      path, {"first_stage": (params, convert.ModelConfig(
-          "kl_autoencoder", config.module, 64, prediction=None))}, 1.0)
-  return str(path)
+@pytest.mark.slow
+def test_a_latent_model_knows_its_first_stage_by_the_weights(
+    data, ldm, first_stage, kl, tmp_path):
+  shutil.copytree(first_stage, tmp_path / "copy")
+  same = dataclasses.replace(ldm.config, first_stage=str(tmp_path / "copy"))
+  state = training.train(same, data, ldm.folder)
+  jax.tree.map(np.testing.assert_array_equal, state.ema, ldm.state.ema)
+  shutil.copytree(first_stage, tmp_path / "other")
+  file = tmp_path / "other" / "first_stage" / "config.json"
+  file.write_text(file.read_text().replace('"updates": 4', '"updates": 3'))
+  other = dataclasses.replace(ldm.config, first_stage=str(tmp_path / "other"))
+  with pytest.raises(ValueError, match="another run: models.first_stage"):
+    training.train(other, data, ldm.folder)
+  with pytest.raises(ValueError, match="does not fit.*models.first_stage"):
+    training.export(other, ldm.folder, tmp_path / "model")

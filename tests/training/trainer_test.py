@@ -4,9 +4,10 @@ import types
 
 import numpy as np
 
-from experiments.priors import runs
 from jaxguide.data import images
 from jaxguide.training import curves
+from jaxguide.training import trainer
+from jaxguide.training import trainings
 
 
 def state(step):
@@ -14,7 +15,10 @@ def state(step):
 
 
 def test_every_row_is_in_the_table_and_on_the_picture(tmp_path, capsys):
-  write = runs.keep_log(tmp_path, 0, lambda ema: 0.1 / ema)
+  session = trainings.Session(
+      update=None, batches=None, columns=("train_loss", "valid_loss"),
+      numbers=lambda state: (state.average_loss, 0.1 / state.ema))
+  write = trainer.log_hook(session, tmp_path, 0)
   seen = []
   for step in (10, 20, 30):
     write(state(step))
@@ -24,7 +28,7 @@ def test_every_row_is_in_the_table_and_on_the_picture(tmp_path, capsys):
   assert not np.array_equal(seen[1], seen[2])
   assert "step 30, train_loss 0.066667" in capsys.readouterr().err
   # Gone on from step 10, the picture forgets what came later.
-  runs.keep_log(tmp_path, 10, lambda ema: 0.1 / ema)(state(20))
+  trainer.log_hook(session, tmp_path, 10)(state(20))
   again = images.read_picture(tmp_path / "loss.png")
   np.testing.assert_array_equal(again, seen[1])
   assert not list(tmp_path.glob(".*"))

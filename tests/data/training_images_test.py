@@ -1,4 +1,4 @@
-"""Images of domains: labels, splits, damaged files, the order of batches."""
+"""Images for trainings: labels, splits, reduction, damaged files."""
 
 import dataclasses
 import json
@@ -7,11 +7,9 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from experiments.egsde import domains
-from jaxguide.training import config
-
-RECIPE = config.ClassifierTraining(
-    name="x", module={"out_channels": 2}, image_size=8, batch_size=4)
+from jaxguide import data
+from jaxguide import training
+from jaxguide.data import training_images
 
 
 def write_folder(path, number, value, side=8):
@@ -30,12 +28,12 @@ def root(tmp_path):
   return tmp_path
 
 
-PLACES = domains.Domains(
+PLACES = training_images.Domains(
     train=("train/cat", "train/dog"), held_out=("val/cat", "val/dog"))
 
 
 def test_the_label_is_the_position_of_the_folder(root):
-  found = domains.read(root, PLACES, 8)
+  found = PLACES.read(root, 8)
   assert found.label.tolist() == [0] * 4 + [1] * 5
   assert found.pixels.dtype == np.uint8
   assert found.pixels[:, 3, 3, 1].tolist() == [
@@ -43,7 +41,7 @@ def test_the_label_is_the_position_of_the_folder(root):
   assert found.skipped == ()
   other = dataclasses.replace(
       PLACES, train=PLACES.train[::-1], held_out=PLACES.held_out[::-1])
-  turned = domains.read(root, other, 8, held_out=True)
+  turned = other.read(root, 8, held_out=True)
   assert turned.label.tolist() == [0] * 3 + [1] * 2
   assert turned.pixels[0, 0, 0, 0] == 200
 
@@ -53,10 +51,10 @@ def test_three_domains_grey_files_and_other_sizes(root):
   Image.fromarray(np.full((20, 20), 77, np.uint8)).save(
       root / "train" / "wild" / "grey.png")
   write_folder(root / "val" / "wild", 1, 70)
-  three = domains.Domains(
+  three = training_images.Domains(
       train=(*PLACES.train, "train/wild"), held_out=(
           *PLACES.held_out, "val/wild"))
-  found = domains.read(root, three, 8)
+  found = three.read(root, 8)
   assert found.label.tolist() == [0] * 4 + [1] * 5 + [2]
   assert np.all(found.pixels[-1] == 77)
 
@@ -65,30 +63,30 @@ def test_a_corrupt_image_is_named_and_skipped(root):
   (root / "train" / "cat" / "1.png").write_bytes(b"no picture")
   truncated = root / "train" / "dog" / "0.png"
   truncated.write_bytes(truncated.read_bytes()[:40])
-  found = domains.read(root, PLACES, 8)
+  found = PLACES.read(root, 8)
   assert found.label.tolist() == [0] * 3 + [1] * 4
   assert found.pixels[:3, 0, 0, 0].tolist() == [10, 12, 13]
-  assert [error.name for error in found.skipped] == [
+  assert [text.split(":")[0] for text in found.skipped] == [
       "train/cat/1.png", "train/dog/0.png"]
 
 
 def test_images_of_the_same_stem_are_two(root):
   Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).save(
       root / "train" / "cat" / "0.bmp")
-  assert len(domains.read(root, PLACES, 8).label) == 10
+  assert len(PLACES.read(root, 8).label) == 10
 
 
 def test_an_empty_domain_is_named(root):
   for file in (root / "train" / "dog").iterdir():
     file.unlink()
   with pytest.raises(ValueError, match="domain 'train/dog'.*holds no picture"):
-    domains.read(root, PLACES, 8)
+    PLACES.read(root, 8)
   (root / "train" / "dog" / "0.png").write_bytes(b"")
   with pytest.raises(ValueError, match="none of its 1 images can be used"):
-    domains.read(root, PLACES, 8)
+    PLACES.read(root, 8)
   missing = dataclasses.replace(PLACES, train=("train/cat", "train/bird"))
   with pytest.raises(ValueError, match="train/bird.*does not exist"):
-    domains.read(root, missing, 8)
+    missing.read(root, 8)
 
 
 @pytest.mark.parametrize("change, message", [
@@ -106,8 +104,10 @@ def test_places_that_do_not_fit_are_named(change, message):
 
 def test_classes_are_the_domains():
   with pytest.raises(ValueError, match="out_channels 2; there are 3 domains"):
-    domains.ExtractorTraining(RECIPE, domains.Domains(
-        train=("a", "b", "c"), held_out=("d", "e", "f")))
+    training.ClassifierTraining(
+        name="x", module={"out_channels": 2}, image_size=8,
+        images=training_images.Domains(
+            train=("a", "b", "c"), held_out=("d", "e", "f")))
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def files(tmp_path):
         0, 256, (5, 16, 16, 3), dtype=np.uint8))
   index = [{"split": s} for s in ("train", "valid", "train", "test", "valid")]
   (tmp_path / "index.json").write_text(json.dumps(index))
-  return tmp_path, domains.Domains(
+  return tmp_path, training_images.Domains(
       train=("a.npz", "b.npz"), held_out=("a.npz", "b.npz"),
       index="index.json", resize="center_crop_area")
 
@@ -126,7 +126,7 @@ def files(tmp_path):
 def test_an_index_tells_the_images_of_npz_files_apart(files):
   root, places = files
   for held_out, rows in ((False, [0, 2]), (True, [1, 4])):
-    found = domains.read(root, places, 8, held_out=held_out)
+    found = places.read(root, 8, held_out=held_out)
     assert found.label.tolist() == [0, 0, 1, 1]
     wanted = np.concatenate(
         [np.load(root / name)["image"][rows] for name in places.train])
@@ -138,8 +138,8 @@ def test_an_index_tells_the_images_of_npz_files_apart(files):
 def test_held_out_images_are_thinned_evenly(files):
   root, places = files
   few = dataclasses.replace(places, max_held_out=1)
-  assert len(domains.read(root, few, 8).label) == 4
-  assert domains.read(root, few, 8, held_out=True).label.tolist() == [0, 1]
+  assert len(few.read(root, 8).label) == 4
+  assert few.read(root, 8, held_out=True).label.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("text, message", [
@@ -152,31 +152,87 @@ def test_an_index_that_does_not_fit_is_named(files, text, message):
   root, places = files
   (root / "index.json").write_text(text)
   with pytest.raises(ValueError, match=message):
-    domains.read(root, places, 8)
+    places.read(root, 8)
 
 
-@pytest.mark.parametrize("order", ["epochs", "independent"])
-def test_batches_are_a_function_of_the_step(root, order):
-  recipe = dataclasses.replace(RECIPE, order=order)
-  data = domains.read(root, PLACES, 8)
-  stream = domains.batches(data, recipe, 0)
-  first = [next(stream) for _ in range(4)]
-  late = next(domains.batches(data, recipe, 3))
-  np.testing.assert_array_equal(late.x0, first[3].x0)
-  np.testing.assert_array_equal(late.label, first[3].label)
-  for batch in first:
-    value = np.rint((batch.x0[:, 0, 0, 0] + 1) * 127.5)
-    assert np.array_equal(batch.label, value >= 200)
+def test_options_change_the_places():
+  changed = PLACES.changed(domains=("a", "b"), held_out=("c", "d"))
+  assert changed == dataclasses.replace(
+      PLACES, train=("a", "b"), held_out=("c", "d"))
+  assert changed.classes == ("a", "b")
+  with pytest.raises(ValueError, match="train names 1 domains"):
+    PLACES.changed(domains=("a",), held_out=("c",))
 
 
-def test_half_of_the_images_are_mirrored():
-  ramp = np.tile(np.arange(8, dtype=np.uint8)[None, :, None], (8, 1, 3))
-  data = domains.LabelledImages(
-      np.stack([ramp] * 50), np.zeros(50, np.int32), ())
-  recipe = dataclasses.replace(RECIPE, batch_size=40)
-  left = np.concatenate([
-      domains.batch_at(data, recipe, s).x0[:, 0, 0, 0] for s in range(20)])
-  share = np.mean(left > -0.99)
-  assert abs(share - 0.5) < 5 * 0.5 / np.sqrt(left.size)
-  still = dataclasses.replace(recipe, flip=0.0)
-  assert np.all(domains.batch_at(data, still, 0).x0[:, 0, 0, 0] == -1)
+def test_folders_without_classes(root):
+  source = training_images.ImageFolders(
+      train="train/cat", held_out="val/cat", flip=False)
+  found = source.read(root, 8)
+  assert found.pixels[:, 0, 0, 0].tolist() == [10, 11, 12, 13]
+  assert found.label.tolist() == [0] * 4 and not found.may_flip.any()
+  assert source.read(root, 8, held_out=True).number == 2
+  assert source.classes == ()
+  with pytest.raises(ValueError, match="images 'nope'.*does not exist"):
+    dataclasses.replace(source, train="nope").read(root, 8)
+  with pytest.raises(ValueError, match="nothing would be held out"):
+    dataclasses.replace(source, held_out="train/cat")
+
+
+INDEXED = training_images.IndexedImages(
+    file="noto64.npz", index="emoji_index.json", names=data.CATEGORIES,
+    unmirrored=("Symbols", "Flags"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+  rng = np.random.default_rng(0)
+  images = rng.integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+  np.savez(tmp_path / "noto64.npz", image=images)
+  splits = ["train", "train", "valid", "train", "test", "train"]
+  kinds = ["Flags", "Objects", "Objects", "Symbols", "Activities", "Objects"]
+  index = [{"split": s, "category": c}
+           for s, c in zip(splits, kinds, strict=True)]
+  (tmp_path / "emoji_index.json").write_text(json.dumps(index))
+  return tmp_path, images
+
+
+def test_a_split_is_reduced_by_area_means(folder):
+  path, images = folder
+  train = INDEXED.read(path, 32)
+  blocks = images[[0, 1, 3, 5]].reshape(4, 32, 2, 32, 2, 3).astype(np.float64)
+  np.testing.assert_allclose(
+      train.images(), blocks.mean((2, 4)) / 127.5 - 1, atol=1e-6)
+  assert train.may_flip.tolist() == [False, True, False, True]
+  assert [data.CATEGORIES[i] for i in train.label] == [
+      "Flags", "Objects", "Symbols", "Objects"]
+  assert INDEXED.read(path, 32, held_out=True).number == 1
+
+
+@pytest.mark.parametrize("change, size, name", [
+    ({"train_split": "nothing"}, 32, "no image is of split 'nothing'"),
+    ({}, 20, "image_size"),
+])
+def test_what_does_not_fit_is_named(folder, change, size, name):
+  with pytest.raises(ValueError, match=name):
+    dataclasses.replace(INDEXED, **change).read(folder[0], size)
+
+
+def test_missing_and_disagreeing_files_are_named(folder, tmp_path_factory):
+  empty = tmp_path_factory.mktemp("empty")
+  with pytest.raises(ValueError, match="empty"):
+    INDEXED.read(empty, 32)
+  (folder[0] / "emoji_index.json").write_text("[]")
+  with pytest.raises(ValueError, match="names 0 images"):
+    INDEXED.read(folder[0], 32)
+  (folder[0] / "noto64.npz").write_bytes(b"no archive")
+  with pytest.raises(ValueError, match="noto64.npz is no usable npz"):
+    INDEXED.read(folder[0], 32)
+
+
+def test_an_unknown_category_is_named(folder):
+  path, _ = folder
+  index = json.loads((path / "emoji_index.json").read_text())
+  index[0]["category"] = "Machines"
+  (path / "emoji_index.json").write_text(json.dumps(index))
+  with pytest.raises(ValueError, match="category 'Machines'; known are Act"):
+    INDEXED.read(path, 32)

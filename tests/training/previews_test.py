@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.priors import preview
 from jaxguide import denoisers
 from jaxguide import schedules
+from jaxguide.training import previews
 
 SCHEDULE = schedules.linear()
 
@@ -26,7 +26,7 @@ def _spread_of_ancestral_sampling(spread, num_steps=50):
   """Of the last state, for the Gaussian, written as a recursion."""
   alpha_bar = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
   alpha_bar = np.concatenate([[1.0], alpha_bar])
-  levels = np.linspace(1000, 0, num_steps + 1).round().astype(int)
+  levels = schedules.space_levels(SCHEDULE, num_steps)
   variance = 1.0
   for now, after in itertools.pairwise(alpha_bar[levels]):
     # Gaussian posterior of x_s given x0 and x_t (DDPM, Eq. 7).
@@ -40,7 +40,7 @@ def _spread_of_ancestral_sampling(spread, num_steps=50):
 
 
 def _fill_in(denoise, observed, mask):
-  return jax.jit(lambda key: preview.fill_in(
+  return jax.jit(lambda key: previews.fill_in(
       denoise, SCHEDULE, observed, mask, key))(jax.random.key(0))
 
 

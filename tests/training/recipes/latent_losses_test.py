@@ -8,7 +8,8 @@ import pytest
 from jaxguide import schedules
 from jaxguide.models import autoencoders
 from jaxguide.training import diffusion
-from jaxguide.training import latent
+from jaxguide.training.recipes import autoencoder
+from jaxguide.training.recipes import latent_prior
 
 SCHEDULE = schedules.scaled_linear(1000, 0.0015, 0.0195)
 
@@ -26,7 +27,7 @@ def _autoencoder(params, x0, key):
 def test_the_autoencoders_loss_is_its_three_terms(key):
   x0 = jax.random.normal(jax.random.key(0), (3, 8, 8, 3))
   distance = lambda x, reference: jnp.mean(x - reference, axis=(1, 2, 3))
-  found = latent.autoencoder_loss(
+  found = autoencoder.autoencoder_loss(
       _autoencoder, kl_weight=0.3, distance=distance, distance_weight=0.7)(
           0.2, x0, key)
   noise = np.zeros(x0.shape) if key is None else np.asarray(
@@ -42,13 +43,14 @@ def test_the_autoencoders_loss_is_its_three_terms(key):
 
 def test_a_term_that_is_left_out_is_not_evaluated():
   x0 = jnp.zeros((2, 8, 8, 3))
-  found = latent.autoencoder_loss(_autoencoder, kl_weight=0.0)(0.2, x0, None)
+  found = autoencoder.autoencoder_loss(
+      _autoencoder, kl_weight=0.0)(0.2, x0, None)
   np.testing.assert_allclose(found, 0.2, rtol=1e-6)
 
 
 @pytest.mark.parametrize("drop_rate", [0.0, 0.5, 1.0])
 def test_latents_are_sampled_and_labels_withheld(drop_rate):
-  batch = latent.Latents(
+  batch = latent_prior.Latents(
       jax.random.normal(jax.random.key(0), (64, 2, 2, 4)),
       jnp.full((64, 2, 2, 4), 0.1), jnp.arange(64) % 3)
   seen = {}
@@ -58,7 +60,7 @@ def test_latents_are_sampled_and_labels_withheld(drop_rate):
     return params * z_t
 
   key = jax.random.key(9)
-  found = latent.eps_training_loss(
+  found = latent_prior.latent_eps_loss(
       apply, SCHEDULE, null_label=7, drop_rate=drop_rate, weight_limit=5.0)(
           0.5, batch, key)
   withheld = seen["label"] == 7
@@ -77,9 +79,9 @@ def test_latents_are_sampled_and_labels_withheld(drop_rate):
 
 def test_values_out_of_range_are_named():
   with pytest.raises(ValueError, match="kl_weight is -1"):
-    latent.autoencoder_loss(_autoencoder, kl_weight=-1.0)
+    autoencoder.autoencoder_loss(_autoencoder, kl_weight=-1.0)
   with pytest.raises(ValueError, match="distance_weight is -2"):
-    latent.autoencoder_loss(
+    autoencoder.autoencoder_loss(
         _autoencoder, kl_weight=0.0, distance_weight=-2.0)
   with pytest.raises(ValueError, match="drop_rate is 1.5"):
-    latent.eps_training_loss(None, SCHEDULE, null_label=0, drop_rate=1.5)
+    latent_prior.latent_eps_loss(None, SCHEDULE, null_label=0, drop_rate=1.5)
