@@ -13,6 +13,8 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from jaxguide import data
 from jaxguide import evaluation
+from jaxguide import identities
+from jaxguide import pixels
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import scoring
@@ -182,7 +184,7 @@ def _drawn(one, found, count):
   for index in range(count):
     reference = images.load(index)
     inputs = task.inputs(index, images.names[index], reference.shape[:2])
-    original.append(pictures.to_uint8(reference))
+    original.append(pixels.to_uint8(reference))
     degraded.append(scorer.baseline(reference, inputs, index))
     path = best.records[index].picture
     made.append(pictures.Cell(
@@ -215,7 +217,7 @@ def _write_timing(folder, results, wall_seconds: float) -> None:
       sessions += json.loads(file.read_text(encoding="utf-8"))["sessions"]
   compiled = sum(s.get("compile_seconds", 0.0) for s in sessions)
   sampled = sum(s.get("sampling_seconds", 0.0) for s in sessions)
-  store.write_atomic(folder / "timing.json", store.dump_json({
+  store.write_atomic(folder / "timing.json", identities.to_json({
       "wall_seconds": wall_seconds,
       "compile_seconds": compiled,
       "sampling_seconds": sampled,

@@ -38,6 +38,7 @@ import numpy as np
 from experiments.vipaint import inputs
 from jaxguide import evaluation
 from jaxguide import noises
+from jaxguide import pixels
 from jaxguide import samplers
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import overrides
@@ -253,7 +254,7 @@ def _grid(
     titles: Sequence[str],
 ) -> None:
   parts = [traces.observed, *columns, traces.reference]
-  rows = [[pictures.to_uint8(part[n]) for part in parts]
+  rows = [[pixels.to_uint8(part[n]) for part in parts]
           for n in range(len(traces.reference))]
   pictures.write_grid(
       path, rows, column_labels=["observed", *titles, "original"],

@@ -4,8 +4,8 @@ import dataclasses
 from typing import Literal
 
 from jaxguide import arrays
+from jaxguide import pixels
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import pictures
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
@@ -64,7 +64,7 @@ class Experiment:
       if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
     arrays.check_choice("spread", self.spread, ("images", "seeds"))
-    arrays.check_choice("quantise", self.quantise, pictures.RULES)
+    arrays.check_choice("quantise", self.quantise, pixels.RULES)
     if not 0 <= self.seed < 2**32:
       raise ValueError(f"seed must be in [0, 2^32), got {self.seed}")
     if self.prior is None and self.method.uses_prior:

@@ -14,8 +14,8 @@ import numpy as np
 
 from jaxguide import metrics
 from jaxguide import noises
+from jaxguide import pixels
 from jaxguide.convert import metric_files
-from jaxguide.evaluation import pictures
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 
@@ -78,7 +78,7 @@ class Scorer:
     """
     with jax.default_matmul_precision("highest"):
       x = _baseline(self._task, self._key, *_single(reference, inputs, index))
-    return pictures.to_uint8(np.asarray(x)[0])
+    return pixels.to_uint8(np.asarray(x)[0])
 
   def __call__(
       self,
@@ -95,7 +95,7 @@ class Scorer:
       inputs: inputs of the task, without a batch axis.
       index: the image's number.
     """
-    x = pictures.to_float(picture)[None]
+    x = pixels.to_float(picture)[None]
     with jax.default_matmul_precision("highest"):
       values = _scores(
           self._task, self._metrics, self._key, x,

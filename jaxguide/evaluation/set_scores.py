@@ -17,6 +17,7 @@ import numpy as np
 
 from jaxguide import data
 from jaxguide import metrics
+from jaxguide import pixels
 from jaxguide.data import images
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import records
@@ -72,7 +73,7 @@ class RunImages:
   ) -> metrics.FeatureSample:
     """See `ReferenceSet`."""
     once = features.extract(
-        (n, pictures.to_uint8(shown.load(n))) for n in indices)
+        (n, pixels.to_uint8(shown.load(n))) for n in indices)
     count = len(once)
     return metrics.feature_sample(
         once.signature, range(count * self.repeats),
@@ -95,7 +96,7 @@ class SourceImages:
     dataset = self.source.open()
     for n in range(len(dataset)):
       digest.update(dataset.name(n).encode() + b"\0")
-      digest.update(pictures.to_uint8(dataset.load(n)).tobytes())
+      digest.update(pixels.to_uint8(dataset.load(n)).tobytes())
     return {"sha256": digest.hexdigest(), "pictures": len(dataset)}
 
   def features(
@@ -106,7 +107,7 @@ class SourceImages:
     del shown, indices
     dataset = self.source.open()
     return features.extract(
-        (n, pictures.to_uint8(dataset.load(n)))
+        (n, pixels.to_uint8(dataset.load(n)))
         for n in range(len(dataset)))
 
 

@@ -153,10 +153,6 @@ class TestIdentity:
     assert "experiment.method.num_steps: 100 -> 50" in text
     assert "\n" not in text
 
-  def test_new_and_lost_entries_are_named(self):
-    found = list(store.differences({"a": 1, "b": [1]}, {"b": [2], "c": 2}))
-    assert found == ['a: 1 -> "nothing"', "b: [1] -> [2]", 'c: "nothing" -> 2']
-
   def test_a_stranger_s_folder_is_refused(self, tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(store.StoreError, match="not empty.*thesis.tex"):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from experiments.vipaint import figures
+from jaxguide import pixels
 from jaxguide.data import images as image_files
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import overrides
-from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import table_files
@@ -74,7 +74,7 @@ def test_samples_are_those_of_a_run(experiment, traces, tmp_path):
   assert len(files) == 4
   for n in range(2):
     for sample in range(2):
-      shown = pictures.to_uint8(traces.samples[sample, n]).astype(int)
+      shown = pixels.to_uint8(traces.samples[sample, n]).astype(int)
       close = [np.abs(image_files.read_picture(f) - shown).max() <= 1
                for f in files if f.stem.endswith(f"_s{sample}")]
       assert sum(close) == 1

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxguide import data
+from jaxguide import pixels
 from jaxguide.evaluation import experiments
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import records
@@ -83,4 +84,4 @@ def given(
 def _as_uint8(picture: np.ndarray) -> np.ndarray:
   if picture.dtype == np.uint8:
     return picture
-  return pictures.to_uint8(picture)
+  return pixels.to_uint8(picture)

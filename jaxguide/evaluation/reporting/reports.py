@@ -19,6 +19,7 @@ import numpy as np
 import jaxguide
 from jaxguide import convert
 from jaxguide import data
+from jaxguide import identities
 from jaxguide import metrics
 from jaxguide.evaluation import experiments
 from jaxguide.evaluation import overrides
@@ -126,7 +127,7 @@ def finish(
   summary |= costs or {}
   names = [m.name for m in experiment.chosen_metrics]
   folder.write("per_image.csv", _csv(made, names))
-  folder.write("summary.json", store.dump_json(summary))
+  folder.write("summary.json", identities.to_json(summary))
   folder.write("table.md", _table(experiment, rows, summary))
   grids.write(experiment, folder, dataset, scorer, made)
   return Report(tuple(rows), made, summary, folder.directory)
@@ -300,4 +301,4 @@ def write_timing(folder: store.Store, session: Mapping[str, Any]) -> None:
   if has_timing(folder):
     sessions = json.loads(path.read_text(encoding="utf-8"))["sessions"]
   folder.write(
-      "timing.json", store.dump_json({"sessions": [*sessions, session]}))
+      "timing.json", identities.to_json({"sessions": [*sessions, session]}))

@@ -1,0 +1,1 @@
+"""The subcommands of `jaxguide`, one per file."""
