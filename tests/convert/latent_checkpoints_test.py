@@ -13,7 +13,7 @@ from jaxguide import noises
 from jaxguide import schedules
 from jaxguide import variational
 from jaxguide.convert import errors
-from jaxguide.convert import latent_facts
+from jaxguide.convert import latent_checkpoints
 from jaxguide.convert import latent_model
 from jaxguide.convert import latent_store
 from jaxguide.convert import model_store
@@ -36,7 +36,7 @@ CARD = ldm_cards.LatentCard(
         "embed_dim": 2, "n_embed": 8,
         "ddconfig": {**_HALVES, "double_z": False}},
     scale_factor=None, null_label=4)
-PREFIXES = latent_facts.PREFIXES
+PREFIXES = latent_checkpoints.PREFIXES
 
 
 def _weights(seed):
@@ -101,7 +101,7 @@ def test_there_and_back_again_to_the_bit(tmp_path, weights, capsys):
   config = json.loads(found.metadata["config.unet"])
   assert config["source"]["weights"] == weights
   # What was written is a checkpoint of the same card, with one set of weights.
-  again = latent_store.take(found.tensors, CARD, weights=None)
+  again = latent_checkpoints.take(found.tensors, CARD, weights=None)
   assert not again.unused and again.scale_factor == 0.5
 
 
@@ -112,11 +112,11 @@ def test_which_weights_has_to_be_said_where_there_are_two(tmp_path, capsys):
   ]) == 1
   assert "raw or ema" in capsys.readouterr().err
   assert not (tmp_path / "m").exists()
-  alone = latent_store.take(_tensors(average=False), CARD)
+  alone = latent_checkpoints.take(_tensors(average=False), CARD)
   assert set(alone.parts) == set(ldm_cards.PARTS)
   assert alone.unused == ("logvar",)
   with pytest.raises(errors.ConversionError, match="no moving average"):
-    latent_store.take(_tensors(average=False), CARD, weights="ema")
+    latent_checkpoints.take(_tensors(average=False), CARD, weights="ema")
 
 
 @pytest.mark.parametrize("change, given, message", [
@@ -134,11 +134,12 @@ def test_files_that_do_not_fit(change, given, message):
       name: array for name, array in {**_tensors(), **change}.items()
       if array is not None}
   with pytest.raises(errors.ConversionError, match=message):
-    latent_store.take(tensors, CARD, **{"weights": "raw", **given})
+    latent_checkpoints.take(tensors, CARD, **{"weights": "raw", **given})
 
 
 def test_the_given_scale_factor_wins():
-  taken = latent_store.take(_tensors(), CARD, weights="raw", scale_factor=0.25)
+  taken = latent_checkpoints.take(
+      _tensors(), CARD, weights="raw", scale_factor=0.25)
   assert taken.scale_factor == 0.25
 
 
@@ -150,13 +151,13 @@ def test_recorded_checkpoints():
   assert paths
   for path in paths:
     tensors = convert.read_checkpoint(path).tensors
-    raw = latent_facts.behind(tensors, PREFIXES["unet"])
-    average = latent_store.average(tensors)
+    raw = latent_checkpoints.behind(tensors, PREFIXES["unet"])
+    average = latent_checkpoints.average(tensors)
     assert set(average) == set(raw)
     for name in raw:
       np.testing.assert_array_equal(
           tensors[average[name]], tensors[raw[name]] / 2)
-    names = [name for name, _ in latent_facts.facts(tensors)]
+    names = [name for name, _ in latent_checkpoints.facts_of(tensors)]
     assert names[:1] == ["unet"] and "weights" in names
 
 
@@ -171,14 +172,15 @@ def test_inspecting_a_checkpoint(tmp_path, capsys):
       name: np.broadcast_to(np.float32(0), size) for name, size in (
           ("encoder.conv_in.weight", 83_653_860),
           ("decoder.conv_in.weight", 3), ("loss.discriminator", 99))}
-  assert dict(latent_facts.facts(released))["cards"] == "first_stage_kl_f8"
-  assert not latent_facts.facts({"conv.weight": np.zeros(3)})
+  told = dict(latent_checkpoints.facts_of(released))
+  assert told["cards"] == "first_stage_kl_f8"
+  assert not latent_checkpoints.facts_of({"conv.weight": np.zeros(3)})
 
 
 @pytest.fixture(scope="module", name="model")
 def _model(tmp_path_factory):
   path = tmp_path_factory.mktemp("latent") / "model"
-  taken = latent_store.take(_tensors(), CARD, weights="ema")
+  taken = latent_checkpoints.take(_tensors(), CARD, weights="ema")
   latent_store.save(path, taken.parts, taken.scale_factor, null_label=4)
   return latent_model.load(path)
 
