@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 import os
 import pathlib
-from typing import Any
+from typing import NamedTuple
 
 from jaxguide import checkpoint_settings
 from jaxguide.convert import cards
 from jaxguide.convert import errors
 from jaxguide.convert import latent_checkpoints
 from jaxguide.convert import latent_store
-from jaxguide.convert import model_store
 from jaxguide.convert import network_checkpoints
 from jaxguide.convert.cards import ldm_cards
 from jaxguide.convert.diffusers import export
@@ -111,75 +110,90 @@ def convert(
     'network       adm_unet, 4,549,603 parameters in 160 tensors'
   """
   _check_known(card)
-  given = {
-      "card": card, "settings": settings, "weights": weights,
-      "prefix": prefix, "scale_factor": scale_factor, "layout": layout}
-  is_network = (pathlib.Path(path) / model_store.CONFIG).is_file()
-  if layout is not None and is_network:
-    _check_given(path, given, ("layout",), "a model directory")
-    _check_layout(layout)
-    return export.export_folder(path, out)
+  given = _Given(card, settings, weights, prefix, scale_factor, layout)
+  if pathlib.Path(path).is_dir():
+    return _from_directory(path, out, given)
+  return _from_file(path, out, given, inert)
+
+
+class _Given(NamedTuple):
+  """What a user may say of a conversion, by the arguments of `convert`."""
+
+  card: str | None
+  settings: checkpoint_settings.Settings | None
+  weights: str | None
+  prefix: str | None
+  scale_factor: float | None
+  layout: str | None
+
+
+def _from_directory(
+    path: str | os.PathLike[str], out: str | os.PathLike[str], given: _Given,
+) -> str:
   if folders.is_folder(path):
     _check_given(
         path, given, ("settings", "scale_factor"), "a folder of diffusers")
-    return _convert_folder(path, out, settings, scale_factor)
+    return _convert_folder(path, out, given)
   if latent_store.is_directory(path):
     _check_given(path, given, (), "a directory of a latent model")
     return latent_checkpoints.export_latent_model(path, out)
-  if pathlib.Path(path).is_dir():
-    _check_given(path, given, (), "a model directory")
+  _check_given(path, given, ("layout",), "a model directory")
+  if given.layout is None:
     return network_checkpoints.export_network(path, out)
-  if card in ldm_cards.CARDS:
+  if given.layout not in LAYOUTS:
+    raise errors.ConversionError(
+        f"layout is {errors.quoted(given.layout)}; allowed are "
+        f"{', '.join(LAYOUTS)}")
+  return export.export_folder(path, out)
+
+
+def _from_file(
+    path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    given: _Given,
+    inert: Sequence[str],
+) -> str:
+  if given.card in ldm_cards.CARDS:
     _check_given(
         path, given, ("card", "weights", "scale_factor"),
         "a checkpoint of a latent model")
     return latent_checkpoints.convert_latent_model(
-        path, out, card=card, weights=weights, scale_factor=scale_factor,
-        inert=inert)
+        path, out, card=given.card, weights=given.weights,
+        scale_factor=given.scale_factor, inert=inert)
   _check_given(
       path, given, ("card", "settings", "weights", "prefix"),
       "a checkpoint of one network")
   return network_checkpoints.convert_network(
-      path, card, out, settings=settings, select=weights or "raw",
-      prefix=prefix, inert=inert)
+      path, given.card, out, settings=given.settings,
+      select=given.weights or "raw", prefix=given.prefix, inert=inert)
 
 
 def _convert_folder(
-    path: str | os.PathLike[str],
-    out: str | os.PathLike[str],
-    settings: checkpoint_settings.Settings | None,
-    scale_factor: float | None,
+    path: str | os.PathLike[str], out: str | os.PathLike[str], given: _Given,
 ) -> str:
-  settings = settings or checkpoint_settings.Settings()
+  settings = given.settings or checkpoint_settings.Settings()
   if set(settings.said()) - {"image_size", "licence"}:
     raise errors.ConversionError(
         f"{path}: the folder says itself what it holds: of all settings only "
         "image_size and licence can be given")
   return folders.convert_folder(
-      path, out, scale_factor=scale_factor, image_size=settings.image_size,
-      licence=settings.licence)
+      path, out, scale_factor=given.scale_factor,
+      image_size=settings.image_size, licence=settings.licence)
 
 
 def _check_given(
     path: str | os.PathLike[str],
-    given: dict[str, Any],
+    given: _Given,
     allowed: Collection[str],
     kind: str,
 ) -> None:
   odd = [
-      name for name, value in given.items()
+      name for name, value in given._asdict().items()
       if value is not None and name not in allowed]
   if odd:
     raise errors.ConversionError(
         f"{pathlib.Path(path)}: {', '.join(odd)} cannot be given for {kind}; "
-        f"{', '.join(allowed) or 'nothing'} can")
-
-
-def _check_layout(layout: str) -> None:
-  if layout not in LAYOUTS:
-    raise errors.ConversionError(
-        f"layout is {errors.quoted(layout)}; allowed are "
-        f"{', '.join(LAYOUTS)}")
+        f"what can is {', '.join(allowed) or 'nothing'}")
 
 
 def _check_known(card: str | None) -> None:
