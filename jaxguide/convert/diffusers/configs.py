@@ -108,7 +108,7 @@ def network(
       takes a context argument.
 
   Returns:
-    One of `families.FAMILIES`, and the arguments of its module.
+    One of `families.NETWORKS`, and the arguments of its module.
 
   Raises:
     ConversionError: an option is missing, or asks for a network that is not

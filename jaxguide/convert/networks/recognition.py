@@ -60,7 +60,7 @@ def nearest_family(names: Collection[str]) -> family_lib.Family:
       for family in candidates]
   if not any(found):
     raise errors.ConversionError(
-        "no tensor has a name of a network that is known by its names: "
+        "no tensor has a name of a known network; known are "
         f"{', '.join(family.name for family in candidates)}")
   return candidates[found.index(max(found))]
 
