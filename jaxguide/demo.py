@@ -66,8 +66,8 @@ def run(
   Args:
     out: the folder.
     num_images: held-out images per task, 1 to 64; 8 when left out.
-    seed: of all noise.
-    stream: where progress goes; stderr when left out.
+    seed: seed of all noise.
+    stream: text stream for progress; stderr when left out.
 
   Returns:
     The text of table.md.
@@ -155,7 +155,7 @@ def _write_results(
     drawn = _drawn(one, found, min(count, GRID_IMAGES))
     labels += [label for label, _ in drawn]
     cells += [row for _, row in drawn]
-  columns = scoring.columns(scoring.default_metrics(tasks.Colorization()))
+  columns = scoring.columns(tasks.Colorization().default_metrics)
   text = tables.format_table(
       rows, columns, title=TITLE, notes=_notes(results))
   store.write_atomic(folder / "table.md", text)
@@ -183,10 +183,10 @@ def _drawn(one, found, count):
     reference = images.load(index)
     inputs = task.inputs(index, images.names[index], reference.shape[:2])
     original.append(pictures.to_uint8(reference))
-    degraded.append(scorer.degraded(reference, inputs, index))
-    path = best.records[index].get("picture")
+    degraded.append(scorer.baseline(reference, inputs, index))
+    path = best.records[index].picture
     made.append(pictures.Cell(
-        path and pictures.decode(best.directory / path)))
+        pictures.decode(best.directory / path) if path else None))
   return [(f"{one.name}: input", degraded), ("Steered", made),
           ("original", original)]
 

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(jaxguide.__file__).parent
 # Lower layers first; a module imports from its own layer or from below.
 LAYERS = (
     ("arrays", "schedule_tables", "schedules", "noises", "preconditioning",
-     "checkpoint_settings"),
+     "conditions", "checkpoint_settings"),
     ("operators", "models", "denoisers", "codecs"),
     ("energies", "convert"),
     ("guidance",),

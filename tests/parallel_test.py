@@ -14,7 +14,7 @@ from jaxguide import demo
 from jaxguide import parallel
 from jaxguide.evaluation import command
 from tests.evaluation import support
-from tests.evaluation.methods import vipaint_test
+from tests.evaluation import vipaint_runs
 
 _XLA_FLAG = "--xla_force_host_platform_device_count=3"
 _CONFIG = """
@@ -90,7 +90,7 @@ def test_refuses_no_device():
 def test_a_batch_fills_so_many_devices(batch_size, samples, devices):
   """Fits, one for all samples of an image, have two rows on each too."""
   fitting = dataclasses.replace(
-      vipaint_test.experiment(), samples_per_image=samples)
+      vipaint_runs.experiment(), samples_per_image=samples)
   assert command.most_devices(fitting, batch_size) == devices
   plain = dataclasses.replace(support.experiment(), samples_per_image=samples)
   assert command.most_devices(plain, batch_size) == max(1, batch_size // 2)

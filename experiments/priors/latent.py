@@ -195,7 +195,7 @@ def _pictures(
   def sample(params):
     denoise = denoisers.from_apply(
         lambda params, z, time, cond: apply(params, z, time, cond), params,
-        cond=jnp.asarray(classes, jnp.int32))
+        cond={"label": jnp.asarray(classes, jnp.int32)})
     return codec.decode(preview.fill_in(
         denoise, _schedule(config), observed, mask, jax.random.key(0)))
 

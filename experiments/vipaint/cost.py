@@ -15,7 +15,7 @@ Seconds are to be compared where nothing else ran.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 import csv
 import io
 import pathlib
@@ -34,7 +34,7 @@ from jaxguide.evaluation import overrides
 from jaxguide.evaluation import store
 from jaxguide.evaluation import table_files
 from jaxguide.evaluation.running import compiled
-from jaxguide.evaluation.running import makers
+from jaxguide.evaluation.running import pipeline
 
 CSV_FILE = "cost.csv"
 _MIB = 2**20
@@ -97,14 +97,15 @@ def measure(
 def _one(
     given: inputs.Inputs, size: int, samples: int, repeats: int
 ) -> Cost:
-  batch = jax.tree.map(lambda leaf: leaf[:size], given.batch)
-  fit = _Call(given, makers.fit, size)
-  fitted, fit_seconds = fit.fastest(batch, repeats)
+  images = jax.tree.map(lambda leaf: leaf[:size], given.rows)
+  fit = _Call(given.functions.fit, given.shared, size)
+  fitted, fit_seconds = fit.fastest(images, repeats)
   rows = jax.tree.map(
       lambda leaf: np.repeat(np.asarray(leaf), samples, axis=0),
-      batch | {"fitted": fitted})
-  rows["sample"] = np.tile(np.arange(samples, dtype=np.int32), size)
-  sampling = _Call(given, makers.restore, size * samples)
+      images._replace(fitted=fitted))
+  rows = rows._replace(
+      samples=np.tile(np.arange(samples, dtype=np.int32), size))
+  sampling = _Call(given.functions.sample, given.shared, size * samples)
   _, seconds = sampling.fastest(rows, repeats)
   return Cost(
       size, size * samples, fit.num_devices, sampling.num_devices,
@@ -117,25 +118,25 @@ class _Call:
 
   def __init__(
       self,
-      given: inputs.Inputs,
-      make: Callable[..., parallel.Mapped],
+      fn: parallel.Mapped,
+      shared: pipeline.Shared,
       rows: int,
   ):
     devices = jax.local_devices()[:max(1, rows // parallel.MIN_ROWS)]
     self.num_devices = len(devices)
     self._rows = rows
-    self._program = compiled.Program(
-        make(given.prior, given.task, given.method, given.networks),
-        devices=devices)
-    self._shared = self._program.mapped.replicate(given.shared)
+    self._program = compiled.Program(fn, devices=devices)
+    self._shared = self._program.mapped.replicate(shared)
 
-  def fastest(self, batch: Any, repeats: int) -> tuple[Any, float]:
+  def fastest(
+      self, rows: pipeline.Rows, repeats: int
+  ) -> tuple[Any, float]:
     """What the program gives, and the seconds of its fastest call."""
     spent = []
     for _ in range(repeats):
       before = self._program.seconds
       out = jax.block_until_ready(
-          self._program(self._shared, batch, self._rows))
+          self._program(self._shared, rows, self._rows))
       spent.append(self._program.seconds - before)
     return out, min(spent)
 

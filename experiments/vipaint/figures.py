@@ -54,7 +54,7 @@ class Traces(NamedTuple):
 
   Attributes:
     reference: `[N, H, W, C]`.
-    degraded: the observation as a picture, likewise.
+    observed: the observation as a picture, likewise.
     progress: `[P, N, H, W, C]`, after every so many updates.
     levels: `[K + columns, N, H, W, C]`, from T_e down.
     samples: `[S, N, H, W, C]`.
@@ -66,7 +66,7 @@ class Traces(NamedTuple):
   """
 
   reference: np.ndarray
-  degraded: np.ndarray
+  observed: np.ndarray
   progress: np.ndarray
   levels: np.ndarray
   samples: np.ndarray
@@ -101,40 +101,40 @@ def trace(
   """
   given = inputs.load(experiment, images)
   _check_classes(classes, given)
-  method, plan, steps = given.method, given.plan, given.steps
+  method, plan, steps = given.method, given.shared.plan, given.shared.steps
   shown = _columns(plan.num_levels, steps.index.size, columns)
 
   @jax.jit
-  def run(shared, batch):
-    keys, problem = given.problem(shared, batch)
+  def run(shared, rows):
+    keys, problem = given.functions.problem(shared, rows)
     fit = method.fit_with_history(
-        shared["plan"], noises.prng_noise(keys), problem, keep_every=every)
+        shared.plan, noises.prng_noise(keys), problem, keep_every=every)
     draw = lambda posterior, sample, steps, **options: _sample(
-        method, keys, problem, shared["plan"], posterior, sample, steps,
+        method, keys, problem, shared.plan, posterior, sample, steps,
         **options)
-    upper = jax.tree.map(lambda leaf: leaf[:plan.num_levels], shared["steps"])
+    upper = jax.tree.map(lambda leaf: leaf[:plan.num_levels], shared.steps)
     progress = jax.lax.map(
         lambda posterior: draw(posterior, 0, upper).x, fit.trajectory)
     kept = draw(
-        fit.posterior, 0, shared["steps"], record=lambda state: state.x0
+        fit.posterior, 0, shared.steps, record=lambda state: state.x0
     ).trajectory[shown]
     samples = jax.lax.map(
-        lambda sample: draw(fit.posterior, sample, shared["steps"]).x,
+        lambda sample: draw(fit.posterior, sample, shared.steps).x,
         jnp.arange(num_samples))
     decode = problem.prior.codec.decode
     return {
-        "degraded": problem.degraded(), "history": tuple(fit.history),
+        "observed": problem.picture(), "history": tuple(fit.history),
         **{name: jax.lax.map(decode, z) for name, z in (
             ("progress", progress), ("levels", kept), ("samples", samples))}}
 
-  found = jax.device_get(run(given.shared, given.batch))
+  found = jax.device_get(run(given.shared, given.rows))
   if classes:
     found["classes"] = _under_classes(given, classes)
   # An image alone is computed twice.
   count = len(images)
   return Traces(
-      reference=given.batch["reference"][:count],
-      degraded=found.pop("degraded")[:count],
+      reference=given.rows.references[:count],
+      observed=found.pop("observed")[:count],
       history=tuple(term[:, :count] for term in found.pop("history")),
       step_levels=np.asarray(steps.level.level)[shown],
       **{name: part[:, :count] for name, part in found.items()})
@@ -146,28 +146,31 @@ def _under_classes(
   """The first sample of every image, fitted and sampled under every class."""
 
   @jax.jit
-  def complete(shared, batch):
-    keys, problem = given.problem(shared, batch)
+  def complete(shared, rows):
+    keys, problem = given.functions.problem(shared, rows)
     posterior = given.method.fit(
-        shared["plan"], noises.prng_noise(keys), problem)
-    x = _sample(given.method, keys, problem, shared["plan"], posterior, 0,
-                shared["steps"]).x
+        shared.plan, noises.prng_noise(keys), problem)
+    x = _sample(given.method, keys, problem, shared.plan, posterior, 0,
+                shared.steps).x
     return problem.prior.codec.decode(x)
 
-  label = np.zeros_like(given.batch["image"])
+  label = np.zeros_like(given.rows.indices)
   return np.stack([
-      complete(given.shared, given.batch | {"label": np.full_like(label, one)})
+      complete(given.shared, given.rows._replace(
+          conditions={"label": np.full_like(label, one)}))
       for one in classes])
 
 
 def _check_classes(classes: Sequence[int], given: inputs.Inputs) -> None:
   if not classes:
     return
-  known = given.prior.num_classes
+  prior = given.functions.prior
+  known = next(
+      (c.num_values for c in prior.conditions if c.name == "label"), None)
   if known is None:
     raise ValueError(
         f"classes {list(classes)} need a prior with classes; "
-        f"{given.prior.name} has none")
+        f"{prior.name} has none")
   wrong = [one for one in classes if not 0 <= one < known]
   if wrong:
     raise ValueError(f"classes must be in 0..{known - 1}, got {wrong}")
@@ -249,7 +252,7 @@ def _grid(
     path: pathlib.Path, traces: Traces, columns: np.ndarray,
     titles: Sequence[str],
 ) -> None:
-  parts = [traces.degraded, *columns, traces.reference]
+  parts = [traces.observed, *columns, traces.reference]
   rows = [[pictures.to_uint8(part[n]) for part in parts]
           for n in range(len(traces.reference))]
   pictures.write_grid(

@@ -5,8 +5,8 @@ made; `write_table`, `write_grid` and `Scorer` are of use alone.
 """
 
 from jaxguide.evaluation.experiments import Experiment
+from jaxguide.evaluation.methods import Baseline
 from jaxguide.evaluation.methods import Ddim
-from jaxguide.evaluation.methods import Degraded
 from jaxguide.evaluation.methods import Egsde
 from jaxguide.evaluation.methods import egsde_dagger
 from jaxguide.evaluation.methods import egsde_published
@@ -63,6 +63,7 @@ from jaxguide.evaluation.tasks import Task
 from jaxguide.evaluation.tasks import Translation
 
 __all__ = [
+    "Baseline",
     "Cell",
     "ClassFolders",
     "Colorization",
@@ -70,7 +71,6 @@ __all__ = [
     "ConvertedExtractor",
     "ConvertedPrior",
     "Ddim",
-    "Degraded",
     "DrawnImages",
     "Egsde",
     "EmbeddedExtractor",

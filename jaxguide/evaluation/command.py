@@ -18,7 +18,6 @@ from jax.experimental.compilation_cache import compilation_cache
 from jaxguide import parallel
 from jaxguide.convert import errors
 from jaxguide.evaluation import experiments
-from jaxguide.evaluation import methods
 from jaxguide.evaluation import overrides
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import table_files
@@ -150,8 +149,9 @@ def run(values: flags.FlagValues, stream: TextIO) -> reports.Report:
 
 def most_devices(experiment: experiments.Experiment, batch_size: int) -> int:
   """How many devices a batch can fill: with two rows, fits too, for each."""
-  fits = isinstance(experiment.method, methods.FittingMethod)
-  rows = batch_size // experiment.samples_per_image if fits else batch_size
+  rows = batch_size
+  if experiment.method.fits:
+    rows //= experiment.samples_per_image
   return max(1, rows // parallel.MIN_ROWS)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from jaxguide.evaluation import experiments
+from jaxguide.evaluation import sources
 
 
 class ConfigError(ValueError):
@@ -30,7 +31,8 @@ def override(
 
   Args:
     experiment: left as it is.
-    settings: for instance `["method.num_steps=50", "data.path=photos"]`.
+    settings: changes, for instance `["method.num_steps=50",
+      "data.path=photos"]`.
 
   Raises:
     ConfigError: for an unknown path (with near matches), a value that does
@@ -46,19 +48,31 @@ def override(
   return experiment
 
 
+def _members(owner: Any) -> dict[str, Any]:
+  """What lies in a group, by name; sources of conditions by the condition."""
+  if _is_sources(owner):
+    return {source.condition: source for source in owner}
+  if not _is_group(owner):
+    return {}
+  return {f.name: getattr(owner, f.name) for f in dataclasses.fields(owner)}
+
+
 def _is_field(owner: Any, names: Sequence[str]) -> bool:
   for name in names:
-    if not _is_group(owner) or name not in {
-        f.name for f in dataclasses.fields(owner)}:
+    members = _members(owner)
+    if name not in members:
       return False
-    owner = getattr(owner, name)
-  return True
+    owner = members[name]
+  return not _is_sources(owner)
 
 
 def _replace(owner: Any, names: Sequence[str], path: str, text: str) -> Any:
   """`owner` with the field below it that `names` leads to replaced."""
   name, *rest = names
-  current = getattr(owner, name)
+  current = _members(owner)[name]
+  if _is_sources(owner):
+    value = _replace(current, rest, path, text) if rest else current
+    return tuple(value if source is current else source for source in owner)
   if rest:
     value = _replace(current, rest, path, text)
   else:
@@ -95,7 +109,10 @@ def settable_paths(owner: Any, prefix: str = "") -> Iterator[str]:
   hints = typing.get_type_hints(type(owner))
   for field in dataclasses.fields(owner):
     value, path = getattr(owner, field.name), f"{prefix}{field.name}"
-    if _is_group(value):
+    if _is_sources(value):
+      for name, source in _members(value).items():
+        yield from settable_paths(source, f"{path}.{name}.")
+    elif _is_group(value):
       yield from settable_paths(value, f"{path}.")
     elif _is_readable(hints[field.name]):
       yield path
@@ -105,10 +122,10 @@ def parse(text: str, kind: Any, path: str) -> Any:
   """Reads `text` as a value of the annotated type `kind`.
 
   Args:
-    text: as given on a command line.
+    text: text as given on a command line.
     kind: int, float, str, bool, Path, an Enum, `X | None`, `tuple[X, ...]`
       or `Literal[...]`.
-    path: of the field, for messages.
+    path: path of the field, for messages.
 
   Raises:
     ConfigError: if the text is no such value, or the type cannot be given as
@@ -167,6 +184,11 @@ def _choose(text: str, choices: Mapping[str, Any], path: str) -> Any:
         f"--set {path}: needs one of {', '.join(choices)}, got {text!r}"
     )
   return choices[text]
+
+
+def _is_sources(value: Any) -> bool:
+  return isinstance(value, tuple) and bool(value) and all(
+      isinstance(v, sources.ConditionSource) for v in value)
 
 
 def _is_group(value: Any) -> bool:

@@ -35,9 +35,9 @@ def test_a_loaded_model_is_a_prior_with_classes(model):
 
   @programs.jit
   def run(params, own, z, labels, tokens):
-    named = model.denoiser(params, labels=labels, **options)
+    named = model.denoiser(params, {"label": labels}, **options)
     # The same tokens as a context.
-    token = model.denoiser(params, context=tokens, **options)
+    token = model.denoiser(params, {"context": tokens}, **options)
     eps = unet.apply({"params": own}, z, jnp.full(3, level.time), tokens)
     return eps, named(z, level), token(z, level)
 
@@ -115,7 +115,7 @@ def test_vipaint_is_fitted_to_a_loaded_model(model):
         variational.masked_reconstruction(x, mask), codec.decode)
     loss = variational.negative_elbo(
         plan, model.denoiser(
-            params, labels=jnp.array([3, 3, 0, 0]), conv_impl="lax"),
+            params, {"label": jnp.array([3, 3, 0, 0])}, conv_impl="lax"),
         draws, energy, num_samples=2)
     start = variational.initialise(
         plan, variational.encodings(codec.encode(mask * x), draws, 1), draws)

@@ -59,10 +59,9 @@ def test_lengths_must_agree():
 
 
 def test_default_metrics_and_their_columns():
-  assert [m.name for m in scoring.default_metrics(tasks.Colorization())] == [
+  assert [m.name for m in tasks.Colorization().default_metrics] == [
       "psnr", "ssim", "consistency"]
-  signature = scoring.default_metrics(
-      tasks.Inpainting(data.masks.Box()))[2].signature
+  signature = tasks.Inpainting(data.masks.Box()).default_metrics[2].signature
   assert "region=observed" in signature
   columns = scoring.columns((metrics.psnr_metric(), metrics.l2_metric()))
   assert columns[0].label == "PSNR [dB]"

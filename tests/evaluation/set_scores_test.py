@@ -37,7 +37,7 @@ def chosen():
 def experiment(**changes):
   """Greys the drawn images; nothing is sampled."""
   return support.experiment(**{
-      "prior": None, "method": methods.Degraded(), "set_metrics": chosen(),
+      "prior": None, "method": methods.Baseline(), "set_metrics": chosen(),
       "metrics": (metrics.mse_metric(),), **changes})
 
 

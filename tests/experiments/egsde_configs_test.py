@@ -19,7 +19,7 @@ from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import table_files
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation.running import makers
+from jaxguide.evaluation.running import pipeline
 from jaxguide.metrics import preprocessing
 from tests import marks
 
@@ -276,20 +276,15 @@ def test_the_released_networks_fit_the_program(name):
   experiment = table_files.load(_path(name))
   prior = _released_prior(experiment.prior)
   own = {key: _released_extractor(source) for key, source in
-         getattr(experiment.method, "networks", {}).items()}
+         experiment.method.networks.items()}
   sources.check(own, prior)
-  run = makers.restore(prior, experiment.task, experiment.method, own)
-  out = jax.eval_shape(run, {
-      "params": prior.params,
-      "networks": {key: network.params for key, network in own.items()},
-      "steps": experiment.method.steps(prior.schedule),
-      "key": jax.random.key_data(jax.random.key(0)),
-  }, {
-      "image": np.zeros(2, np.int32), "sample": np.zeros(2, np.int32),
-      "reference": np.zeros((2, 256, 256, 3), np.float32), "inputs": {},
-  })
-  assert out["x"].shape == (2, 256, 256, 3)
-  assert out["is_finite"].shape == (2,)
+  functions = pipeline.Pipeline(
+      prior, experiment.task, experiment.method, own)
+  out = jax.eval_shape(functions.sample, functions.shared(0), pipeline.Rows(
+      np.zeros(2, np.int32), np.zeros((2, 256, 256, 3), np.float32), {}, {},
+      samples=np.zeros(2, np.int32)))
+  assert out.x.shape == (2, 256, 256, 3)
+  assert out.is_finite.shape == (2,)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -50,7 +50,7 @@ def test_these_are_all_rows():
 def test_the_sources_are_measured_like_translations():
   base = table_files.load(_path("emoji32_egsde"))
   wanted = dataclasses.replace(
-      base, name="emoji32_untranslated", method=methods.Degraded(),
+      base, name="emoji32_untranslated", method=methods.Baseline(),
       samples_per_image=1, spread="images")
   found = table_files.load(_path("emoji32_untranslated"))
   assert overrides.to_json(found) == overrides.to_json(wanted)

@@ -228,4 +228,4 @@ def test_runs_in_its_tiny_version(name, tmp_path, monkeypatch):
   table = (tmp_path / "table.md").read_text()
   for row in whole.published:
     assert f"{row.method} (published)" in table
-  assert len({r["picture"] for r in report.records}) == samples
+  assert len({r.picture for r in report.records}) == samples

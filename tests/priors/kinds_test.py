@@ -173,11 +173,11 @@ def test_a_latent_model_is_conditional_and_ready(
   label, level = np.array([0, 5, 10]), model.schedule.at_level(300)
   stored = jax.tree.map(
       lambda a: np.float16(a).astype(np.float32), ldm.state.ema)
-  found = model.denoiser(labels=label)(z, level)
+  found = model.denoiser(cond={"label": label})(z, level)
   trained = latent.make_apply(ldm.config)(
       stored, z, np.full(3, 299.0, np.float32), label)
   np.testing.assert_allclose(found.eps, trained, atol=1e-5)
-  other = model.denoiser(labels=label[::-1])(z, level)
+  other = model.denoiser(cond={"label": label[::-1]})(z, level)
   assert np.abs(found.eps - other.eps)[0].max() > 0
 
 

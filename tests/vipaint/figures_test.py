@@ -24,7 +24,8 @@ CLASSES = (0, 1, 2)
 
 def own_classes(experiment, count):
   data = experiment.data.open()
-  return [experiment.labels.label(n, data.name(n)) for n in range(count)]
+  (labels,) = experiment.conditions
+  return [labels.label(n, data.name(n)) for n in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -128,11 +129,11 @@ def test_one_image_without_labels_under_two_classes():
   """A class-conditional prior of pixels, whose images have no labels."""
   tiny = table_files.load(CONFIG.with_name("imagenet64_rotated_vipaint2.py"),
                      smoke=True)
-  plain = dataclasses.replace(tiny, labels=None)
+  plain = dataclasses.replace(tiny, conditions=())
   found = figures.trace(
       plain, [1], every=1, columns=1, num_samples=1, classes=[0, 1])
   assert found.classes.shape == (2, 1, *found.reference.shape[1:])
-  assert len(found.reference) == len(found.degraded) == 1
+  assert len(found.reference) == len(found.observed) == 1
   assert {part.shape[1] for part in (
       found.progress, found.levels, found.samples, *found.history)} == {1}
   assert np.abs(found.classes[0] - found.classes[1]).max() > 1e-4
@@ -146,7 +147,7 @@ def test_another_method_is_named(experiment):
 
 def test_classes_of_a_prior_that_has_none_are_refused(experiment):
   plain = dataclasses.replace(
-      experiment, prior=sources.RandomLatentPrior(), labels=None,
+      experiment, prior=sources.RandomLatentPrior(), conditions=(),
       method=dataclasses.replace(experiment.method, guidance=1.0))
   with pytest.raises(ValueError, match="need a prior with classes; random"):
     figures.trace(plain, [0], columns=1, classes=[1])

@@ -38,7 +38,6 @@ from jaxguide import evaluation
 from jaxguide import metrics
 from jaxguide.convert import model_directories
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import scoring
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
@@ -61,7 +60,7 @@ def get_config(smoke: bool = False) -> evaluation.Experiment:
           domain_weight=30.0, lowpass_weight=2.0, first_level=500,
           num_steps=25, factor=4),
       metrics=(
-          *scoring.default_metrics(task), *lpips,
+          *task.default_metrics, *lpips,
           *(metrics.against(m, tasks.COUNTERPART) for m in lpips),
           metrics.domain_metric(judge, label=1)),
       batch_size=16,

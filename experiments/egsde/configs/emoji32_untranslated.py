@@ -15,5 +15,5 @@ from jaxguide.evaluation import rows
 def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
-      __file__, "emoji32_egsde.py", smoke, method=methods.Degraded(),
+      __file__, "emoji32_egsde.py", smoke, method=methods.Baseline(),
       samples_per_image=1, spread="images")

@@ -30,7 +30,6 @@ from jaxguide import evaluation
 from jaxguide import metrics
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import rows
-from jaxguide.evaluation import scoring
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
@@ -49,5 +48,5 @@ def get_config(smoke: bool = False) -> evaluation.Experiment:
   return rows.row_like(
       __file__, "ffhq_sr_x8.py", smoke, task=task,
       method=methods.steered_paper(task),
-      metrics=(*scoring.default_metrics(task), *metrics.installed_lpips()),
+      metrics=(*task.default_metrics, *metrics.installed_lpips()),
       published=PUBLISHED)

@@ -28,7 +28,6 @@ column holds published numbers alone.
 from jaxguide import evaluation
 from jaxguide import metrics
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import scoring
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
@@ -57,7 +56,7 @@ def get_config(smoke: bool = False) -> evaluation.Experiment:
           origin="300 CelebA-HQ faces, 0.jpg to 299.jpg"),
       task=task,
       method=methods.steered_paper(task),
-      metrics=(*scoring.default_metrics(task), *metrics.installed_lpips()),
+      metrics=(*task.default_metrics, *metrics.installed_lpips()),
       batch_size=8,
       seed=404,
       published=PUBLISHED,

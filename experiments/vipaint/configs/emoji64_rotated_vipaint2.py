@@ -41,7 +41,7 @@ def get_config(smoke: bool = False) -> evaluation.Experiment:
       name="emoji64_rotated_vipaint2",
       prior=sources.EmbeddedPrior("emoji64_ldm"),
       data=sources.EmbeddedImages("noto64", 64),
-      labels=sources.EmbeddedLabels("noto64"),
+      conditions=(sources.EmbeddedLabels("noto64"),),
       task=task,
       method=methods.Vipaint(
           levels=variational.LEVELS[2], num_steps=50, scale=2.0, fill=0.5,

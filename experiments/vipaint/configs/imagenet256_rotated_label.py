@@ -21,5 +21,5 @@ def get_config(smoke: bool = False) -> evaluation.Experiment:
   """The experiment; `smoke` gives its tiny version."""
   return rows.row_like(
       __file__, "imagenet256_rotated_vipaint2.py", smoke,
-      labels=sources.FixedLabel(207),
+      conditions=(sources.FixedLabel(207),),
       published=())

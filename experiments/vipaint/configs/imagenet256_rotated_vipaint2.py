@@ -64,7 +64,7 @@ def get_config(smoke: bool = False) -> evaluation.Experiment:
       data=sources.FolderImages(
           path="data/imagenet_val", size=256, resize="center_crop_box",
           count=100, origin="ImageNet's validation images"),
-      labels=sources.LabelFile("data/imagenet_val_labels.txt"),
+      conditions=(sources.LabelFile("data/imagenet_val_labels.txt"),),
       task=task,
       method=methods.vipaint_imagenet256(2),
       metrics=scoring.vipaint_metrics(task),

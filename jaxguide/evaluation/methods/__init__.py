@@ -2,12 +2,10 @@
 
 from jaxguide.evaluation.methods.base import check_at_least
 from jaxguide.evaluation.methods.base import check_prior
-from jaxguide.evaluation.methods.base import FittingMethod
 from jaxguide.evaluation.methods.base import load_networks
 from jaxguide.evaluation.methods.base import Method
-from jaxguide.evaluation.methods.base import NetworkMethod
+from jaxguide.evaluation.methods.baselines import Baseline
 from jaxguide.evaluation.methods.baselines import Ddim
-from jaxguide.evaluation.methods.baselines import Degraded
 from jaxguide.evaluation.methods.baselines import External
 from jaxguide.evaluation.methods.egsde import Egsde
 from jaxguide.evaluation.methods.egsde import egsde_dagger
@@ -25,15 +23,13 @@ from jaxguide.evaluation.methods.vipaint import vipaint_imagenet256
 from jaxguide.evaluation.methods.vipaint import vipaint_lsun256
 
 __all__ = [
+    "Baseline",
     "Ddim",
-    "Degraded",
     "EXTRACTOR",
     "Egsde",
     "External",
-    "FittingMethod",
     "Ilvr",
     "Method",
-    "NetworkMethod",
     "PERCEPTUAL",
     "SdEdit",
     "Steered",

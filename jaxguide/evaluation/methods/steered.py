@@ -1,6 +1,7 @@
 """Steered Diffusion as a method of an experiment."""
 
 import dataclasses
+import functools
 from typing import Literal
 
 from jaxguide import arrays
@@ -10,6 +11,7 @@ from jaxguide import samplers
 from jaxguide import schedules
 from jaxguide.evaluation import tasks
 from jaxguide.evaluation.methods import base
+from jaxguide.samplers import constraints
 from jaxguide.samplers import core
 
 # Inner iterations of Table 1 of the Steered Diffusion paper.
@@ -19,7 +21,7 @@ PAPER_NUM_INNER = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Steered:
+class Steered(base.Method):
   """Steered Diffusion by the task's linear constraint.
 
   Attributes:
@@ -30,6 +32,9 @@ class Steered:
     constraint_scale: multiplies k(t) of Eq. 16.
     constraint_schedule: k(t): "constant" (1, as in both variants), or
       "time_varying", sqrt(1 - alpha_bar); see `samplers.steered_steps`.
+    lift: way back from the observation to the image: the "published" one of
+      the task, or the "pseudo_inverse" of its operator, under which the
+      observation is met exactly.
     clip_x0: clip the prior's x0 to [-1, 1]; neither variant does.
     label: what tables call it; made from the fields when empty.
   """
@@ -40,15 +45,16 @@ class Steered:
   eta: float = 1.0
   constraint_scale: float = 1.0
   constraint_schedule: Literal["constant", "time_varying"] = "constant"
+  lift: Literal["published", "pseudo_inverse"] = "published"
   clip_x0: bool = False
   label: str = ""
-  uses_prior = True
 
   def __post_init__(self):
     arrays.check_choice("variant", self.variant, core.VARIANTS)
     arrays.check_choice(
         "constraint_schedule", self.constraint_schedule,
         ("constant", "time_varying"))
+    arrays.check_choice("lift", self.lift, ("published", "pseudo_inverse"))
     base.check_at_least(self, 1, "num_steps", "num_inner")
 
   @property
@@ -78,9 +84,75 @@ class Steered:
     if self.clip_x0:
       denoise = denoisers.clip_x0(denoise)
     return samplers.steered(
-        denoise, noise, constraint=problem.constraint(self.variant),
+        denoise, noise, constraint=self.constraint(problem),
         constraint_scale=self.constraint_scale,
     )
+
+  def tiny(self, size: int) -> base.Method:
+    """See `Method`."""
+    del size
+    return dataclasses.replace(self, num_steps=2)
+
+  def constraint(self, problem: tasks.Problem) -> samplers.Constraint:
+    """`x0 -> D(y) - D(x0)` of the task, with the lift that was chosen."""
+    if self.lift == "published":
+      return published_constraint(problem.task, problem, self.variant)
+    return constraints.linear(problem.observation)
+
+
+@functools.singledispatch
+def published_constraint(
+    task: tasks.Task, problem: tasks.Problem, variant: str
+) -> samplers.Constraint:
+  """`x0 -> D(y) - D(x0)` (Eq. 16) with the lift that was published for a task.
+
+  A^+ (y - A x0) for tasks that the paper does not have; a task with another
+  one is registered below.
+
+  Args:
+    task: decides which.
+    problem: the task met by a batch.
+    variant: "paper" or "released".
+  """
+  del task, variant
+  return constraints.linear(problem.observation)
+
+
+@published_constraint.register
+def _(
+    task: tasks.Inpainting, problem: tasks.Problem, variant: str
+) -> samplers.Constraint:
+  del task, variant
+  return constraints.inpainting(problem.observation.y, problem.mask)
+
+
+@published_constraint.register
+def _(
+    task: tasks.Colorization, problem: tasks.Problem, variant: str
+) -> samplers.Constraint:
+  del task
+  return constraints.colorization(problem.observation.y, variant)
+
+
+@published_constraint.register
+def _(
+    task: tasks.SuperResolution, problem: tasks.Problem, variant: str
+) -> samplers.Constraint:
+  # The axes are the task's, whatever the variant.
+  del variant
+  if task.kind == "average_pool":
+    return constraints.linear(problem.observation)
+  return constraints.super_resolution(
+      problem.observation.y, problem.shape, task.factor, task.resizing)
+
+
+@published_constraint.register
+def _(
+    task: tasks.Translation, problem: tasks.Problem, variant: str
+) -> samplers.Constraint:
+  raise ValueError(
+      "task must have a linear constraint for Steered Diffusion, got a "
+      "translation: one that met its observation would be the source itself")
 
 
 def steered_paper(

@@ -44,7 +44,7 @@ def compare(
     experiment: gives images, task and published rows; any of the runs'.
     runs: finished folders by what the table shall call them.
     out: folder to write to; made if needed.
-    names: of the images that the grid shows; the first few that every run
+    names: names of the images that the grid shows; the first few that every run
       has a picture of when left out.
 
   Returns:
@@ -215,19 +215,20 @@ def _write_grid(
     return
   scorer = scoring.Scorer(experiment.task, (), experiment.seed)
   labels, rows = list(found), []
-  given_labels = grids.given_labels(experiment.task)
+  task = experiment.task
   for name in shown:
     made = [pictures.Cell(pictures.decode(run.made[name]))
             for run in found.values()]
     given = grids.given(
         experiment, dataset, scorer, dataset.names.index(name))
-    rows.append(_between(given_labels, given, made))
+    rows.append(_between(task, given, made))
   pictures.write_grid(
-      path, rows, column_labels=_between(given_labels, given_labels, labels),
+      path, rows, column_labels=_between(task, task.shown_labels, labels),
       row_labels=shown)
 
 
-def _between(labels: Sequence[str], given: Sequence, made: Sequence) -> list:
-  """What was made, behind what was given, a counterpart at the end."""
-  known = tasks.COUNTERPART in labels
-  return [*given[:-1], *made, given[-1]] if known else [*given, *made]
+def _between(task: tasks.Task, given: Sequence, made: Sequence) -> list:
+  """What was made, behind what was given, the truth at the end."""
+  if task.truth_is_shown:
+    return [*given[:-1], *made, given[-1]]
+  return [*given, *made]

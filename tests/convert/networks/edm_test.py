@@ -111,7 +111,7 @@ def _replays(prior, recorded):
       jnp.ones(len(x)), jnp.asarray(recorded["sigma"]), jnp.zeros(len(x)))
   with jax.default_matmul_precision("highest"):
     found = programs.jit(
-        lambda x: prior.denoiser(cond=labels)(x, level).x0)(x)
+        lambda x: prior.denoiser(cond={"label": labels})(x, level).x0)(x)
   expected = recordings.channels_last(recorded["D"])
   assert edm_recordings.relative(found, expected) < 2e-5
 
@@ -234,10 +234,10 @@ def test_a_loaded_prior_denoises_by_table_1(case, tmp_path):
   """The preconditioning that the file names, at alpha = 1 and below."""
   saved, _ = _saved(case, tmp_path)
 
-  def network(params, x, noise, labels):
+  def network(params, x, noise, cond):
     """In place of the real one, whose compilation takes a minute."""
     del params
-    shift = jnp.reshape(noise / 100 + labels, (2, 1, 1, 1))
+    shift = jnp.reshape(noise / 100 + cond["label"], (2, 1, 1, 1))
     return jnp.concatenate([jnp.sin(x + shift), x], -1)[
         ..., :6 if saved.learned_variance else 3]
 
@@ -248,7 +248,7 @@ def test_a_loaded_prior_denoises_by_table_1(case, tmp_path):
       np.reshape(c, (2, 1, 1, 1)) for c in _TABLE_1[case](sigma))
   level = schedules.NoiseLevel(*(
       jnp.asarray(v, jnp.float32) for v in (alpha, alpha * sigma, 0 * sigma)))
-  found = prior.denoiser(cond=jnp.asarray([3, 1]))(
+  found = prior.denoiser(cond={"label": jnp.asarray([3, 1])})(
       jnp.asarray(np.reshape(alpha, (2, 1, 1, 1)) * x, jnp.float32), level).x0
   labels = np.reshape([3, 1], (2, 1, 1, 1))
   expected = skip * x + out * np.sin(scale * x + noise / 100 + labels)

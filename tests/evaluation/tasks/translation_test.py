@@ -579,7 +579,7 @@ class TestPairs:
         task=tasks.Translation(theirs)), tmp_path / "run")
     x = pictures.decode(tmp_path / "run" / "images" / "3.png")
     other = pictures.to_uint8(theirs.open().load(1))
-    found = report.records[1]["metrics"]["l2_egsde_counterpart"]
+    found = report.records[1].metrics["l2_egsde_counterpart"]
     assert found == pytest.approx(
         np.linalg.norm((x.astype(float) - other) / 255), rel=1e-5)
 
@@ -600,7 +600,7 @@ class TestPairs:
 
 
 def test_steering_a_translation_is_refused(tmp_path):
-  with pytest.raises(ValueError, match="has no linear constraint"):
+  with pytest.raises(ValueError, match="must have a linear constraint"):
     _run(_experiment(method=methods.Steered(num_steps=2)), tmp_path)
 
 
@@ -614,7 +614,7 @@ def test_the_grid_shows_source_and_counterpart(tmp_path):
 
 
 def test_a_row_without_any_sampler_is_the_source(tmp_path):
-  report = _run(_experiment(prior=None, method=methods.Degraded()), tmp_path)
+  report = _run(_experiment(prior=None, method=methods.Baseline()), tmp_path)
   assert [row.method for row in report.rows] == ["Source"]
   assert report.rows[0].values["l2_egsde"].mean == 0
 
