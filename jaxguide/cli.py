@@ -5,19 +5,7 @@ from collections.abc import Sequence
 import sys
 
 import jaxguide
-
-# Fields of `convert.adm.Settings`, named here so that --help needs no import.
-_SETTINGS = {
-    "image_size": int,
-    "num_heads": int,
-    "num_head_channels": int,
-    "num_heads_upsample": int,
-    "qkv_order": str,
-    "schedule": str,
-    "prediction": str,
-    "num_steps": int,
-    "licence": str,
-}
+from jaxguide import checkpoint_settings
 
 DESCRIPTION = "Guided sampling with pretrained diffusion models, in JAX."
 
@@ -103,11 +91,11 @@ def _parser() -> argparse.ArgumentParser:
       "refusing it; never executed; may be repeated")
   own = convert.add_argument_group(
       "without a card", "what a state dict does not tell")
-  for name, kind in _SETTINGS.items():
-    own.add_argument(f"--{name}", type=kind)
-  own.add_argument(
-      "--superres", action="store_true", default=None,
-      help="the network takes a low-resolution image too")
+  for option in checkpoint_settings.options():
+    kind = {"action": "store_true"} if option.kind is bool else {
+        "type": option.kind}
+    own.add_argument(
+        f"--{option.name}", default=option.default, help=option.help, **kind)
   convert.set_defaults(run=_convert)
 
   commands.add_parser(
@@ -134,12 +122,12 @@ def _inspect(args: argparse.Namespace) -> str:
 
 def _convert(args: argparse.Namespace) -> str:
   from jaxguide.convert import dispatch
-  from jaxguide.convert.networks import adm
-  given = {name: getattr(args, name) for name in (*_SETTINGS, "superres")}
-  given = {name: value for name, value in given.items() if value is not None}
+  settings = checkpoint_settings.Settings(**{
+      option.name: getattr(args, option.name)
+      for option in checkpoint_settings.options()})
   report = dispatch.convert(
       args.file, args.card, args.out, weights=args.weights,
       prefix=args.prefix, scale_factor=args.scale_factor,
       layout=args.layout, inert=args.inert,
-      settings=adm.Settings(**given) if given else None)
+      settings=settings if settings.said() else None)
   return report.rstrip("\n")

@@ -7,16 +7,17 @@ import textwrap
 import numpy as np
 import pytest
 
+from jaxguide import checkpoint_settings
 from jaxguide import convert
 from jaxguide.convert import cards
-from jaxguide.convert import commands
-from jaxguide.convert.networks import adm
+from jaxguide.convert import dispatch
+from jaxguide.convert import provenance
 from jaxguide.convert.reading import safetensors
 from tests.convert import crafted
 from tests.convert import small
 
 CONFIG = small.unet(num_classes=7)
-SETTINGS = adm.Settings(
+SETTINGS = checkpoint_settings.Settings(
     image_size=16, num_heads=2, qkv_order="legacy", schedule="linear",
     prediction="eps", licence="MIT")
 
@@ -47,14 +48,14 @@ def _card(monkeypatch):
 def test_there_and_back_again_to_the_bit(tmp_path, card, prefix):
   tensors = small.state_dict(CONFIG)
   file = _file(tmp_path, _prefixed(prefix, tensors))
-  report = commands.convert(file, "small", tmp_path / "model")
+  report = dispatch.convert(file, "small", tmp_path / "model")
   assert "CC0" in report and str(tmp_path / "model") in report
   model = convert.load_model(tmp_path / "model")
   assert model.config.module == card.module
   assert model.config.source == {
-      "file_name": "net.pt", "sha256": commands.sha256(file),
+      "file_name": "net.pt", "sha256": provenance.sha256(file),
       "container": "torch_zip", "weights": "raw", "card": "small"}
-  commands.convert(tmp_path / "model", None, tmp_path / "back.safetensors")
+  dispatch.convert(tmp_path / "model", None, tmp_path / "back.safetensors")
   back = convert.read_checkpoint(tmp_path / "back.safetensors")
   assert crafted.same(back.tensors, tensors)
   assert json.loads(back.metadata["config"])["licence"] == "CC0"
@@ -71,11 +72,11 @@ def test_average_and_raw_weights_of_a_lightning_file(tmp_path):
       "model_ema.decay": np.float32([0.99]), "betas": np.zeros(4, np.float32)}
   file = _file(tmp_path, tensors, epoch=crafted.literal(3))
   for select, expected in (("raw", raw), ("ema", average)):
-    report = commands.convert(
-        file, "small", tmp_path / select, select=select)
+    report = dispatch.convert(
+        file, "small", tmp_path / select, weights=select)
     assert "other tensors" in report
     out = tmp_path / f"{select}.safetensors"
-    commands.convert(tmp_path / select, None, out)
+    dispatch.convert(tmp_path / select, None, out)
     back = convert.read_checkpoint(out).tensors
     assert crafted.same(back, expected)
 
@@ -83,14 +84,14 @@ def test_average_and_raw_weights_of_a_lightning_file(tmp_path):
 @pytest.mark.parametrize("case", small.configs())
 def test_without_a_card_by_inference_and_settings(tmp_path, case):
   config = small.configs()[case]
-  settings = adm.Settings(
+  settings = checkpoint_settings.Settings(
       image_size=16, num_heads=config.module["num_heads"],
       qkv_order="legacy", schedule=(config.schedule or {}).get("kind"),
       prediction=config.prediction,
       num_head_channels=config.module["num_head_channels"],
       superres=config.family == "adm_superres")
   file = _file(tmp_path, small.state_dict(config))
-  commands.convert(file, None, tmp_path / "model", settings=settings)
+  dispatch.convert(file, None, tmp_path / "model", settings=settings)
   found = convert.load_model(tmp_path / "model").config
   assert found.family == config.family
   assert found.channels == config.channels
@@ -114,13 +115,13 @@ def _left(folder):
 
 def test_settings_are_demanded_and_cards_suggested(tmp_path, card):
   file = _file(tmp_path, small.state_dict(CONFIG))
-  text = _refused(commands.convert, file, None, tmp_path / "model")
+  text = _refused(dispatch.convert, file, None, tmp_path / "model")
   assert str(file) in text
   assert "image_size, qkv_order, schedule, prediction, num_heads or" in text
-  assert "of these shapes: small" in text
+  assert "cards of these shapes: small" in text
   assert _left(tmp_path) == ["net.pt"]
   both = _refused(
-      commands.convert, file, card.name, tmp_path / "model",
+      dispatch.convert, file, card.name, tmp_path / "model",
       settings=SETTINGS)
   assert "not both" in both
 
@@ -128,8 +129,9 @@ def test_settings_are_demanded_and_cards_suggested(tmp_path, card):
 def test_a_model_directory_needs_no_card(tmp_path, card):
   convert.save_model(tmp_path / "m", small.params(CONFIG), CONFIG)
   text = _refused(
-      commands.convert, tmp_path / "m", card.name, tmp_path / "out")
-  assert "needs no card" in text and _left(tmp_path) == ["m"]
+      dispatch.convert, tmp_path / "m", card.name, tmp_path / "out")
+  assert "card cannot be given for a model directory" in text
+  assert _left(tmp_path) == ["m"]
 
 
 @pytest.mark.usefixtures("card")
@@ -147,7 +149,7 @@ def test_bad_state_dicts_leave_nothing(tmp_path):
       (small.state_dict(small.unet(model_channels=64, num_classes=7)),
        "another shape")):
     file = _file(tmp_path, tensors)
-    text = _refused(commands.convert, file, "small", tmp_path / "model")
+    text = _refused(dispatch.convert, file, "small", tmp_path / "model")
     assert message in text and text.startswith(f"{file}: ")
     assert _left(tmp_path) == ["net.pt"]
 
@@ -159,9 +161,9 @@ def test_bad_files_leave_nothing(tmp_path):
       crafted.name("posix", "system"), crafted.literal("touch CANARY")))
   for data in (b"", b"text", whole[:-1], whole[:len(whole) // 2], evil):
     file = crafted.save(tmp_path, data, "net.pt")
-    text = _refused(commands.convert, file, "small", tmp_path / "model")
+    text = _refused(dispatch.convert, file, "small", tmp_path / "model")
     assert text.startswith(f"{file}: ")
-    assert _refused(commands.inspect, file).startswith(f"{file}: ")
+    assert _refused(dispatch.inspect, file).startswith(f"{file}: ")
     assert _left(tmp_path) == ["net.pt"]
 
 
@@ -169,11 +171,11 @@ def test_bad_files_leave_nothing(tmp_path):
 def test_wrong_card_suggests_the_right_one(tmp_path):
   file = _file(tmp_path, small.state_dict(CONFIG))
   text = _refused(
-      commands.convert, file, "adm_imagenet64_cond", tmp_path / "model")
+      dispatch.convert, file, "adm_imagenet64_cond", tmp_path / "model")
   assert "card adm_imagenet64_cond" in text
-  assert "of these shapes: small" in text
+  assert "cards of these shapes: small" in text
   assert "there is no card" in _refused(
-      commands.convert, file, "smal", tmp_path / "model")
+      dispatch.convert, file, "smal", tmp_path / "model")
 
 
 def test_file_with_another_hash_than_the_cards(tmp_path, monkeypatch, card):
@@ -181,7 +183,7 @@ def test_file_with_another_hash_than_the_cards(tmp_path, monkeypatch, card):
       cards.CARDS, "small", type(card)(**{**vars(card), "sha256": "0" * 64}))
   file = _file(tmp_path, small.state_dict(CONFIG))
   assert "0" * 64 in _refused(
-      commands.convert, file, "small", tmp_path / "model")
+      dispatch.convert, file, "small", tmp_path / "model")
 
 
 @pytest.mark.usefixtures("card")
@@ -189,10 +191,10 @@ def test_places_that_cannot_be_written(tmp_path):
   file = _file(tmp_path, small.state_dict(CONFIG))
   (tmp_path / "there").mkdir()
   for out in (tmp_path / "there", tmp_path / "no" / "such", file / "below"):
-    assert str(out) in _refused(commands.convert, file, "small", out)
+    assert str(out) in _refused(dispatch.convert, file, "small", out)
   assert _left(tmp_path) == ["net.pt", "there"]
   assert "config.json" in _refused(
-      commands.convert, tmp_path / "there", None, tmp_path / "a.safetensors")
+      dispatch.convert, tmp_path / "there", None, tmp_path / "a.safetensors")
 
 
 def test_a_disk_that_fails_while_writing(tmp_path, card):
@@ -200,7 +202,7 @@ def test_a_disk_that_fails_while_writing(tmp_path, card):
   file = _file(tmp_path, small.state_dict(CONFIG))
   program = textwrap.dedent(f"""
       import resource, signal
-      from jaxguide.convert import cards, commands, errors
+      from jaxguide.convert import cards, dispatch, errors
       signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
       card = cards.ModelCard(
           name="small", file_names=(), origin="", licence="",
@@ -209,7 +211,7 @@ def test_a_disk_that_fails_while_writing(tmp_path, card):
       cards.CARDS["small"] = card
       resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
       try:
-        commands.convert({str(file)!r}, "small", {str(tmp_path / "m")!r})
+        dispatch.convert({str(file)!r}, "small", {str(tmp_path / "m")!r})
       except errors.ConversionError as error:
         print("REFUSED", error)
   """)
@@ -223,7 +225,7 @@ def test_a_disk_that_fails_while_writing(tmp_path, card):
 def test_inspect_reports_architecture_and_cards(tmp_path, card):
   tensors = small.state_dict(CONFIG)
   file = _file(tmp_path, _prefixed("model.", tensors), epoch=crafted.literal(4))
-  text = commands.inspect(file)
+  text = dispatch.inspect(file)
   assert "torch_zip" in text and f"{len(tensors)} ({len(tensors)}" in text
   assert f"{sum(a.size for a in tensors.values()):,}" in text
   assert "epoch: 4" in text and "prefix        model." in text
@@ -233,13 +235,13 @@ def test_inspect_reports_architecture_and_cards(tmp_path, card):
 
 def test_inspect_of_another_network(tmp_path):
   safetensors.write(tmp_path / "a", {"x": np.zeros((2, 3), np.float16)})
-  text = commands.inspect(tmp_path / "a")
+  text = dispatch.inspect(tmp_path / "a")
   assert "x [2, 3]" in text and "1 float16" in text
   assert "no known network found (no tensor" in text
 
 
 def test_inspect_of_a_model_directory(tmp_path):
   convert.save_model(tmp_path / "m", small.params(CONFIG), CONFIG)
-  text = commands.inspect(tmp_path / "m")
+  text = dispatch.inspect(tmp_path / "m")
   assert '"family": "adm_unet"' in text and "parameters" in text
-  assert "config.json" in _refused(commands.inspect, tmp_path)
+  assert "config.json" in _refused(dispatch.inspect, tmp_path)

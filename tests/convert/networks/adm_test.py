@@ -1,7 +1,7 @@
 import pytest
 
 from jaxguide.convert import errors
-from jaxguide.convert.networks import adm_layout
+from jaxguide.convert.networks import adm
 from tests.convert import small
 
 CONFIGS = small.configs()
@@ -14,7 +14,7 @@ def _shapes(config):
 @pytest.mark.parametrize("case", CONFIGS)
 def test_architecture_is_read_off_the_shapes(case):
   config = CONFIGS[case]
-  told = adm_layout.module_fields(adm_layout.infer(_shapes(config)))
+  told = adm.infer(_shapes(config)).module
   expected = {key: config.module[key] for key in told}
   # Nothing resamples in a net of one level.
   if len(config.module["channel_mult"]) == 1:
@@ -30,7 +30,7 @@ def test_a_missing_tensor_is_named(name):
   shapes = _shapes(CONFIGS["plain"])
   del shapes[name]
   with pytest.raises(errors.ConversionError, match="is no ADM network"):
-    adm_layout.infer(shapes)
+    adm.infer(shapes)
 
 
 def test_missing_blocks_are_noticed():
@@ -38,7 +38,7 @@ def test_missing_blocks_are_noticed():
       name: shape for name, shape in _shapes(CONFIGS["three levels"]).items()
       if not name.startswith("input_blocks.5.")}
   with pytest.raises(errors.ConversionError, match="do not divide"):
-    adm_layout.infer(shapes)
+    adm.infer(shapes)
 
 
 def test_ambiguous_levels_are_not_guessed():
@@ -50,7 +50,7 @@ def test_ambiguous_levels_are_not_guessed():
           attention_factors=())).items()
       if not name.startswith("output_blocks.")}
   with pytest.raises(errors.ConversionError, match="2 x 2"):
-    adm_layout.infer(shapes)
+    adm.infer(shapes)
 
 
 @pytest.mark.parametrize("shapes", [
@@ -61,10 +61,9 @@ def test_ambiguous_levels_are_not_guessed():
 ])
 def test_other_state_dicts(shapes):
   with pytest.raises(errors.ConversionError, match="no ADM network"):
-    adm_layout.infer(shapes)
+    adm.infer(shapes)
 
 
 def test_description_is_one_line():
-  text = adm_layout.describe(
-      adm_layout.infer(_shapes(CONFIGS["narrow first level"])))
+  text = adm.infer(_shapes(CONFIGS["narrow first level"])).description
   assert "64 x (0.5,1,1.5)" in text and "\n" not in text
