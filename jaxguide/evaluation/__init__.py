@@ -1,7 +1,8 @@
 """From an experiment to a folder of pictures, scores and tables.
 
-`evaluate` runs an `Experiment`; `score_outputs` scores what another program
-made; `write_table`, `write_grid` and `Scorer` are of use alone.
+`evaluate` runs an `Experiment`, `run_table` several, `load_row` reads one from
+a table file; `score_outputs` scores what another program made; `write_table`,
+`write_grid` and `Scorer` are of use alone.
 """
 
 from jaxguide.evaluation.experiments import Experiment
@@ -20,7 +21,7 @@ from jaxguide.evaluation.methods import Vipaint
 from jaxguide.evaluation.methods import vipaint_edm
 from jaxguide.evaluation.methods import vipaint_imagenet256
 from jaxguide.evaluation.methods import vipaint_lsun256
-from jaxguide.evaluation.overrides import ConfigError
+from jaxguide.evaluation.overrides import OverrideError
 from jaxguide.evaluation.pictures import Cell
 from jaxguide.evaluation.pictures import write_grid
 from jaxguide.evaluation.reporting.comparison import compare
@@ -49,6 +50,11 @@ from jaxguide.evaluation.sources import Masks
 from jaxguide.evaluation.sources import NpzImages
 from jaxguide.evaluation.sources import SplitImages
 from jaxguide.evaluation.store import StoreError
+from jaxguide.evaluation.table_files import load_row
+from jaxguide.evaluation.table_files import Table
+from jaxguide.evaluation.table_files import TableFileError
+from jaxguide.evaluation.table_runs import run_table
+from jaxguide.evaluation.table_runs import TableReport
 from jaxguide.evaluation.tables import Estimate
 from jaxguide.evaluation.tables import estimate
 from jaxguide.evaluation.tables import Published
@@ -66,7 +72,6 @@ __all__ = [
     "Cell",
     "ClassFolders",
     "Colorization",
-    "ConfigError",
     "ConvertedExtractor",
     "ConvertedPrior",
     "Ddim",
@@ -90,6 +95,7 @@ __all__ = [
     "Masks",
     "Method",
     "NpzImages",
+    "OverrideError",
     "Published",
     "Report",
     "Row",
@@ -102,6 +108,9 @@ __all__ = [
     "Steered",
     "StoreError",
     "SuperResolution",
+    "Table",
+    "TableFileError",
+    "TableReport",
     "Task",
     "Translation",
     "Vipaint",
@@ -110,7 +119,9 @@ __all__ = [
     "egsde_published",
     "estimate",
     "evaluate",
+    "load_row",
     "published",
+    "run_table",
     "score",
     "score_outputs",
     "steered_paper",

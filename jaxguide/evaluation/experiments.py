@@ -15,12 +15,13 @@ from jaxguide.metrics import metric
 from jaxguide.metrics import set_metric
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
   """One row of a table: a prior, images, a task, a method, metrics.
 
   Attributes:
-    name: what the row's files and tables are called.
+    name: what the row's tables are called; a row of a table file that leaves
+      it empty is called after the file and the row.
     prior: where the pretrained prior comes from; None for a method that uses
       none.
     data: where the images come from.
@@ -44,7 +45,7 @@ class Experiment:
       Steered Diffusion and VIPaint do.
   """
 
-  name: str
+  name: str = ""
   prior: sources.PriorSource | None
   data: sources.DataSource
   task: tasks.Task

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TextIO
 import jax
 import numpy as np
 
+from jaxguide import convert
 from jaxguide import data
 from jaxguide.evaluation import experiments
 from jaxguide.evaluation import methods
@@ -57,6 +58,7 @@ def evaluate(
     devices: int | Sequence[jax.Device] | None = None,
     backend: str = "pmap",
     matmul_precision: str | None = None,
+    prior: convert.Prior | None = None,
     stream: TextIO | None = None,
 ) -> reports.Report:
   """Makes, scores and writes down the pictures of an experiment.
@@ -75,6 +77,8 @@ def evaluate(
     devices: how many local devices, or which; all when left out.
     backend: "pmap" or "jit"; changes no picture on CPU.
     matmul_precision: as `jax.default_matmul_precision` takes it.
+    prior: what the experiment's source gives, where it is loaded already, by
+      another run of the same source; loaded here when left out.
     stream: where progress goes; stderr when left out.
 
   Returns:
@@ -87,7 +91,10 @@ def evaluate(
       nothing is written then.
   """
   experiment = _with(experiment, batch_size=batch_size, seed=seed)
-  prior = experiment.prior.load() if experiment.method.uses_prior else None
+  if not experiment.method.uses_prior:
+    prior = None
+  elif prior is None:
+    prior = experiment.prior.load()
   networks = methods.load_networks(experiment.method)
   scorer = _scorer(experiment)
   say = _Messages(stream)

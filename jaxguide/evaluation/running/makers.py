@@ -26,6 +26,7 @@ from jaxguide.evaluation import scoring
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 from jaxguide.evaluation.running import compiled
+from jaxguide.evaluation.running import fits
 from jaxguide.evaluation.tasks import bound_prior
 
 
