@@ -29,7 +29,7 @@ class Inputs(NamedTuple):
     task: of the experiment.
     plan: of the method.
     steps: likewise.
-    shared: the shared argument of `producers.restore` and `producers.fit`.
+    shared: the shared argument of `makers.restore` and `makers.fit`.
     batch: their other argument, without samples: a row per image.
   """
 
@@ -45,7 +45,7 @@ class Inputs(NamedTuple):
   def problem(
       self, shared: Mapping[str, Any], batch: Mapping[str, Any]
   ) -> tuple[jax.Array, tasks.Problem]:
-    """`producers.problem_of`: the images' keys and what is observed."""
+    """`makers.problem_of`: the images' keys and what is observed."""
     return makers.problem_of(
         self.prior, self.task, self.networks, shared, batch)
 
@@ -54,7 +54,7 @@ def load(experiment: evaluation.Experiment, images: Sequence[int]) -> Inputs:
   """Loads what an experiment names.
 
   Args:
-    experiment: its method is a `vipaint_method.Vipaint`.
+    experiment: its method is a `methods.Vipaint`.
     images: numbers in its data set.
 
   Raises:

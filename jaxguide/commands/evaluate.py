@@ -111,27 +111,43 @@ def _evaluate(
 
 
 def _listing(file: table_files.TableFile) -> str:
-  """The rows of a file, their titles, and what each needs."""
+  """The rows of a file, their titles, and what they need."""
+  from jaxguide import failures
   width = max(map(len, file.names))
-  lines = [file.title, ""]
+  lines, built = [file.title, ""], {}
   for name in file.names:
-    lines.append(f"{name:{width}}  {_about(file, name)}")
+    try:
+      built[name] = file.row(name)
+      about = built[name].method.title
+    except ValueError as error:  # The other rows can be used nevertheless.
+      about = failures.one_line(error)
+    lines.append(f"  {name:{width}}  {about}")
+  lines += ["", *_needs(built)]
   description = textwrap.dedent(file.description).strip()
   return "\n".join([*lines, *(["", description] if description else [])]) + "\n"
 
 
-def _about(file: table_files.TableFile, name: str) -> str:
-  """One line on a row; one that cannot be built says why."""
-  from jaxguide import failures
+def _needs(rows: dict[str, evaluation.Experiment]) -> list[str]:
+  """Lines on what is read from the disk, and which rows read nothing."""
   from jaxguide.evaluation import needed_files
-  try:
-    experiment = file.row(name)
-  except ValueError as error:
-    return failures.one_line(error)
-  needed = needed_files.needed_files(experiment)
-  missing = needed_files.missing_files(experiment)
-  said = ", ".join(
-      f"{path} (not there)" if path in missing else path for path in needed)
-  return f"{experiment.method.title}; " + (
-      f"needs {said}" if needed else
-      "runs at once with what comes with the package")
+  wanted, at_once, missing = {}, [], set()
+  for name, experiment in rows.items():
+    paths = needed_files.needed_files(experiment)
+    missing.update(needed_files.missing_files(experiment))
+    for path in paths:
+      wanted.setdefault(path, []).append(name)
+    if not paths:
+      at_once.append(name)
+  lines = [f"Needed by {_who(names, rows)}: {path}"
+           f"{' (not there)' if path in missing else ''}"
+           for path, names in wanted.items()]
+  if at_once:
+    lines.append(f"What {_who(at_once, rows)} needs comes with the package.")
+  return lines
+
+
+def _who(names: list[str], rows: dict[str, evaluation.Experiment]) -> str:
+  others = [name for name in rows if name not in names]
+  if len(others) < len(names):
+    return "every row" + (f" but {', '.join(others)}" if others else "")
+  return ", ".join(names)

@@ -91,7 +91,7 @@ def run_table(
         unmade[name] = failures.one_line(error)
         stream.write(f"row {name} was not made: {unmade[name]}\n")
         continue
-      finished[name] = joined.FinishedRow(experiment, report.directory)
+      finished[name] = joined.FinishedRow(experiment, report)
   if not finished:
     return TableReport((), unmade, out)
   notes = [f"{name} was not made: {why}" for name, why in unmade.items()]

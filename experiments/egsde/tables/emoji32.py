@@ -49,10 +49,15 @@ def _judge():
   return convert.load_model(model_directories.EMBEDDED / EGSDE.extractor.name)
 
 
+# What takes long to load is loaded once for all rows.
+_lpips = functools.cache(metrics.installed_lpips)
+_trunk = functools.cache(metrics.installed_trunk)
+
+
 def _row(method, num_seeds=4):
   counterparts = evaluation.EmbeddedImages("noto32")
   task = evaluation.Translation(counterparts)
-  lpips = metrics.installed_lpips("vgg")
+  lpips = _lpips("vgg")
   return evaluation.Experiment(
       prior=evaluation.EmbeddedPrior("noto32"),
       data=evaluation.EmbeddedImages("twemoji32"),
@@ -65,7 +70,7 @@ def _row(method, num_seeds=4):
       batch_size=16,
       samples_per_image=num_seeds,
       spread="seeds",
-      set_metrics=metrics.installed_trunk("vgg", ("relu4_3",)),
+      set_metrics=_trunk("vgg", ("relu4_3",)),
       set_reference=evaluation.SourceImages(counterparts))
 
 

@@ -5,6 +5,7 @@ here are of its families with seeds of our own, the images the first by name.
 """
 
 from collections.abc import Sequence
+import functools
 
 from jaxguide import data
 from jaxguide import evaluation
@@ -78,6 +79,10 @@ def of_photographs(
       set_reference=evaluation.RunImages(repeats=10))
 
 
+# Quick to build once, slow for each of many rows.
+_trunk = functools.cache(metrics.installed_trunk)
+
+
 def of_emoji(
     prior: str,
     images: evaluation.EmbeddedImages,
@@ -96,5 +101,5 @@ def of_emoji(
       batch_size=64,
       seed=10,
       samples_per_image=4,
-      set_metrics=metrics.installed_trunk(),
+      set_metrics=_trunk(),
       set_reference=evaluation.RunImages(repeats=4))

@@ -18,6 +18,7 @@ from jaxguide.evaluation import store
 from jaxguide.evaluation import tables
 from jaxguide.evaluation.reporting import comparison
 from jaxguide.evaluation.reporting import grids
+from jaxguide.evaluation.reporting import reports
 
 # Images per group in the grid of a table with several.
 _FEW_IMAGES = 2
@@ -28,11 +29,16 @@ class FinishedRow(NamedTuple):
 
   Attributes:
     experiment: that was run.
-    folder: of the run.
+    report: what it ended with.
   """
 
   experiment: experiments.Experiment
-  folder: pathlib.Path
+  report: reports.Report
+
+  @property
+  def title(self) -> str:
+    """What the run's own table calls its method."""
+    return [r.method for r in self.report.rows if not r.published][-1]
 
 
 class _Group(NamedTuple):
@@ -87,7 +93,7 @@ def _groups(finished: Mapping[str, FinishedRow]) -> list[_Group]:
   groups = []
   for heading, members in zip(headings, found.values(), strict=True):
     first = next(iter(members.values()))
-    runs = {name: row.folder for name, row in members.items()}
+    runs = {name: row.report.directory for name, row in members.items()}
     groups.append(_Group(heading, members, comparison.gather(
         first.experiment, runs, num_images=count)))
   return groups
@@ -114,7 +120,7 @@ def _rows(group: _Group) -> list[tables.Row]:
   measured = [
       row._replace(
           group=group.heading,
-          method=f"{name}: {group.members[name].experiment.method.title}")
+          method=f"{name}: {group.members[name].title}")
       for name, row in zip(group.members, group.compared.rows, strict=True)]
   # Published rows hold dicts, which a set cannot.
   published: list[tables.Published] = []
