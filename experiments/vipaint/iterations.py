@@ -9,10 +9,11 @@
       --table experiments/vipaint/tables/emoji64.py --row rotated_vipaint2 \\
       --run results/rotated_k2_10 --run results/rotated_k2_25 ...
 
-and so on for other K. `table.md` and `grid.png` are those of
-`jaxguide compare`, `iterations.csv` has a line per run, `iterations.png` (with the extra `plots`) a curve per K and variant; bars are standard errors.
-Seconds are those of the fit alone, per image, without compilation; they may
-be compared only where the runs had the machine to themselves.
+and so on for other K. `table.md` and `grid.png` are those of `jaxguide
+compare`, `iterations.csv` has a line per run, `iterations.png` (with the extra
+`plots`) a curve per K and variant; bars are standard errors. Seconds are those
+of the fit alone, per image, without compilation; they may be compared only
+where the runs had the machine to themselves.
 """
 
 from __future__ import annotations

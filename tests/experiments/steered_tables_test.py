@@ -1,9 +1,7 @@
-"""Every Steered Diffusion config: it runs, and holds the published numbers."""
+"""Every table of Steered Diffusion: its settings, and that its rows run."""
 
 import dataclasses
 import io
-import pathlib
-import re
 
 import pytest
 
@@ -11,61 +9,44 @@ from jaxguide import metrics
 from jaxguide.convert import cards
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import runner
-from jaxguide.evaluation import table_files
 from jaxguide.evaluation import tasks
 from tests import marks
+from tests.experiments import support
 
-ROOT = pathlib.Path(__file__).parents[2]
-FOLDER = ROOT / "experiments" / "steered" / "configs"
-CONFIGS = sorted(FOLDER.glob("*.py"))
-PAPER = [path for path in CONFIGS if path.stem.startswith("ffhq_")]
-LARGE = [path for path in CONFIGS if not path.stem.startswith("noto32_")]
-
-
-def _name(path):
-  return path.stem
+PAPER = support.rows("steered/ffhq_super_resolution",
+                     "steered/ffhq_colorization", "steered/ffhq_inpainting")
+LARGE = PAPER + support.rows("steered/imagenet_figures")
+SMALL = support.rows("steered/noto32")
 
 
-def test_every_row_has_a_config():
-  names = {path.stem for path in CONFIGS}
-  assert names == {
-      "ffhq_sr_x8", "ffhq_colorization", "ffhq_inpaint_thin",
-      "ffhq_inpaint_medium", "ffhq_inpaint_thick", "imagenet_sr_x4",
-      "imagenet_colorization", "imagenet_inpaint", "noto32_inpaint_box",
-      "noto32_inpaint_free_form", "noto32_colorization", "noto32_sr_x4"}
+def test_these_are_all_rows():
+  assert [name.partition("/")[2] for name in LARGE + SMALL] == [
+      "ffhq_super_resolution/steered", "ffhq_colorization/steered",
+      "ffhq_inpainting/thin", "ffhq_inpainting/medium",
+      "ffhq_inpainting/thick", "imagenet_figures/sr_x4",
+      "imagenet_figures/colorization", "imagenet_figures/inpaint",
+      "noto32/inpaint_box", "noto32/inpaint_free_form", "noto32/colorization",
+      "noto32/sr_x4"]
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=_name)
-def test_docstring_holds_the_command_that_runs_it(path):
-  text = path.read_text()
-  assert f"--config experiments/steered/configs/{path.name}" in text
-  assert f"--out results/{path.stem}" in text
-  assert table_files.load(path).name == path.stem
-
-
-@pytest.mark.parametrize("path", CONFIGS, ids=_name)
-def test_settings_are_the_paper_s(path):
-  experiment = table_files.load(path)
-  small = path.stem.startswith("noto32")
+@pytest.mark.parametrize("name", LARGE + SMALL)
+def test_settings_are_the_paper_s(name):
+  experiment, small = support.row(name), name in SMALL
   wanted = 1 if isinstance(experiment.task, tasks.SuperResolution) else 3
   assert experiment.method == methods.Steered(
       num_steps=50 if small else 100, num_inner=wanted, variant="paper",
       clip_x0=small)
-  if path in PAPER and isinstance(experiment.task, tasks.SuperResolution):
+  if name in PAPER and isinstance(experiment.task, tasks.SuperResolution):
     assert experiment.task.factor == 8
 
 
-@pytest.mark.parametrize("path", PAPER, ids=_name)
-def test_docstring_and_data_agree_on_the_published_numbers(path):
-  experiment = table_files.load(path)
-  text = path.read_text()
+@pytest.mark.parametrize("name, table", list(
+    zip(PAPER, (3, 4, 5, 5, 5), strict=True)))
+def test_published_rows_name_their_table_and_images(name, table):
+  experiment = support.row(name)
   assert experiment.published[-1].method == "Steered Diffusion"
   for row in experiment.published:
-    (line,) = re.findall(rf"^  {re.escape(row.method)}  .*$", text, re.M)
-    numbers = [float(n) for n in re.findall(r"[\d.]+", line)]
-    assert numbers == list(row.values.values())
-    table = row.source.split(", ")[-1]
-    assert f"{table} of Steered Diffusion" in text
+    assert row.source.endswith(f", Table {table}")
     inpainting = isinstance(experiment.task, tasks.Inpainting)
     assert row.num_images == (None if inpainting else 300)
   assert experiment.data.count == 300
@@ -84,24 +65,25 @@ def test_measured_columns_stand_beside_the_published_ones(
   monkeypatch.setattr(
       metrics, "installed_inception",
       lambda path: wanted.append(path) or (fid if installed else ()))
-  for path in PAPER:
-    experiment = table_files.load(path)
+  for name in PAPER:
+    experiment = support.row(name)
     measured = {m.name for m in (*experiment.metrics, *experiment.set_metrics)}
     published = {n for row in experiment.published for n in row.values}
     missing = {"niqe"} if installed else {"niqe", "fid", "lpips"}
     assert published - measured == missing & published
     assert {"psnr", "ssim", "consistency"} <= measured
-    assert (("NIQE is not computed" in " ".join(path.read_text().split()))
+    text = support.table(name.rpartition("/")[0]).description
+    assert (("NIQE is not computed" in " ".join(text.split()))
             == ("niqe" in published))
   assert len(wanted) == len(PAPER) == 5
-  text = (FOLDER / "README.md").read_text()
+  text = (support.ROOT / "experiments" / "steered" / "README.md").read_text()
   assert all(w in text for w in wanted)
 
 
-@pytest.mark.parametrize("path", LARGE, ids=_name)
-def test_a_missing_prior_says_how_to_get_it(path, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", LARGE)
+def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = table_files.load(path)
+  experiment = support.row(name)
   prior = experiment.prior
   with pytest.raises(FileNotFoundError) as caught:
     runner.evaluate(experiment, tmp_path / "run", stream=io.StringIO())
@@ -112,32 +94,32 @@ def test_a_missing_prior_says_how_to_get_it(path, tmp_path, monkeypatch):
   assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("path", LARGE, ids=_name)
-def test_cards_exist_and_fit_the_images(path):
-  experiment = table_files.load(path)
+@pytest.mark.parametrize("name", LARGE)
+def test_cards_exist_and_fit_the_images(name):
+  experiment = support.row(name)
   card = cards.CARDS[experiment.prior.card]
   assert experiment.prior.checkpoint in card.file_names
   assert card.image_size == experiment.data.size
 
 
-@pytest.mark.parametrize("path", LARGE, ids=_name)
-def test_missing_images_say_what_is_wanted(path, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", LARGE)
+def test_missing_images_say_what_is_wanted(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = table_files.load(path)
+  experiment = support.row(name)
   with pytest.raises(FileNotFoundError) as caught:
     experiment.data.open()
   assert experiment.data.origin in str(caught.value)
   assert "--set data.path=" in str(caught.value)
 
 
-@pytest.mark.parametrize("path", marks.slow_but(
-    ("ffhq_inpaint_thin", "imagenet_colorization", "noto32_sr_x4"), CONFIGS),
-    ids=_name)
-def test_runs_in_its_tiny_version(path, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", marks.slow_but(
+    ("steered/ffhq_inpainting/thin", "steered/imagenet_figures/colorization",
+     "steered/noto32/sr_x4"), LARGE + SMALL))
+def test_runs_in_its_tiny_version(name, tmp_path, monkeypatch):
   # The compilation of LPIPS' network would be most of the time.
   monkeypatch.setattr(metrics, "installed_lpips", lambda: ())
-  experiment = table_files.load(path, smoke=True)
-  whole = table_files.load(path)
+  experiment = support.row(name, smoke=True)
+  whole = support.row(name)
   assert type(experiment.task) is type(whole.task)
   assert experiment.method.num_steps == 2
   report = runner.evaluate(

@@ -1,10 +1,8 @@
-"""Every VIPaint config: it runs, and holds the published numbers."""
+"""Every table of VIPaint: its settings, and that its rows run."""
 
 import dataclasses
 import importlib.util
 import io
-import pathlib
-import re
 
 import jax
 import pytest
@@ -18,13 +16,11 @@ from jaxguide.convert.cards import ldm_cards
 from jaxguide.evaluation import overrides
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
-from jaxguide.evaluation import table_files
 from jaxguide.evaluation import tasks
 from tests import draws
 from tests import marks
+from tests.experiments import support
 
-ROOT = pathlib.Path(__file__).parents[2]
-FOLDER = ROOT / "experiments" / "vipaint" / "configs"
 MASKS = {
     "rotated": data.vipaint_masks.rotated_windows(),
     "random": data.vipaint_masks.random_masks(),
@@ -61,8 +57,10 @@ TABLE = {
     ("lsun256", "small"): {2: 0.299}}
 
 
-def _path(name):
-  return FOLDER / f"{name}.py"
+def _row(name, smoke=False):
+  """An experiment by table and row in one word: imagenet64_random_vipaint2."""
+  file, _, row = name.partition("_")
+  return support.row(f"vipaint/{file}/{row}", smoke=smoke)
 
 
 def _split(name):
@@ -70,16 +68,16 @@ def _split(name):
   return prior, mask, int(method[-1])
 
 
-def test_every_row_has_a_config():
-  assert {p.stem for p in FOLDER.glob("*.py")} == {*NAMES, "__init__"}
+def test_these_are_all_rows():
+  files = [file for file in support.PATHS if file.startswith("vipaint/")]
+  found = [f"{file.partition('/')[2]}_{name}"
+           for file in files for name in support.table(file).names]
+  assert sorted(found) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_docstring_holds_the_command_that_runs_it(name):
-  text = _path(name).read_text()
-  assert f"--config experiments/vipaint/configs/{name}.py" in text
-  assert f"--out results/{name} " in text
-  experiment = table_files.load(_path(name))
+def test_rows_are_measured_as_published(name):
+  experiment = _row(name)
   assert experiment.name == name and experiment.spread == "images"
   found = [m.name for m in experiment.metrics]
   assert found[0] == "psnr" and found[-1] == "psnr_vipaint"
@@ -88,15 +86,11 @@ def test_docstring_holds_the_command_that_runs_it(name):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_docstring_and_data_agree_on_the_published_numbers(name):
+def test_a_cell_stands_beside_its_published_column(name):
   prior, mask, k = _split(name)
-  text = _path(name).read_text()
-  experiment = table_files.load(_path(name))
+  experiment = _row(name)
   values = {row.method: row.values["lpips_vipaint"]
             for row in experiment.published}
-  for row, value in values.items():
-    (cell,) = re.findall(rf"^  {re.escape(row)}  +([\d.]+)$", text, re.M)
-    assert float(cell) == value
   for levels, value in TABLE[prior, mask].items():
     assert values[f"VIPaint-{levels}"] == value
   assert f"VIPaint-{k}" in values and not any(
@@ -108,7 +102,7 @@ def test_docstring_and_data_agree_on_the_published_numbers(name):
 @pytest.mark.parametrize("name", CELLS + EMOJI)
 def test_masks_and_levels_are_those_of_the_name(name):
   prior, mask, k = _split(name)
-  experiment = table_files.load(_path(name))
+  experiment = _row(name)
   assert experiment.task == tasks.Inpainting(sources.Masks(MASKS[mask]))
   method = experiment.method
   assert method.depth == k
@@ -129,7 +123,7 @@ def test_settings_are_the_released_ones():
       ("imagenet256_rotated_vipaint1", (100, 5, 5, 5, 0.8, 200, 1, 3, 0.2, 2)),
       ("imagenet256_deblur", (50, 5, 5, 4, 0.8, 100, 1, 3, 0.2, 2)),
       ("lsun256_small_vipaint2", (50, 10, 10, 4, 0.1, 100, 1, 1, 0.2, 2))):
-    method = table_files.load(_path(name)).method
+    method = _row(name).method
     assert tuple(getattr(method, key) for key in keys) == wanted
     vq = name.startswith("imagenet")
     assert method.weight == pytest.approx(
@@ -140,7 +134,7 @@ def test_settings_are_the_released_ones():
 @pytest.mark.parametrize("prior", ["imagenet256", "lsun256", "emoji64"])
 def test_tasks_without_masks(prior):
   small, blurred = (
-      table_files.load(_path(f"{prior}_{t}")) for t in ("sr_x4", "deblur"))
+      _row(f"{prior}_{t}") for t in ("sr_x4", "deblur"))
   assert small.task == tasks.SuperResolution(factor=4, noise_std=0.05)
   assert blurred.task == tasks.GaussianDeblurring(3.0, 61, 0.05)
   for experiment in (small, blurred):
@@ -149,10 +143,10 @@ def test_tasks_without_masks(prior):
 
 @pytest.mark.parametrize("prior", ["imagenet256", "emoji64", "emoji32"])
 def test_runs_of_every_depth_go_into_one_figure(prior):
-  """Fig. 10: K = 1, 2, 4 in one plot, in the settings of their configs."""
+  """Fig. 10: K = 1, 2, 4 in one plot, in the settings of their rows."""
   methods = {
       str(k): overrides.to_json(
-          table_files.load(_path(f"{prior}_rotated_vipaint{k}")).method)
+          _row(f"{prior}_rotated_vipaint{k}").method)
       for k in (1, 2, 4)}
   iterations.check_alike(methods)
   guided = {**methods["4"], "guidance": 7.0}
@@ -163,14 +157,15 @@ def test_runs_of_every_depth_go_into_one_figure(prior):
 @pytest.mark.parametrize("name", CELLS + OTHERS)
 def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = table_files.load(_path(name))
+  experiment = _row(name)
   with pytest.raises(FileNotFoundError) as caught:
     runner.evaluate(experiment, tmp_path / "run", stream=io.StringIO())
   source, text = experiment.prior, str(caught.value)
   assert (f"jaxguide convert {source.checkpoint} --card {source.card} "
           f"--out {source.path}") in text
   assert not (tmp_path / "run").exists()
-  latent = isinstance(source, sources.ConvertedPrior)
+  latent = source.is_latent()
+  assert latent == (not name.startswith("imagenet64"))
   card = (ldm_cards if latent else cards).CARDS[source.card]
   assert source.checkpoint in card.file_names
   assert card.image_size == experiment.data.size
@@ -179,12 +174,13 @@ def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", EMOJI + EMOJI_TASKS)
 def test_embedded_priors_are_asked_for_by_name(name):
-  experiment = table_files.load(_path(name))
+  experiment = _row(name)
   size = experiment.data.size
   wanted = EMBEDDED[name.split("_")[0]]
   assert experiment.prior == wanted
-  assert experiment.samples_per_image == 4 and "--limit 16" in _path(
-      name).read_text()
+  file = support.table(f"vipaint/{name.partition('_')[0]}")
+  assert experiment.samples_per_image == 4
+  assert "--limit 16" in file.description
   assert experiment.method.num_steps == 50
   # Sixteen fits in one call, all their samples in another.
   assert experiment.batch_size == 16 * experiment.samples_per_image
@@ -201,7 +197,7 @@ def test_a_baseline_differs_in_its_method_alone(name):
   """Images, masks, seeds and samples are VIPaint's: runs can be tabled."""
   prior, mask, _ = name.split("_")
   ours, theirs = (
-      table_files.load(_path(n)) for n in (name, f"{prior}_{mask}_vipaint2"))
+      _row(n) for n in (name, f"{prior}_{mask}_vipaint2"))
   assert ours.task == theirs.task == tasks.Inpainting(
       sources.Masks(MASKS[mask]))
   assert ours.method.title != theirs.method.title
@@ -215,8 +211,8 @@ def test_runs_in_its_tiny_version(name, tmp_path, monkeypatch):
   # These draws compile faster.
   monkeypatch.setattr(noises, "prng_noise", lambda keys: draws.hashed_noise(
       jax.random.key_data(keys)[:, -1]))
-  experiment = table_files.load(_path(name), smoke=True)
-  whole = table_files.load(_path(name))
+  experiment = _row(name, smoke=True)
+  whole = _row(name)
   assert isinstance(experiment.method, type(whole.method))
   if name not in BASELINES:
     assert experiment.method.guidance == whole.method.guidance

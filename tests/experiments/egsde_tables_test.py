@@ -1,7 +1,6 @@
-"""Every EGSDE config: it runs, and holds the published numbers."""
+"""Every published table of EGSDE: its settings, and that its rows run."""
 
 import io
-import pathlib
 import re
 
 import jax
@@ -17,28 +16,25 @@ from jaxguide.convert.networks import families
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
-from jaxguide.evaluation import table_files
 from jaxguide.evaluation import tasks
 from jaxguide.evaluation.running import makers
 from jaxguide.metrics import preprocessing
 from tests import marks
+from tests.experiments import support
 
-ROOT = pathlib.Path(__file__).parents[2]
-FOLDER = ROOT / "experiments" / "egsde" / "configs"
 TASKS = ("cat2dog", "wild2dog", "male2female", "afhq_multi")
 SUFFIXES = ("egsde", "egsde_dagger", "sdedit", "ilvr")
 ABLATIONS = ("egsde_no_domain", "egsde_no_lowpass", "egsde_m300",
              "egsde_m400", "egsde_m600", "egsde_m700")
 NAMES = [f"{t}_{s}" for t in TASKS for s in SUFFIXES]
 NAMES += [f"cat2dog_{s}" for s in ABLATIONS]
-ROWS = {"egsde": "EGSDE", "egsde_dagger": "EGSDE-dagger", "sdedit": "SDEdit",
-        "ilvr": "ILVR"}
 GANS = ("CycleGAN", "MUNIT", "DRIT", "Distance", "SelfDistance", "GCGAN",
         "LSeSim", "ITTR (CUT)", "StarGAN v2", "CUT")
 
 
-def _path(name):
-  return FOLDER / f"{name}.py"
+def _row(name, smoke=False):
+  """An experiment by table and row in one word: cat2dog_egsde_dagger."""
+  return support.row("egsde/{}/{}".format(*_split(name)), smoke=smoke)
 
 
 def _split(name):
@@ -46,34 +42,15 @@ def _split(name):
   return task, name[len(task) + 1:]
 
 
-def _shown(row, column):
-  if column not in row.values:
-    return "-"
-  spread = row.deviations.get(column)
-  return (row.values[column], spread)
-
-
-def _read(cell):
-  if cell == "-":
-    return "-"
-  value, _, spread = cell.partition("±")
-  return (float(value), float(spread) if spread else None)
-
-
-def test_every_row_has_a_config():
-  """Configs of the same folder that train extractors are another thing."""
-  found = {p.stem for p in FOLDER.glob("*.py")
-           if not p.stem.endswith("_extractor") and p.stem != "__init__"}
-  assert set(NAMES) <= found
-  assert all(n.startswith("emoji32_") for n in found - set(NAMES))
+def test_these_are_all_rows():
+  assert sorted(NAMES) == sorted(
+      f"{task}_{row}" for task in TASKS
+      for row in support.table(f"egsde/{task}").names)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_docstring_holds_the_command_that_runs_it(name):
-  text = _path(name).read_text()
-  assert f"--config experiments/egsde/configs/{name}.py" in text
-  assert f"--out results/{name}" in text
-  experiment = table_files.load(_path(name))
+def test_rows_are_measured_as_published(name):
+  experiment = _row(name)
   assert experiment.name == name
   assert experiment.spread == "seeds" and experiment.samples_per_image == 5
   assert experiment.task == tasks.Translation()
@@ -84,7 +61,7 @@ def test_docstring_holds_the_command_that_runs_it(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_settings_are_the_published_ones(name):
   task, suffix = _split(name)
-  method = table_files.load(_path(name)).method
+  method = _row(name).method
   assert method.variant == "released"
   if suffix == "ilvr":
     assert (method.num_steps, method.factor, method.clip_x0) == (100, 32, True)
@@ -105,43 +82,28 @@ def test_settings_are_the_published_ones(name):
 
 
 @pytest.mark.parametrize("task", TASKS[:3])
-def test_docstring_and_data_agree_on_the_published_numbers(task):
-  text = _path(f"{task}_egsde").read_text().partition('"""\n\nfrom')[0]
-  experiment = table_files.load(_path(f"{task}_egsde"))
-  fid = "fid_egsde_faces" if task == "male2female" else "fid"
-  columns = [fid, "l2_egsde", "psnr_egsde", "ssim"]
-  columns += ["votes"] if task == "cat2dog" else []
-  whole = [row for row in experiment.published if len(row.values) > 1]
-  assert [row.method for row in whole[-4:]] == [
-      "ILVR", "SDEdit", "EGSDE", "EGSDE-dagger"]
-  for row in whole:
-    (line,) = re.findall(rf"^  {re.escape(row.method)}  .*$", text, re.M)
-    cells = re.findall(r"(?<=\s)(?:[\d.]+(?:±[\d.]+)?|-)(?=\s|$)", line)
-    wanted = [_shown(row, c) for c in columns]
-    assert [_read(c) for c in cells[-len(columns):]] == wanted
-  for row in experiment.published:
-    if len(row.values) == 1:
-      assert f"{row.method} {row.values['fid']}" in " ".join(text.split())
+def test_the_measured_methods_are_the_last_published_rows(task):
+  whole = [row.method for row in _row(f"{task}_egsde").published
+           if len(row.values) > 1]
+  assert whole[-4:] == ["ILVR", "SDEdit", "EGSDE", "EGSDE-dagger"]
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if _split(n)[1] in ROWS
-                                  and _split(n)[0] != "afhq_multi"])
-def test_docstring_of_a_row_holds_its_own_numbers(name):
-  task, suffix = _split(name)
-  pattern = rf"^  {ROWS[suffix]}  .*$"
-  (here,) = re.findall(pattern, _path(name).read_text(), re.M)
-  table = _path(f"{task}_egsde").read_text()
-  assert [here] == re.findall(pattern, table, re.M)
+@pytest.mark.parametrize("name", NAMES)
+def test_all_rows_of_a_task_have_the_same_published_table(name):
+  task, _ = _split(name)
+  published = _row(name).published
+  assert published == _row(f"{task}_egsde").published
+  assert bool(published) == (task != "afhq_multi")
 
 
 @pytest.mark.parametrize("task", TASKS[:3])
 def test_recalled_numbers_and_those_of_gans_are_marked(task):
-  experiment = table_files.load(_path(f"{task}_egsde"))
+  experiment = _row(f"{task}_egsde")
   for row in experiment.published:
     assert row.recalled == (task != "cat2dog")
     assert ("never run here" in row.note) == (row.method in GANS)
-  text = _path(f"{task}_egsde").read_text()
-  assert ("Recalled from memory" in text) == (task != "cat2dog")
+  text = support.table(f"egsde/{task}").description
+  assert ("recalled from memory" in text) == (task != "cat2dog")
 
 
 def _arrange(folder, experiment, *, images=True, prior=True):
@@ -171,7 +133,7 @@ def _check_refused(experiment, missing, out):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = table_files.load(_path(name))
+  experiment = _row(name)
   _arrange(tmp_path, experiment, prior=False)
   _check_refused(experiment, experiment.prior, tmp_path / "run")
 
@@ -179,7 +141,7 @@ def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_extractor_says_how_to_get_it(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = table_files.load(_path(name))
+  experiment = _row(name)
   method = experiment.method
   if not getattr(method, "domain_weight", 0):
     assert methods.load_networks(method) == {}
@@ -192,7 +154,7 @@ def test_a_missing_extractor_says_how_to_get_it(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_missing_images_say_what_is_wanted(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = table_files.load(_path(name))
+  experiment = _row(name)
   with pytest.raises(FileNotFoundError) as caught:
     experiment.data.open()
   assert experiment.data.origin in str(caught.value)
@@ -204,7 +166,7 @@ def test_missing_images_say_what_is_wanted(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_images_are_found_where_they_are_wanted(name, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  experiment = table_files.load(_path(name))
+  experiment = _row(name)
   _arrange(tmp_path, experiment, prior=False)
   dataset = experiment.data.open()
   assert len(dataset) == 2 * max(len(experiment.data.folders), 1)
@@ -213,7 +175,7 @@ def test_images_are_found_where_they_are_wanted(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_cards_exist_and_fit_each_other(name):
-  experiment = table_files.load(_path(name))
+  experiment = _row(name)
   wanted = [experiment.prior]
   wanted += getattr(experiment.method, "networks", {}).values()
   for source in wanted:
@@ -226,8 +188,8 @@ def test_cards_exist_and_fit_each_other(name):
 @pytest.mark.parametrize("name", marks.slow_but(
     ("cat2dog_egsde", "wild2dog_sdedit", "afhq_multi_ilvr"), NAMES))
 def test_runs_in_its_tiny_version(name, tmp_path):
-  experiment = table_files.load(_path(name), smoke=True)
-  whole = table_files.load(_path(name))
+  experiment = _row(name, smoke=True)
+  whole = _row(name)
   assert isinstance(experiment.method, type(whole.method))
   extractor = getattr(experiment.method, "extractor", None)
   assert extractor in (None, sources.RandomExtractor(16))
@@ -273,7 +235,7 @@ def _released_extractor(source):
     "male2female_ilvr", "afhq_multi_egsde"])
 def test_the_released_networks_fit_the_program(name):
   """Shapes alone, in full size: nothing is computed."""
-  experiment = table_files.load(_path(name))
+  experiment = _row(name)
   prior = _released_prior(experiment.prior)
   own = {key: _released_extractor(source) for key, source in
          getattr(experiment.method, "networks", {}).items()}
@@ -302,5 +264,5 @@ def test_pictures_are_prepared_for_inception_as_published(name, monkeypatch):
 
   monkeypatch.setattr(metrics, "installed_inception", installed)
   is_faces = _split(name)[0] == "male2female"
-  assert table_files.load(_path(name)).set_metrics == (
+  assert _row(name).set_metrics == (
       preprocessing.EGSDE_FACES if is_faces else preprocessing.PYTORCH_FID,)

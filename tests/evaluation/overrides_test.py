@@ -1,4 +1,4 @@
-"""Config files, --set, and what configs say of themselves."""
+"""--set, and what experiments say of themselves."""
 
 import dataclasses
 import enum
@@ -16,80 +16,11 @@ from jaxguide import data
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import overrides
 from jaxguide.evaluation import sources
-from jaxguide.evaluation import table_files
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 from jaxguide.models import attention
 from jaxguide.models import convolution
 from tests.evaluation import support
-
-
-class TestLoad:
-
-  def _write(self, folder, text):
-    path = folder / "mine.py"
-    path.write_text(text)
-    return path
-
-  def test_gives_the_experiment(self, tmp_path):
-    path = self._write(tmp_path, (
-        "from tests.evaluation import support\n"
-        "def get_config(smoke=False):\n"
-        "  return support.experiment(seed=7, batch_size=1 if smoke else 9)\n"))
-    assert table_files.load(path).seed == 7
-    assert table_files.load(path).batch_size == 9
-    assert table_files.load(path, smoke=True).batch_size == 1
-
-  @pytest.mark.parametrize("text, message", [
-      ("x = 1", "has no function get_config"),
-      ("def get_config(): return {'a': 1}", "must return an Experiment.*dict"),
-  ])
-  def test_refuses_other_files(self, tmp_path, text, message):
-    with pytest.raises(overrides.ConfigError, match=message):
-      table_files.load(self._write(tmp_path, text))
-
-  @pytest.mark.parametrize("text, message", [
-      ("x = 1\n\ndef get_config(:\n", ", line 3: SyntaxError: "),
-      ("x = 1\n  y = 2\n", ", line 2: IndentationError: unexpected indent"),
-      ("x = 1\nx = y\n", ", line 2: NameError: name 'y' is not defined"),
-      # The line of the file itself, not of what it calls; on one line.
-      ("import json\n\njson.loads('{')\n", ", line 3: JSONDecodeError: "),
-      ("raise ValueError('two\\nlines')", ", line 1: ValueError: two lines"),
-      ("import broken\n",
-       r", line 1: SyntaxError: .* \(.*broken.py, line 2\)$"),
-      ("x = '\0'\n", r"mine.py: \w+Error: source code"),
-  ])
-  def test_says_where_a_file_cannot_be_executed(
-      self, tmp_path, monkeypatch, text, message
-  ):
-    (tmp_path / "broken.py").write_text("x = 1\nx = = 2\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    path = self._write(tmp_path, text)
-    with pytest.raises(overrides.ConfigError, match=message) as caught:
-      table_files.load(path)
-    assert str(caught.value).startswith(f"config {path}")
-    assert "\n" not in str(caught.value)
-    assert caught.value.__cause__ is not None
-
-  def test_knows_the_line_by_a_relative_path_too(
-      self, tmp_path, monkeypatch
-  ):
-    self._write(tmp_path, "x = 1\nx = y\n")
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        overrides.ConfigError, match="^config mine.py, line 2: "):
-      table_files.load("mine.py")
-
-  def test_an_interrupt_is_no_fault_of_the_file(self, tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-      table_files.load(self._write(tmp_path, "raise KeyboardInterrupt"))
-
-  def test_names_a_near_file(self, tmp_path):
-    self._write(tmp_path, "")
-    with pytest.raises(overrides.ConfigError, match="did you mean .*mine.py"):
-      table_files.load(tmp_path / "mime.py")
-    with pytest.raises(overrides.ConfigError, match="does not exist$"):
-      table_files.load(tmp_path / "qqqq.py")
 
 
 class TestOverride:
@@ -120,7 +51,7 @@ class TestOverride:
       ("factor=2", "known names"),
   ])
   def test_unknown_names_get_near_ones(self, setting, near):
-    with pytest.raises(overrides.ConfigError) as caught:
+    with pytest.raises(overrides.OverrideError) as caught:
       overrides.override(support.experiment(), [setting])
     name = setting.partition("=")[0]
     assert f"--set {name}: unknown name" in str(caught.value)
@@ -139,7 +70,7 @@ class TestOverride:
       ("metrics=psnr", "cannot be given as text"),
   ])
   def test_values_that_do_not_fit(self, setting, message):
-    with pytest.raises(overrides.ConfigError, match=message):
+    with pytest.raises(overrides.OverrideError, match=message):
       overrides.override(support.experiment(), [setting])
 
   def test_optional_fields(self, tmp_path):
@@ -159,12 +90,12 @@ class TestOverride:
     assert changed.method == methods.Vipaint()
     changed = overrides.override(experiment, ["method.perceptual.net=alex"])
     assert changed.method.perceptual.net == "alex"
-    with pytest.raises(overrides.ConfigError, match=(
+    with pytest.raises(overrides.OverrideError, match=(
         "method.perceptual.net, or none to do without")):
       overrides.override(experiment, ["method.perceptual=lpips"])
     # What a run cannot be without stays.
     with pytest.raises(
-        overrides.ConfigError, match="method: is a group.*[^t]$"):
+        overrides.OverrideError, match="method: is a group.*[^t]$"):
       overrides.override(experiment, ["method=none"])
 
   def test_every_settable_path_is_known(self):
@@ -214,7 +145,7 @@ class TestConvertedPrior:
   def test_refuses_others_before_anything_is_loaded(
       self, tmp_path, monkeypatch
   ):
-    with pytest.raises(overrides.ConfigError, match="auto, lax, winograd"):
+    with pytest.raises(overrides.OverrideError, match="auto, lax, winograd"):
       self._options(tmp_path, monkeypatch, "prior.conv_impl=fft")
 
 
@@ -238,7 +169,7 @@ def test_parse(text, kind, value):
 
 
 def test_parse_counts_tuples():
-  with pytest.raises(overrides.ConfigError, match="needs 2 comma-separated"):
+  with pytest.raises(overrides.OverrideError, match="needs 2 comma-separated"):
     overrides.parse("1,2,3", tuple[int, int], "field")
 
 

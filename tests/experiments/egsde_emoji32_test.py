@@ -3,7 +3,6 @@
 
 import dataclasses
 import io
-import pathlib
 
 import numpy as np
 import pytest
@@ -16,90 +15,85 @@ from jaxguide.evaluation import methods
 from jaxguide.evaluation import overrides
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
-from jaxguide.evaluation import table_files
 from jaxguide.evaluation import tasks
 from tests import marks
+from tests.experiments import support
 
-ROOT = pathlib.Path(__file__).parents[2]
-FOLDER = ROOT / "experiments" / "egsde" / "configs"
 EXTRACTOR = model_directories.EMBEDDED / "emoji32_extractor"
-# How a row's method differs from that of `emoji32_egsde`.
+# How a row's method differs from that of `egsde`.
 CHANGES = {
-    "emoji32_egsde": {},
-    "emoji32_egsde_m300": {"first_level": 300, "num_steps": 15},
-    "emoji32_egsde_m400": {"first_level": 400, "num_steps": 20},
-    "emoji32_egsde_m600": {"first_level": 600, "num_steps": 30},
-    "emoji32_egsde_m700": {"first_level": 700, "num_steps": 35},
-    "emoji32_egsde_no_domain": {"domain_weight": 0.0},
-    "emoji32_egsde_no_lowpass": {"lowpass_weight": 0.0},
+    "egsde": {},
+    "egsde_m300": {"first_level": 300, "num_steps": 15},
+    "egsde_m400": {"first_level": 400, "num_steps": 20},
+    "egsde_m600": {"first_level": 600, "num_steps": 30},
+    "egsde_m700": {"first_level": 700, "num_steps": 35},
+    "egsde_no_domain": {"domain_weight": 0.0},
+    "egsde_no_lowpass": {"lowpass_weight": 0.0},
 }
-ROWS = ("emoji32_egsde", "emoji32_egsde_dagger", "emoji32_sdedit",
-        "emoji32_ilvr")
+ROWS = ("egsde", "egsde_dagger", "sdedit",
+        "ilvr")
 NAMES = (*CHANGES, *ROWS[1:])
 
 
-def _path(name):
-  return FOLDER / f"{name}.py"
+def _row(name, smoke=False):
+  return support.row(f"egsde/emoji32/{name}", smoke=smoke)
 
 
 def test_these_are_all_rows():
-  found = {p.stem for p in FOLDER.glob("emoji32_*.py")}
-  assert found == {*NAMES, "emoji32_extractor", "emoji32_untranslated"}
+  found = support.table("egsde/emoji32").names
+  assert sorted(found) == sorted([*NAMES, "untranslated"])
 
 
 def test_the_sources_are_measured_like_translations():
-  base = table_files.load(_path("emoji32_egsde"))
+  base = _row("egsde")
   wanted = dataclasses.replace(
       base, name="emoji32_untranslated", method=methods.Degraded(),
       samples_per_image=1, spread="images")
-  found = table_files.load(_path("emoji32_untranslated"))
+  found = _row("untranslated")
   assert overrides.to_json(found) == overrides.to_json(wanted)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_rows_differ_in_method_name_and_seeds_alone(name):
-  text = _path(name).read_text()
-  assert f"--config experiments/egsde/configs/{name}.py" in text
-  assert f"--out results/{name}" in text
-  base = table_files.load(_path("emoji32_egsde"))
-  found = table_files.load(_path(name))
-  assert found.name == name
+  base = _row("egsde")
+  found = _row(name)
+  assert found.name == f"emoji32_{name}"
   # What shows an effect alone has two seeds.
   seeds = 4 if name in ROWS else 2
   changed = dataclasses.replace(
-      base, name=name, method=found.method, samples_per_image=seeds)
+      base, name=found.name, method=found.method, samples_per_image=seeds)
   assert overrides.to_json(found) == overrides.to_json(changed)
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_an_effect_is_that_of_the_fields_it_is_named_after(name):
-  base = table_files.load(_path("emoji32_egsde")).method
+  base = _row("egsde").method
   assert base.first_level == 500 and base.variant == "paper"
-  found = table_files.load(_path(name)).method
+  found = _row(name).method
   assert found == dataclasses.replace(base, **CHANGES[name])
   assert found.first_level == 20 * found.num_steps
 
 
 def test_dagger_departs_from_egsde_as_published():
   """Weights 700 and 0.5 instead of 500 and 2, M = 600 instead of 500."""
-  base = table_files.load(_path("emoji32_egsde")).method
-  found = table_files.load(_path("emoji32_egsde_dagger")).method
+  base = _row("egsde").method
+  found = _row("egsde_dagger").method
   assert found.domain_weight == pytest.approx(700 / 500 * base.domain_weight)
   assert found.lowpass_weight == pytest.approx(0.5 / 2 * base.lowpass_weight)
   assert (found.first_level, found.num_steps) == (600, 30)
 
 
 def test_baselines_are_those_of_the_comparison():
-  egsde = table_files.load(_path("emoji32_egsde")).method
-  assert table_files.load(_path("emoji32_sdedit")).method == (
+  egsde = _row("egsde").method
+  assert _row("sdedit").method == (
       methods.SdEdit(
           first_level=egsde.first_level, num_steps=egsde.num_steps))
-  ilvr = table_files.load(_path("emoji32_ilvr")).method
+  ilvr = _row("ilvr").method
   assert (ilvr.num_steps, ilvr.factor) == (50, egsde.factor)
 
 
 def test_pairs_and_judges():
-  experiment = table_files.load(_path("emoji32_egsde"))
+  experiment = _row("egsde")
   assert experiment.data.open().names == (
       experiment.task.counterparts.open().names)
   assert experiment.data != experiment.task.counterparts
@@ -145,11 +139,11 @@ def test_the_extractor_is_small_and_names_its_licences():
   assert "Twemoji (Twitter, CC-BY 4.0)" in licence
 
 
-@pytest.mark.parametrize("name", marks.slow_but(("emoji32_egsde",), NAMES))
+@pytest.mark.parametrize("name", marks.slow_but(("egsde",), NAMES))
 def test_runs_in_its_tiny_version(name, tmp_path):
-  experiment = table_files.load(_path(name), smoke=True)
+  experiment = _row(name, smoke=True)
   assert isinstance(
-      experiment.method, type(table_files.load(_path(name)).method))
+      experiment.method, type(_row(name).method))
   assert experiment.task == tasks.Translation(experiment.data)
   report = runner.evaluate(
       experiment, tmp_path, devices=1, limit=1, stream=io.StringIO())
