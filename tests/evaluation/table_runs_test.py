@@ -9,6 +9,7 @@ import jax
 import pytest
 
 from jaxguide.evaluation import methods
+from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import table_runs
@@ -203,7 +204,31 @@ class TestGroups:
         ("small_steered", "Old")]
     text = (tmp_path / "table.md").read_text()
     assert "| Task " in text and "grey: grey_ddim less grey_steered" in text
-    assert (tmp_path / "grid.png").stat().st_size
+
+  def test_rows_of_one_method_share_a_column_of_the_grid(
+      self, tmp_path, monkeypatch):
+    drawn, real = {}, pictures.write_grid
+
+    def noted(path, rows, **labels):
+      drawn[path] = rows, labels
+      real(path, rows, **labels)
+
+    monkeypatch.setattr(pictures, "write_grid", noted)
+    self._table(tmp_path, ("grey_steered", "grey_ddim", "small_steered"))
+    rows, labels = drawn[tmp_path / "grid.png"]
+    assert labels["column_labels"] == [
+        "input", "degraded", "Steered Diffusion", "DDIM"]
+    assert labels["row_labels"] == [
+        "grey: drawn000.png", "grey: drawn001.png",
+        "small_steered: drawn000.png", "small_steered: drawn001.png"]
+    for title, cells in zip(labels["row_labels"], rows, strict=True):
+      heading, _, image = title.partition(": ")
+      is_grey = heading == "grey"
+      made = [cell.picture is not None for cell in cells]
+      assert made == [True, True, True, is_grey]
+      name = "grey_steered" if is_grey else "small_steered"
+      path = tmp_path / name / "images" / image
+      assert (cells[2].picture == pictures.decode(path)).all()
 
   def test_headings_that_would_be_alike_name_the_rows(self, tmp_path):
     report, _ = self._table(tmp_path, ("a", "b", "c"))

@@ -3,12 +3,14 @@
 import dataclasses
 import re
 import shlex
+import textwrap
 
 import pytest
 
 from jaxguide.commands import evaluate as evaluate_command
 from jaxguide.evaluation import overrides
 from jaxguide.evaluation import set_scores
+from jaxguide.evaluation import table_files
 from tests.experiments import printed
 from tests.experiments import support
 
@@ -145,6 +147,20 @@ def test_commands_in_texts_name_files_and_rows_that_there_are(path):
       assert not row or row.startswith("$") or row in file.names, words
     if words[1] in ("evaluate", "compare") and "--list" not in words:
       assert _after(words, "--row") or len(file.names) == 1, words
+
+
+@pytest.mark.parametrize("example", [
+    re.search(r"```python\n(.*?)```", (
+        support.ROOT / "experiments/steered/README.md").read_text(), re.S)[1],
+    textwrap.dedent(re.search(
+        r"shortest one:\n\n(.*?)\n\nA `Table`", table_files.__doc__, re.S)[1])])
+def test_the_shortest_table_file_that_texts_show_is_one(example, tmp_path):
+  path = tmp_path / "mine.py"
+  path.write_text(example)
+  experiment = table_files.load_row(path)
+  assert experiment.name == "mine_mine" and not experiment.published
+  assert "What every row needs comes with the package." in (
+      evaluate_command._listing(table_files.load(path)))
 
 
 @pytest.mark.parametrize("system", ["steered", "vipaint", "egsde"])

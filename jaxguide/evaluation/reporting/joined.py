@@ -133,13 +133,10 @@ def _rows(group: _Group) -> list[tables.Row]:
 
 def _write_grid(groups: Sequence[_Group], path: pathlib.Path) -> None:
   """A row per image; a column per thing given and method of any group."""
-  labels = dict.fromkeys(
-      _column(label, group.heading)
-      for group in groups for label in group.compared.picture_labels)
+  columns = [_columns(group) for group in groups]
+  labels = dict.fromkeys(label for own in columns for label in own)
   rows, titles = [], []
-  for group in groups:
-    own = [_column(label, group.heading)
-           for label in group.compared.picture_labels]
+  for group, own in zip(groups, columns, strict=True):
     for image, cells in group.compared.pictures.items():
       found = dict(zip(own, cells, strict=True))
       rows.append([found.get(label, pictures.Cell(None)) for label in labels])
@@ -149,6 +146,17 @@ def _write_grid(groups: Sequence[_Group], path: pathlib.Path) -> None:
         path, rows, column_labels=list(labels), row_labels=titles)
 
 
-def _column(label: str, heading: str) -> str:
-  """A row's name without that of its group: "vipaint2"."""
-  return label.removeprefix(f"{heading}_") if heading else label
+def _columns(group: _Group) -> list[str]:
+  """What the columns of a group are called, each by a name of its own.
+
+  Where there are several groups the rows of one method share a column: it is
+  called after the method, or where a group has two of it, after the row.
+  """
+  labels: list[str] = []
+  for label in group.compared.picture_labels:
+    if group.heading and label in group.members:
+      method = group.members[label].title
+      method = method.partition(" (")[0].partition(",")[0]
+      label = label if method in labels else method
+    labels.append(label)
+  return labels
