@@ -85,6 +85,7 @@ def dps(denoise, noise, *, observation, scale) -> samplers.Sampler:
 
 prior = convert.load_prior("noto32")
 steps = dps_steps(prior.schedule, 100)
+scale = 1.0  # Fewer steps need a larger one.
 camera = operators.high_dynamic_range(exposure=2.0)
 
 
@@ -99,11 +100,14 @@ def restore(params, keys, y, scale):
 
 
 def main(out: str = "restored.png") -> np.ndarray:
-  """Four guesses at one held-out picture; `[4, 32, 32, 3]`."""
+  """Four guesses at one held-out picture; `[4, 32, 32, 3]`.
+
+  A guess may fail, and tells by itself: its camera image is not y.
+  """
   picture = jnp.asarray(data.embedded_images("noto32")[1:2])
   y = jnp.repeat(camera.apply(picture), 4, axis=0)
   keys = noises.image_keys(0, jnp.arange(4))
-  x = np.asarray(restore(prior.params, keys, y, 1.0))
+  x = np.asarray(restore(prior.params, keys, y, scale))
   row = np.concatenate([picture[0], y[0], *x], axis=1)
   pixels = np.clip(row * 127.5 + 127.5, 0, 255).round()
   Image.fromarray(pixels.astype(np.uint8)).save(out)
