@@ -7,9 +7,9 @@ estimate is from what was observed:
   x_s = alpha_s x0 + eps_scale eps + noise_std z - scale grad_{x_t} |y - A(x0)|
 
 The norm is over each image by itself, so that no image's step depends on its
-neighbours. A may be any operator, linear or not. The published scales are 0.3
-to 1 in the released program's units, which are these; the paper's zeta is
-half of them.
+neighbours. A may be any operator, linear or not. Published scales are 0.3 to 1
+in the released program's units, which are these; the paper's zeta is half of
+them. Its program has a learned variance in the place of noise_std.
 
 Run: python examples/your_own_sampler.py [out.png]
 """
@@ -47,6 +47,7 @@ class DpsCoefficients(NamedTuple):
 
 
 def dps_steps(schedule: schedules.Schedule, num_steps: int) -> samplers.Steps:
+  """DPS visits the levels of any sampler, thinned to `num_steps`."""
   grid = schedules.space_levels(schedule, num_steps)
   levels, nexts = grid[:-1], grid[1:]
   variance = samplers.conditional_variance(schedule, levels, nexts)
@@ -60,6 +61,8 @@ def dps_steps(schedule: schedules.Schedule, num_steps: int) -> samplers.Steps:
 
 
 def dps(denoise, noise, *, observation, scale) -> samplers.Sampler:
+  """Draws: slot "step", once per step. `scale` may differ by image, `[B]`."""
+
   def distance(x0, level, draw):
     squared = (observation.y - observation.operator.apply(x0)) ** 2
     total = energies.sum_per_image(squared)
