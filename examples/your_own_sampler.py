@@ -9,7 +9,7 @@ estimate is from what was observed:
 The norm is over each image by itself, so that no image's step depends on its
 neighbours. A may be any operator, linear or not. Published scales are 0.3 to 1
 in the released program's units, which are these; the paper's zeta is half of
-them. Its program has a learned variance in the place of noise_std.
+them. That program has a learned variance where this one has noise_std.
 
 Run: python examples/your_own_sampler.py [out.png]
 """
