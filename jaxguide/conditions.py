@@ -48,6 +48,9 @@ def arguments(
 ) -> dict[str, arrays.Array]:
   """The values as keyword arguments of a network.
 
+  Networks that take weights of classes in the place of a class may be given
+  `[B, num_values]`.
+
   Args:
     conditions: conditions that the network takes.
     values: arrays `[B, ...]` by the conditions' names; None for nothing.
@@ -78,13 +81,20 @@ def arguments(
   given = {}
   for name, condition in known.items():
     if name in values:
-      arrays.check_shape(name, values[name], (None, *condition.shape))
+      _check(condition, values[name])
       given[condition.argument or name] = values[name]
     elif not condition.optional:
       raise ValueError(
           f"conditions of {owner} must have a value for {name!r}, got "
           f"{', '.join(values) or 'none'}")
   return given
+
+
+def _check(condition: Condition, value: arrays.Array) -> None:
+  shape = (None, *condition.shape)
+  if condition.num_values is not None and value.ndim == len(shape) + 1:
+    shape = (*shape, condition.num_values)
+  arrays.check_shape(condition.name, value, shape)
 
 
 def null_like(

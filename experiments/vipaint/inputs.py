@@ -36,7 +36,7 @@ def load(experiment: evaluation.Experiment, images: Sequence[int]) -> Inputs:
   """Loads what an experiment names.
 
   Args:
-    experiment: its method is a `vipaint_method.Vipaint`.
+    experiment: its method is a `methods.Vipaint`.
     images: numbers in its data set.
 
   Raises:
@@ -51,7 +51,7 @@ def load(experiment: evaluation.Experiment, images: Sequence[int]) -> Inputs:
   prior = experiment.prior.load()
   methods.check_prior(
       method, prior,
-      tuple(source.condition for source in experiment.conditions))
+      tuple(source.key for source in experiment.conditions))
   functions = pipeline.Pipeline(
       prior, experiment.task, method, methods.load_networks(method))
   return Inputs(

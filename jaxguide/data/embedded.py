@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from jaxguide import arrays
+from jaxguide import pixels
 from jaxguide.data import images
 
 NAMES = ("noto32", "twemoji32", "noto64")
@@ -89,7 +90,7 @@ def embedded_images(name: str = "noto32") -> np.ndarray:
     >>> data.embedded_images("noto64").shape
     (64, 64, 64, 3)
   """
-  return images.from_uint8(read(name).images)
+  return pixels.to_float(read(name).images)
 
 
 def embedded_dataset(name: str = "noto32") -> images.ArrayImages:

@@ -22,8 +22,8 @@ def cosine(a: arrays.Batch, b: arrays.Batch) -> arrays.PerImage:
   number.
 
   Args:
-    a: `[B, ..., C]`.
-    b: the same.
+    a: features, `[B, ..., C]`.
+    b: features of the same shape.
 
   Returns:
     `[B]`.
@@ -57,7 +57,7 @@ def unit(u: arrays.Batch) -> arrays.Batch:
   is written out, as the compiler's own has bits that depend on the batch.
 
   Args:
-    u: `[B, ..., C]`.
+    u: vectors, `[B, ..., C]`.
   """
   return _unit_forward(u)[0]
 

@@ -4,8 +4,8 @@ import dataclasses
 from typing import Literal
 
 from jaxguide import arrays
+from jaxguide import pixels
 from jaxguide.evaluation import methods
-from jaxguide.evaluation import pictures
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tables
@@ -14,15 +14,15 @@ from jaxguide.metrics import metric
 from jaxguide.metrics import set_metric
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
   """One row of a table: a prior, images, a task, a method, metrics.
 
   Attributes:
-    name: what the row's files and tables are called.
-    prior: where the pretrained prior comes from; None for a method that uses
-      none.
-    data: where the images come from.
+    name: name of the row in tables; a row of a table file that leaves it empty
+      is called after the file and the row.
+    prior: source of the pretrained prior; None for a method that uses none.
+    data: source of the images.
     task: what is observed of an image.
     method: how an image is made from what was observed.
     metrics: how a picture is judged; the task's default ones when empty.
@@ -43,7 +43,7 @@ class Experiment:
       Steered Diffusion and VIPaint do.
   """
 
-  name: str
+  name: str = ""
   prior: sources.PriorSource | None
   data: sources.DataSource
   task: tasks.Task
@@ -65,7 +65,7 @@ class Experiment:
       if value < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
     arrays.check_choice("spread", self.spread, ("images", "seeds"))
-    arrays.check_choice("quantise", self.quantise, pictures.RULES)
+    arrays.check_choice("quantise", self.quantise, pixels.RULES)
     if not 0 <= self.seed < 2**32:
       raise ValueError(f"seed must be in [0, 2^32), got {self.seed}")
     if self.prior is None and self.method.uses_prior:
@@ -73,7 +73,7 @@ class Experiment:
     names = [m.name for m in (*self.metrics, *self.set_metrics)]
     if len(set(names)) < len(names):
       raise ValueError(f"metrics must have names of their own, got {names}")
-    given = [source.condition for source in self.conditions]
+    given = [source.key for source in self.conditions]
     if len(set(given)) < len(given):
       raise ValueError(
           f"conditions must have one source each, got sources of {given}")
@@ -91,7 +91,7 @@ class Experiment:
     may need files, are left out. The network is made up, so nothing but the
     way through the program is tried.
     """
-    images, names = self.data.tiny(), [s.condition for s in self.conditions]
+    images, names = self.data.tiny(), [s.key for s in self.conditions]
     return dataclasses.replace(
         self, data=images, task=self.task.tiny(images),
         prior=self.prior and self.prior.tiny(images.size, names),

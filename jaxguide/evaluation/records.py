@@ -31,7 +31,7 @@ class Record(NamedTuple):
   index: int
   sample: int
   name: str
-  status: str = OK
+  status: str
   error: str = ""
   conditions: Mapping[str, Any] = {}
   is_grey: bool = False

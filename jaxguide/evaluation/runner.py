@@ -57,6 +57,7 @@ def evaluate(
     devices: int | Sequence[jax.Device] | None = None,
     backend: str = "pmap",
     matmul_precision: str | None = None,
+    prior: convert.Prior | None = None,
     stream: TextIO | None = None,
 ) -> reports.Report:
   """Makes, scores and writes down the pictures of an experiment.
@@ -74,8 +75,11 @@ def evaluate(
     seed: replaces the experiment's.
     devices: how many local devices, or which; all when left out.
     backend: "pmap" or "jit"; changes no picture on CPU.
-    matmul_precision: as `jax.default_matmul_precision` takes it.
-    stream: where progress goes; stderr when left out.
+    matmul_precision: precision of matrix products, as
+      `jax.default_matmul_precision` takes it.
+    prior: what the experiment's source gives, where it is loaded already, by
+      another run of the same source; loaded here when left out.
+    stream: text stream for progress; stderr when left out.
 
   Returns:
     The report that the files hold.
@@ -87,7 +91,10 @@ def evaluate(
       nothing is written then.
   """
   experiment = _with(experiment, batch_size=batch_size, seed=seed)
-  prior = experiment.prior.load() if experiment.method.uses_prior else None
+  if not experiment.method.uses_prior:
+    prior = None
+  elif prior is None:
+    prior = experiment.prior.load()
   networks = methods.load_networks(experiment.method)
   scorer = _scorer(experiment)
   say = _Messages(stream)
@@ -98,7 +105,7 @@ def evaluate(
       _check_size(experiment, prior)
       methods.check_prior(
           experiment.method, prior,
-          tuple(source.condition for source in experiment.conditions))
+          tuple(source.key for source in experiment.conditions))
       sources.check(networks, prior)
       maker = makers.SampledPictures(
           pipeline.Pipeline(
@@ -135,7 +142,7 @@ def score_outputs(
     out: a new folder, or that of an earlier scoring of the same.
     method_name: the row's name.
     limit: the first so many images; all when left out.
-    stream: where progress goes; stderr when left out.
+    stream: text stream for progress; stderr when left out.
 
   Raises:
     ValueError: if `outputs` holds no pictures.
@@ -282,7 +289,7 @@ def _record(
   sample, name = int(batch.samples[place]), batch.names[place]
   index = int(batch.indices[place])
   record = records.Record(
-      int(batch.items[place]), index, sample, name,
+      int(batch.items[place]), index, sample, name, records.OK,
       conditions=run.loader.conditions.described[index])
   if isinstance(outcome, loading.Failure):
     return record._replace(**outcome._asdict()), None

@@ -14,8 +14,8 @@ import numpy as np
 
 from jaxguide import metrics
 from jaxguide import noises
+from jaxguide import pixels
 from jaxguide.convert import metric_files
-from jaxguide.evaluation import pictures
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 
@@ -60,7 +60,7 @@ class Scorer:
     Args:
       task: what was observed; hashable.
       chosen: the metrics.
-      seed: of the run; noisy observations are drawn with it.
+      seed: seed of the run; noisy observations are drawn with it.
     """
     self._metrics = tuple(chosen)
     self._task = task
@@ -73,12 +73,12 @@ class Scorer:
 
     Args:
       reference: `[H, W, C]` in [-1, 1].
-      inputs: of the task, without a batch axis.
+      inputs: inputs of the task, without a batch axis.
       index: the image's number.
     """
     with jax.default_matmul_precision("highest"):
       x = _baseline(self._task, self._key, *_single(reference, inputs, index))
-    return pictures.to_uint8(np.asarray(x)[0])
+    return pixels.to_uint8(np.asarray(x)[0])
 
   def __call__(
       self,
@@ -92,10 +92,10 @@ class Scorer:
     Args:
       picture: uint8 `[H, W, C]`.
       reference: `[H, W, C]` in [-1, 1].
-      inputs: of the task, without a batch axis.
+      inputs: inputs of the task, without a batch axis.
       index: the image's number.
     """
-    x = pictures.to_float(picture)[None]
+    x = pixels.to_float(picture)[None]
     with jax.default_matmul_precision("highest"):
       values = _scores(
           self._task, self._metrics, self._key, x,
@@ -147,8 +147,8 @@ def score(
     task: what was observed.
     chosen: the metrics; the task's default ones when left out.
     indices: numbers of the images; 0 to N - 1 when left out.
-    names: of the images, for masks that are found by name.
-    seed: of noisy observations.
+    names: names of the images, for masks that are found by name.
+    seed: seed of noisy observations.
 
   Returns:
     float64 `[N]` by metric.

@@ -17,6 +17,7 @@ import numpy as np
 
 from jaxguide import data
 from jaxguide import metrics
+from jaxguide import pixels
 from jaxguide.data import images
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import records
@@ -47,7 +48,7 @@ class ReferenceSet(Protocol):
     Args:
       features: which.
       shown: the images of the run.
-      indices: of those of which there are pictures.
+      indices: numbers of those of which there are pictures.
     """
 
 
@@ -72,7 +73,7 @@ class RunImages:
   ) -> metrics.FeatureSample:
     """See `ReferenceSet`."""
     once = features.extract(
-        (n, pictures.to_uint8(shown.load(n))) for n in indices)
+        (n, pixels.to_uint8(shown.load(n))) for n in indices)
     count = len(once)
     return metrics.feature_sample(
         once.signature, range(count * self.repeats),
@@ -84,7 +85,7 @@ class SourceImages:
   """All images of another source, such as the domain to be translated to.
 
   Attributes:
-    source: of the images; they are rounded to 8 bits.
+    source: source of the images; they are rounded to 8 bits.
   """
 
   source: sources.DataSource
@@ -95,7 +96,7 @@ class SourceImages:
     dataset = self.source.open()
     for n in range(len(dataset)):
       digest.update(dataset.name(n).encode() + b"\0")
-      digest.update(pictures.to_uint8(dataset.load(n)).tobytes())
+      digest.update(pixels.to_uint8(dataset.load(n)).tobytes())
     return {"sha256": digest.hexdigest(), "pictures": len(dataset)}
 
   def features(
@@ -106,7 +107,7 @@ class SourceImages:
     del shown, indices
     dataset = self.source.open()
     return features.extract(
-        (n, pictures.to_uint8(dataset.load(n)))
+        (n, pixels.to_uint8(dataset.load(n)))
         for n in range(len(dataset)))
 
 
@@ -115,7 +116,7 @@ class FolderPictures:
   """The pictures of a folder, in their own sizes.
 
   Attributes:
-    path: of the folder.
+    path: path of the folder.
     recursive: whether to look into folders inside.
   """
 
@@ -159,7 +160,7 @@ class StatisticsFile:
   is of, or one of `metrics.stream_moments`, which does.
 
   Attributes:
-    path: of the file.
+    path: path of the file.
   """
 
   path: str
@@ -188,11 +189,11 @@ class SetScore(NamedTuple):
 
   Attributes:
     value: NaN where there are fewer than two pictures.
-    spread: see `metrics.SetValue`; over seeds, the standard deviation of the
-      value.
+    spread: spread as `metrics.SetValue`; over seeds, the standard deviation of
+      the value.
     num_pictures: that were judged.
     num_references: that they were compared with; None if unknown.
-    signature: of the metric, with both numbers.
+    signature: signature of the metric, with both numbers.
   """
 
   value: float
@@ -219,7 +220,7 @@ def measure(
   Args:
     chosen: the metrics; those with equal features share them.
     reference: what to compare with.
-    folder: of the run, every picture in place.
+    folder: folder of the run, every picture in place.
     shown: the images of the run.
     made: records of the journal; what failed is left out.
     num_seeds: scores sample s of all images as a run of its own, and gives
@@ -298,7 +299,7 @@ def to_json(
   """For summary.json.
 
   Args:
-    scores: by name.
+    scores: scores by name.
     number: what JSON has for a float.
   """
   return {

@@ -19,6 +19,7 @@ import os
 import pathlib
 from typing import Any
 
+from jaxguide import identities
 from jaxguide.evaluation import records
 
 try:
@@ -65,11 +66,6 @@ def write_atomic(path: pathlib.Path | str, data: bytes | str) -> None:
     _sync_folder(path.parent)
 
 
-def dump_json(value: Any) -> str:
-  """JSON with a fixed layout: equal values give equal bytes."""
-  return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
 class Store:
   """One run's folder, held by one process at a time.
 
@@ -98,7 +94,7 @@ class Store:
       self.directory.mkdir(parents=True, exist_ok=True)
     self._lock = _lock(self.directory)
     try:
-      self._claim(json.loads(json.dumps(identity)))
+      self._claim(identities.plain(identity))
       self._sweep()
       self._journal, self.records = _open_journal(
           self.directory / JOURNAL_FILE
@@ -197,7 +193,7 @@ class Store:
         raise StoreError(
             f"{path} is damaged: delete {self.directory} and start again"
         ) from None
-      changes = list(differences(found, identity))
+      changes = list(identities.differences(found, identity))
       if changes and self._is_begun():
         raise StoreError(
             f"{self.directory} holds another run: {'; '.join(changes)}; "
@@ -205,7 +201,7 @@ class Store:
         )
       if changes:
         # What failed before its first picture is no reason to refuse.
-        write_atomic(path, dump_json(identity))
+        write_atomic(path, identities.to_json(identity))
       return
     strangers = [p.name for p in self.directory.iterdir()
                  if not p.name.endswith(".tmp")]
@@ -214,7 +210,7 @@ class Store:
           f"{self.directory} is not empty and has no {RUN_FILE}: found "
           f"{', '.join(sorted(strangers)[:3])}; choose another folder"
       )
-    write_atomic(path, dump_json(identity))
+    write_atomic(path, identities.to_json(identity))
 
   def _is_begun(self) -> bool:
     """Whether there is anything that another run would lose."""
@@ -231,25 +227,6 @@ class Store:
 def sha256(data: bytes) -> str:
   """The hexadecimal SHA-256 of some bytes."""
   return hashlib.sha256(data).hexdigest()
-
-
-def differences(
-    found: Any, wanted: Any, path: str = ""
-) -> Iterator[str]:
-  """Yields "path: found -> wanted" for every leaf that differs."""
-  if isinstance(found, Mapping) and isinstance(wanted, Mapping):
-    for key in dict.fromkeys((*found, *wanted)):
-      inner = f"{path}.{key}" if path else key
-      yield from differences(
-          found.get(key, "nothing"), wanted.get(key, "nothing"), inner
-      )
-  elif found != wanted:
-    yield f"{path}: {_short(found)} -> {_short(wanted)}"
-
-
-def _short(value: Any) -> str:
-  text = json.dumps(value, ensure_ascii=False)
-  return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _line(record: records.Record) -> str:

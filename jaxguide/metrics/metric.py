@@ -313,7 +313,7 @@ def consistency_metric(
   Example:
     >>> import jax.numpy as jnp
     >>> from jaxguide import metrics, operators
-    >>> double = operators.Operator(lambda x: 2 * x, None, None)
+    >>> double = operators.Operator(lambda x: 2 * x)
     >>> x = jnp.full((1, 2, 2, 1), 0.25)
     >>> observation = operators.Observation(jnp.zeros_like(x), double)
     >>> metric = metrics.consistency_metric(quantise="none")

@@ -13,7 +13,7 @@ def gaussian_blur(
     std: float = 3.0,
     boundary: str = "reflect",
     cutoff: float = 0.03,
-) -> base.Operator:
+) -> base.LinearOperator:
   """A x = x convolved with a Gaussian, the size kept.
 
   The defaults are the deblurring task of DPS (arXiv:2209.14687) and VIPaint:
@@ -26,15 +26,15 @@ def gaussian_blur(
   gain of A^+ by 1 / cutoff^2 and leaves |A A^+ A x - A x| <= cutoff |x|.
 
   Args:
-    shape: (H, W) of the images.
+    shape: height and width of the images.
     kernel_size: taps of the window, odd.
     std: standard deviation in pixels, > 0.
-    boundary: "reflect" (mirror, edge not repeated), "symmetric", "edge",
+    boundary: rule, "reflect" (mirror, edge not repeated), "symmetric", "edge",
       "zero" or "renormalise".
     cutoff: singular values of an axis that count as zero, absolute.
 
   Returns:
-    An `Operator` from `[B, H, W, C]` to the same shape, with `svd`.
+    A `LinearOperator` from `[B, H, W, C]` to the same shape, with `svd`.
 
   Raises:
     ValueError: if an option is out of range.

@@ -12,22 +12,22 @@ def average_pool(
     factor: int,
     *,
     basis: np.ndarray | None = None,
-) -> base.Operator:
+) -> base.LinearOperator:
   """A x = mean of every block of factor x factor pixels.
 
   A^T y = y / factor^2 replicated over the block, A^+ y = y replicated, all
   exact; every singular value is 1 / factor.
 
   Args:
-    shape: (H, W) of the images, multiples of `factor`.
-    factor: the block's side, 1 or more.
-    basis: an orthogonal `[factor^2, factor^2]` matrix to use as V on a block
+    shape: height and width of the images, multiples of `factor`.
+    factor: side of a block, 1 or more.
+    basis: orthogonal `[factor^2, factor^2]` matrix to use as V on a block
       (rows of the block one after the other), first column constant, when a
       recorded null-space basis is to be replayed. Defaults to a Householder
       reflection.
 
   Returns:
-    An `Operator` from `[B, H, W, C]` to `[B, H/factor, W/factor, C]`, with
+    A `LinearOperator` from `[B, H, W, C]` to `[B, H/factor, W/factor, C]`, with
     `svd`: coefficient k of a block lies at the block's pixel k.
 
   Raises:
@@ -49,7 +49,7 @@ def average_pool(
     return jnp.repeat(jnp.repeat(y, factor, axis=1), factor, axis=2)
 
   svd = _block_svd(shape, factor, basis)
-  return base.Operator(
+  return base.LinearOperator(
       apply=apply,
       adjoint=lambda y: replicate(y) / factor**2,
       pseudo_inverse=replicate,
@@ -62,8 +62,8 @@ def reduced_shape(shape: tuple[int, int], factor: int) -> tuple[int, int]:
   """(H / factor, W / factor).
 
   Args:
-    shape: (H, W).
-    factor: 1 or more.
+    shape: height and width, (H, W).
+    factor: divisor of both, 1 or more.
 
   Returns:
     The shape of the low-resolution image.

@@ -12,7 +12,6 @@ networks have a learned variance and clip x0: `variance="learned"` and
 `denoisers.clip_x0`.
 """
 
-import importlib
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +22,8 @@ from jaxguide import noises
 from jaxguide import operators
 from jaxguide import schedules
 from jaxguide.operators import lifts
+from jaxguide.samplers import _ddpm
 from jaxguide.samplers import core
-
-# The attribute of the package is the factory of the same name.
-ddpm = importlib.import_module("jaxguide.samplers._ddpm")
 
 STARTS = ("noise", "reference")
 
@@ -35,13 +32,13 @@ class IlvrCoefficients(NamedTuple):
   """The numbers of one step.
 
   Attributes:
-    ancestral: of the step of `ddpm`.
-    reference_alpha: alpha_u.
-    reference_sigma: sigma_u.
-    refine: 1 where the step is refined, else 0.
+    ancestral: coefficients of the step of `ddpm`.
+    reference_alpha: factor alpha_u of the reference.
+    reference_sigma: factor sigma_u of its noise.
+    refine: factor of the refinement, 1 where the step is refined, else 0.
   """
 
-  ancestral: ddpm.DdpmCoefficients
+  ancestral: _ddpm.DdpmCoefficients
   reference_alpha: arrays.Array
   reference_sigma: arrays.Array
   refine: arrays.Array
@@ -51,8 +48,8 @@ class IlvrState(NamedTuple):
   """The state of `ilvr`, every leaf `[B, ...]`.
 
   Attributes:
-    x: after refinement.
-    proposal: x', before it.
+    x: state after refinement.
+    proposal: state x', before it.
   """
 
   x: arrays.Batch
@@ -70,21 +67,21 @@ def ilvr_steps(
   """The plan of ILVR.
 
   Args:
-    schedule: any, concrete. The published settings count levels of a respaced
-      one: `schedules.respace(schedules.linear(), 100)`.
-    num_steps: from 1 to the first level.
-    first_level: where to start; the noisiest when left out.
-    refine_above: steps from a level above it are refined. The published
-      range_t counts from 0: it is level range_t + 1. When left out 0, which
-      refines every step, or for "released" 1 (range_t = 0), every step but
-      one from level 1.
-    variant: "paper" or "released".
+    schedule: schedule of any kind, concrete. The published settings count
+      levels of a respaced one, `schedules.respace(schedules.linear(), 100)`.
+    num_steps: number of steps, from 1 to the first level.
+    first_level: level to start from; the noisiest when left out.
+    refine_above: level above which steps are refined. The published range_t
+      counts from 0: it is level range_t + 1. When left out 0, which refines
+      every step, or for "released" 1 (range_t = 0), every step but one from
+      level 1.
+    variant: name, "paper" or "released".
 
   Raises:
     ValueError: naming the argument out of range.
   """
   arrays.check_choice("variant", variant, core.VARIANTS)
-  ancestral = ddpm.ddpm_steps(schedule, num_steps, first_level=first_level)
+  ancestral = _ddpm.ddpm_steps(schedule, num_steps, first_level=first_level)
   released = variant == "released"
   if refine_above is None:
     refine_above = 1 if released else 0
@@ -106,7 +103,7 @@ def ilvr(
     noise: noises.Noise,
     *,
     reference: arrays.Batch,
-    operator: operators.Operator,
+    operator: operators.LinearOperator,
     lift: lifts.Lift | None = None,
     start: str = "noise",
     variance: str = "fixed_small",
@@ -136,22 +133,24 @@ def ilvr(
     0.6 of it, from the reference, above level 100      0.32      1.61
 
   Args:
-    denoise: of x_t `[B, ...]`; x0 is not clipped unless it clips.
+    denoise: denoiser of x_t `[B, ...]`; x0 is not clipped unless it clips.
     noise: random draws, of one row per image; of others it raises ValueError
       when run.
-    reference: clean, `[B, ...]`.
-    operator: A, linear; `operators.lowpass(size, 32, "cubic")` in the paper.
-    lift: L, linear, from what A gives to an image; the identity when left
-      out.
-    start: "noise" starts from z, "reference" from the noised reference.
-    variance: of the ancestral step, see `ddpm`.
+    reference: clean signals, `[B, ...]`.
+    operator: linear operator A; `operators.lowpass(size, 32, "cubic")` in the
+      paper.
+    lift: linear function L, from what A gives to an image; the identity when
+      left out.
+    start: name, "noise" starts from z, "reference" from the noised reference.
+    variance: variance of the ancestral step, one of those of `ddpm`.
 
   Raises:
-    ValueError: for an unknown option, or (when called) if P does not map the
-      reference's shape to itself.
+    ValueError: for an unknown option, an operator that is not linear, or
+      (when called) if P does not map the reference's shape to itself.
   """
   arrays.check_choice("start", start, STARTS)
-  inner = ddpm.ddpm(denoise, noise, variance=variance)
+  operators.check_linear("operator", operator)
+  inner = _ddpm.ddpm(denoise, noise, variance=variance)
 
   def filtered(x: arrays.Batch) -> arrays.Batch:
     low = operator.apply(x)
@@ -172,7 +171,7 @@ def ilvr(
   def step(state: IlvrState, step: core.Step) -> IlvrState:
     c, dtype = step.coefficients, state.x.dtype
     proposal = inner.step(
-        ddpm.DdpmState(state.x), step._replace(coefficients=c.ancestral)).x
+        _ddpm.DdpmState(state.x), step._replace(coefficients=c.ancestral)).x
     rows, *shape = state.x.shape
     n = noises.checked_rows(noise, rows)(step.index, "reference", shape)
     noisy = c.reference_alpha * reference + c.reference_sigma * n
@@ -190,7 +189,7 @@ def ilvr_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
   refined, the reference's.
 
   Args:
-    steps: the plan.
+    steps: plan of the sampler.
 
   Returns:
     For slots "start", "step" and "reference" int positions `[index, 1]`, for

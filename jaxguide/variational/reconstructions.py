@@ -110,7 +110,7 @@ def measured_reconstruction(
   Example:
     >>> import jax.numpy as jnp
     >>> from jaxguide import operators, variational
-    >>> double = operators.Operator(lambda x: 2 * x, None, None)
+    >>> double = operators.Operator(lambda x: 2 * x)
     >>> energy = variational.measured_reconstruction(
     ...     jnp.zeros((1, 4)), double, weight=1.0)
     >>> energy(jnp.ones((1, 4)), None, None)

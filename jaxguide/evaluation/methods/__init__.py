@@ -16,6 +16,8 @@ from jaxguide.evaluation.methods.egsde import SdEdit
 from jaxguide.evaluation.methods.steered import Steered
 from jaxguide.evaluation.methods.steered import steered_paper
 from jaxguide.evaluation.methods.steered import steered_released
+from jaxguide.evaluation.methods.steering import EnergySource
+from jaxguide.evaluation.methods.steering import MeasurementEnergy
 from jaxguide.evaluation.methods.vipaint import PERCEPTUAL
 from jaxguide.evaluation.methods.vipaint import Vipaint
 from jaxguide.evaluation.methods.vipaint import vipaint_edm
@@ -27,8 +29,10 @@ __all__ = [
     "Ddim",
     "EXTRACTOR",
     "Egsde",
+    "EnergySource",
     "External",
     "Ilvr",
+    "MeasurementEnergy",
     "Method",
     "PERCEPTUAL",
     "SdEdit",

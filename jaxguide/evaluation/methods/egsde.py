@@ -33,22 +33,22 @@ class Egsde(base.Method):
   """EGSDE (arXiv:2207.06635): see `samplers.egsde`, `energies.translation`.
 
   Attributes:
-    extractor: of the domain's features; None only if its weight is 0, for
-      which it is not even loaded.
+    extractor: network of the domain's features; None only if its weight is 0,
+      for which it is not even loaded.
     domain_weight: lambda_s.
     lowpass_weight: lambda_i.
     first_level: M, where the source is noised to; half of the levels when
       None.
-    num_steps: from M to clean data; all M levels when None, which "released"
-      demands.
-    factor: of the low-pass filter; 32 for 256 pixels.
-    similarity: of features: "cosine" or "neg_l2".
-    distance: of filtered images: "squared" or "cosine".
+    num_steps: number of steps from M to clean data; all M levels when None,
+      which "released" demands.
+    factor: factor of the low-pass filter; 32 for 256 pixels.
+    similarity: measure of how alike features are: "cosine" or "neg_l2".
+    distance: distance of filtered images: "squared" or "cosine".
     num_repeats: K; each repeat starts from the noised result before it.
     num_draws: noisy sources averaged over per step.
     variant: "paper" or "released".
     solver: "ancestral" or "em", Euler-Maruyama ("paper" alone).
-    variance: of the ancestral step: "fixed_small" or "fixed_large".
+    variance: variance of the ancestral step: "fixed_small" or "fixed_large".
     source_noise: "fresh" or "shared"; implied by the variant when None.
     label: what tables call it; made from the fields when empty.
   """
@@ -127,13 +127,15 @@ class SdEdit(base.Method):
   Where the task has a mask (inpainting), what it observes is kept.
 
   Attributes:
-    first_level: where the source is noised to; half of the levels when None.
-    num_steps: see `Egsde`.
-    num_repeats: see `Egsde`.
+    first_level: level that the source is noised to; half of the levels when
+      None.
+    num_steps: number of steps, as in `Egsde`.
+    num_repeats: number of repeats, as in `Egsde`.
     variant: "paper" or "released".
-    solver: see `Egsde`.
-    variance: see `Egsde`.
-    source_noise: see `Egsde`; it matters with a mask alone.
+    solver: solver of `Egsde`.
+    variance: variance, as in `Egsde`.
+    source_noise: noise of the source, as in `Egsde`; it matters with a mask
+      alone.
     label: what tables call it; made from the fields when empty.
   """
 
@@ -183,12 +185,13 @@ class Ilvr(base.Method):
 
   Attributes:
     num_steps: levels of the respaced schedule, all of them visited.
-    factor: of the low-pass filter; 32 in the comparison of EGSDE.
-    refine_above: see `samplers.ilvr_steps`; a published range_t is level
-      range_t + 1. Implied by the variant when None.
+    factor: factor of the low-pass filter; 32 in the comparison of EGSDE.
+    refine_above: level down to which the source refines, see
+      `samplers.ilvr_steps`; a published range_t is level range_t + 1. Implied
+      by the variant when None.
     variant: "paper" or "released".
-    variance: of the ancestral step: "learned" for the published ADM networks,
-      "fixed_small" or "fixed_large" for others.
+    variance: variance of the ancestral step: "learned" for the published ADM
+      networks, "fixed_small" or "fixed_large" for others.
     start: "noise", or "reference" for the noised source.
     clip_x0: clip the prior's x0 to [-1, 1], as published.
     label: what tables call it; made from the fields when empty.
@@ -249,7 +252,7 @@ def egsde_published(
   """EGSDE's setting for 256 pixels: weights 500 and 2, M = 500, K = 1.
 
   Args:
-    extractor: of the two or three domains.
+    extractor: source of the extractor of two or three domains.
     **changes: other fields; the released program is `variant="released"`.
   """
   return Egsde(**{"extractor": extractor, "first_level": 500, **changes})
@@ -261,7 +264,7 @@ def egsde_dagger(
   """EGSDE-dagger's: weights 700 and 0.5, M = 600: realism before likeness.
 
   Args:
-    extractor: of the two or three domains.
+    extractor: source of the extractor of two or three domains.
     **changes: other fields.
   """
   return Egsde(**{

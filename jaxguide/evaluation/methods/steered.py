@@ -1,16 +1,21 @@
 """Steered Diffusion as a method of an experiment."""
 
+from collections.abc import Mapping
 import dataclasses
 import functools
 from typing import Literal
 
 from jaxguide import arrays
 from jaxguide import denoisers
+from jaxguide import energies as energy_terms
+from jaxguide import guidance as guidances
 from jaxguide import noises
 from jaxguide import samplers
 from jaxguide import schedules
+from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
 from jaxguide.evaluation.methods import base
+from jaxguide.evaluation.methods import steering
 from jaxguide.samplers import constraints
 from jaxguide.samplers import core
 
@@ -22,7 +27,7 @@ PAPER_NUM_INNER = {
 
 @dataclasses.dataclass(frozen=True)
 class Steered(base.Method):
-  """Steered Diffusion by the task's linear constraint.
+  """Steered Diffusion by the task's linear constraint, by energies, or both.
 
   Attributes:
     num_steps: levels visited, 100 in the paper.
@@ -32,6 +37,11 @@ class Steered(base.Method):
     constraint_scale: multiplies k(t) of Eq. 16.
     constraint_schedule: k(t): "constant" (1, as in both variants), or
       "time_varying", sqrt(1 - alpha_bar); see `samplers.steered_steps`.
+    energies: sources of the energies that x0 is steered by (Eq. 15), summed
+      with their weights.
+    guidance_scale: factor of k(t) in Eq. 15.
+    use_constraint: whether the task's constraint is used (Eq. 16); without
+      one the task's operator need not be linear.
     lift: way back from the observation to the image: the "published" one of
       the task, or the "pseudo_inverse" of its operator, under which the
       observation is met exactly.
@@ -45,6 +55,9 @@ class Steered(base.Method):
   eta: float = 1.0
   constraint_scale: float = 1.0
   constraint_schedule: Literal["constant", "time_varying"] = "constant"
+  energies: tuple[steering.EnergySource, ...] = ()
+  guidance_scale: float = 1.0
+  use_constraint: bool = True
   lift: Literal["published", "pseudo_inverse"] = "published"
   clip_x0: bool = False
   label: str = ""
@@ -56,6 +69,11 @@ class Steered(base.Method):
         ("constant", "time_varying"))
     arrays.check_choice("lift", self.lift, ("published", "pseudo_inverse"))
     base.check_at_least(self, 1, "num_steps", "num_inner")
+    keys = [source.key for source in self.energies]
+    if len(set(keys)) < len(keys):
+      raise ValueError(f"energies must have keys of their own, got {keys}")
+    if not keys and not self.use_constraint:
+      raise ValueError("energies must be given where use_constraint is False")
 
   @property
   def title(self) -> str:
@@ -63,8 +81,19 @@ class Steered(base.Method):
     varying = self.constraint_schedule == "time_varying"
     return self.label or (
         f"Steered Diffusion, {self.variant} (N={self.num_inner}, "
-        f"{self.num_steps} steps{', time-varying k' if varying else ''})"
+        f"{self.num_steps} steps{', time-varying k' if varying else ''}"
+        f"{self._by_energies()})"
     )
+
+  def _by_energies(self) -> str:
+    names = "".join(f", {source.key}" for source in self.energies)
+    return names + ("" if self.use_constraint else ", no constraint")
+
+  @property
+  def networks(self) -> Mapping[str, sources.NetworkSource]:
+    """Those of the energies."""
+    return {name: network for source in self.energies
+            for name, network in source.networks.items()}
 
   def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
     """`steered_steps`."""
@@ -80,18 +109,27 @@ class Steered(base.Method):
       noise: noises.Noise,
       problem: tasks.Problem,
   ) -> samplers.Sampler:
-    """`steered` with the task's constraint and no energy."""
+    """`steered` with the task's constraint and the energies."""
     if self.clip_x0:
       denoise = denoisers.clip_x0(denoise)
+    guidance = None
+    if self.energies:
+      guidance = guidances.through_denoiser(energy_terms.weighted_sum([
+          energy_terms.Term(source.energy(problem), source.weight, source.key)
+          for source in self.energies]))
     return samplers.steered(
-        denoise, noise, constraint=self.constraint(problem),
+        denoise, noise, guidance=guidance,
+        constraint=self.constraint(problem) if self.use_constraint else None,
+        guidance_scale=self.guidance_scale,
         constraint_scale=self.constraint_scale,
     )
 
   def tiny(self, size: int) -> base.Method:
     """See `Method`."""
-    del size
-    return dataclasses.replace(self, num_steps=2)
+    tiny = (source.tiny(size) for source in self.energies)
+    return dataclasses.replace(
+        self, num_steps=2,
+        energies=tuple(source for source in tiny if source is not None))
 
   def constraint(self, problem: tasks.Problem) -> samplers.Constraint:
     """`x0 -> D(y) - D(x0)` of the task, with the lift that was chosen."""

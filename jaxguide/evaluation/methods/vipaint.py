@@ -33,33 +33,35 @@ class Vipaint(base.Method):
   Attributes:
     num_levels: K, where neither `levels` nor `sigmas` says it: 1, 2 or 4, for
       VIPaint-1, -2 and -4; 2 when None.
-    num_steps: of the refinement below T_s; all levels when None.
+    num_steps: number of steps of the refinement below T_s; all levels when
+      None.
     num_iterations: updates of the fit.
     num_samples: Monte-Carlo samples per update.
     variant: "paper" or "released"; see `variational`.
-    levels: of the schedule, decreasing, such as `variational.LEVELS[2]` for
-      latents of unit variance; by noise scale when empty.
+    levels: levels of the schedule, decreasing, such as `variational.LEVELS[2]`
+      for latents of unit variance; by noise scale when empty.
     sigmas: noise over signal of the levels, decreasing; when empty
       `variational.EDM_SIGMAS`, which are meant for pixels with a standard
       deviation near 0.5.
-    eta: see `variational.vipaint_plan`.
-    eta_refinement: likewise below T_s, 0 to 1; that of the levels when None. 0
-      adds no noise there.
-    scale: of the gradient in the refinement, over a group of samples.
+    eta: share of the transition's variance, see `variational.vipaint_plan`.
+    eta_refinement: the same share below T_s, 0 to 1; that of the levels when
+      None. 0 adds no noise there.
+    scale: scale of the gradient in the refinement, over a group of samples.
     group_size: samples in that group; see `variational.vipaint_steps`.
     fit_guidance: scale of classifier-free guidance in the fit.
     guidance: the same in the sampling.
-    weight: of the absolute error of the reconstruction.
+    weight: weight of the absolute error of the reconstruction.
     beta: weight of the diffusion term.
     beta_hierarchy: weight of the hierarchical term; that of the diffusion
       term when None.
     marginal: average the diffusion term over z_0 given z_t, in the paper's
       variant; see `variational.negative_elbo`.
     rates: Adam's learning rates for mu, logvar and gamma.
-    std_scale: see `variational.initialise`.
-    mixing_logit: where the mixing weights start.
+    std_scale: scale of the first standard deviations, see
+      `variational.initialise`.
+    mixing_logit: logit that the mixing weights start from.
     mean_scale: noise on the means that a fit starts from, levels 1..K-1.
-    mean_scale_top: likewise at T_e.
+    mean_scale_top: the same noise at T_e.
     fill: what missing pixels are in the picture that a fit starts from, in
       [-1, 1]: 0 as published. The mean of the pictures that the prior was
       trained on saves the updates that lead there.
@@ -67,7 +69,7 @@ class Vipaint(base.Method):
       times the scale factor of the latents; for latent priors alone.
     perceptual: distance of two batches of pictures for inpainting, `[R]`, or
       where its network comes from; none when None.
-    perceptual_weight: of that distance.
+    perceptual_weight: weight of that distance.
     clip_x0: clip the prior's x0 to [-1, 1]; neither variant does.
     remat: compute activations again in backward passes, instead of holding
       them; it saves nothing on CPU. See `variational.negative_elbo`.
@@ -191,7 +193,7 @@ class Vipaint(base.Method):
     """Rows that pass the prior's network, for one image and one sample.
 
     Args:
-      schedule: of the prior.
+      schedule: noise levels of the prior.
 
     Returns:
       {"fit_per_image", "sampling_per_sample"}, of either how many with a
@@ -247,10 +249,11 @@ class Vipaint(base.Method):
     """`fit`, with all that `variational.fit` returns.
 
     Args:
-      plan: of `plan`.
+      plan: result of `plan`.
       noise: one row per image, of the image's own key.
       problem: one row per image.
-      keep_every: see `variational.fit`.
+      keep_every: number of updates between kept posteriors, see
+        `variational.fit`.
     """
     start = self.start(plan, noise, problem)
     loss = variational.negative_elbo(
@@ -356,8 +359,8 @@ def vipaint_lsun256(num_levels: int = 2, inpaints: bool = True) -> Vipaint:
 
   Args:
     num_levels: 2 or 4.
-    inpaints: see `vipaint_imagenet256`; the released program cannot do
-      without.
+    inpaints: whether the task has masks, as in `vipaint_imagenet256`; the
+      released program cannot do without.
   """
   return Vipaint(
       levels=variational.LEVELS[num_levels],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxguide import data
+from jaxguide import pixels
 from jaxguide.evaluation import experiments
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import records
@@ -25,7 +26,7 @@ def write(
   """Writes grid.png.
 
   Args:
-    experiment: of the run.
+    experiment: experiment of the run.
     folder: holds the pictures.
     dataset: the images.
     scorer: makes the degraded pictures.
@@ -83,4 +84,4 @@ def given(
 def _as_uint8(picture: np.ndarray) -> np.ndarray:
   if picture.dtype == np.uint8:
     return picture
-  return pictures.to_uint8(picture)
+  return pixels.to_uint8(picture)

@@ -19,6 +19,7 @@ import numpy as np
 import jaxguide
 from jaxguide import convert
 from jaxguide import data
+from jaxguide import identities
 from jaxguide import metrics
 from jaxguide.evaluation import experiments
 from jaxguide.evaluation import overrides
@@ -36,10 +37,10 @@ class Report(NamedTuple):
   """What a run ends with.
 
   Attributes:
-    rows: of the table: the degraded input, the method, the published rows.
+    rows: rows of the table: the degraded input, the method, the published rows.
     records: what the journal holds, one per item, in order.
     summary: what summary.json holds.
-    directory: where the files are.
+    directory: folder that the files are in.
   """
 
   rows: tuple[tables.Row, ...]
@@ -64,8 +65,8 @@ def identity(
   Args:
     experiment: its other fields.
     prior: None where it is not used.
-    matmul_precision: of the run.
-    networks: of the method.
+    matmul_precision: precision of matrix products in the run.
+    networks: networks of the method.
     **more: further JSON values.
   """
   experiment = dataclasses.replace(
@@ -110,7 +111,7 @@ def finish(
     folder: its journal holds every item of the run.
     dataset: the grid shows images of it.
     scorer: the grid shows degraded pictures of it.
-    identity: of the run.
+    identity: identity of the run.
     num_images: images of the run; a journal may hold more.
     costs: what summary.json says of the method's.
   """
@@ -126,7 +127,7 @@ def finish(
   summary |= costs or {}
   names = [m.name for m in experiment.chosen_metrics]
   folder.write("per_image.csv", _csv(made, names))
-  folder.write("summary.json", store.dump_json(summary))
+  folder.write("summary.json", identities.to_json(summary))
   folder.write("table.md", _table(experiment, rows, summary))
   grids.write(experiment, folder, dataset, scorer, made)
   return Report(tuple(rows), made, summary, folder.directory)
@@ -141,7 +142,7 @@ def costs(
 
   Args:
     experiment: its method may count them.
-    prior: of the run.
+    prior: prior of the run.
   """
   if prior is None:
     return {}
@@ -300,4 +301,4 @@ def write_timing(folder: store.Store, session: Mapping[str, Any]) -> None:
   if has_timing(folder):
     sessions = json.loads(path.read_text(encoding="utf-8"))["sessions"]
   folder.write(
-      "timing.json", store.dump_json({"sessions": [*sessions, session]}))
+      "timing.json", identities.to_json({"sessions": [*sessions, session]}))

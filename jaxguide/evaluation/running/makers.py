@@ -14,8 +14,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxguide import pixels
 from jaxguide.data import images
-from jaxguide.evaluation import pictures
 from jaxguide.evaluation import records
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation.running import compiled
@@ -79,7 +79,7 @@ class SampledPictures(PictureMaker):
       functions: the pure functions of the run.
       seed: root of all keys.
       samples_per_image: pictures of every image; a fit is made once for all.
-      quantise: rule of `pictures.to_uint8`.
+      quantise: rule of `pixels.to_uint8`.
       devices: local devices to use; all when left out.
       backend: "pmap" or "jit".
       on_compiled: told after each compilation.
@@ -173,7 +173,7 @@ def _outcome(x: np.ndarray, is_finite: bool, rule: str) -> Outcome:
   if not is_finite:
     return loading.Failure(
         records.NON_FINITE, "the sampler gave NaN or infinity")
-  return pictures.to_uint8(x, rule)
+  return pixels.to_uint8(x, rule)
 
 
 def _row(inputs: Mapping[str, np.ndarray], i: int) -> dict[str, np.ndarray]:

@@ -27,8 +27,8 @@ class FoundPictures(makers.PictureMaker):
       directory: pictures named as the images (any suffix); further samples
         of an image are named like `name_s1`.
       samples_per_image: pictures expected of every image.
-      names: of all images of the data set. The picture of `cat/1` may then be
-        `1` if no other image's name ends so; left out, it may not.
+      names: names of all images of the data set. The picture of `cat/1` may
+        then be `1` if no other image's name ends so; left out, it may not.
 
     Raises:
       ValueError: if there is no such folder, it holds no picture, or two

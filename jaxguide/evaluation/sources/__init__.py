@@ -2,6 +2,7 @@
 
 from jaxguide.evaluation.sources.base import ConditionSource
 from jaxguide.evaluation.sources.base import DataSource
+from jaxguide.evaluation.sources.base import Member
 from jaxguide.evaluation.sources.base import Network
 from jaxguide.evaluation.sources.base import NetworkSource
 from jaxguide.evaluation.sources.base import PriorSource
@@ -47,6 +48,7 @@ __all__ = [
     "LabelFile",
     "LabelSource",
     "Masks",
+    "Member",
     "Network",
     "NetworkSource",
     "NpzImages",

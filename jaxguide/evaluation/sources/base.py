@@ -60,18 +60,27 @@ class DataSource(abc.ABC):
     """Few small images that need no file, for trial runs."""
 
 
-class ConditionSource(abc.ABC):
+class Member(abc.ABC):
+  """One of several values of a field, such as a source of conditions.
+
+  Attributes:
+    key: name that tells it from the others; `--set FIELD.KEY.NAME=VALUE`
+      changes a field of it.
+  """
+
+  key: str
+
+
+class ConditionSource(Member):
   """Where the values of one condition of a prior come from.
 
   Attributes:
-    condition: name of the condition, as the prior has it: "label".
+    key: name of the condition, as the prior has it: "label".
   """
 
-  condition: str
-
   @abc.abstractmethod
-  def value(self, index: int, image: str) -> np.ndarray:
-    """The value for one image, without a batch axis.
+  def load(self, index: int, image: str) -> np.ndarray:
+    """Loads the value of one image, without a batch axis.
 
     Args:
       index: number of the image in its data set.

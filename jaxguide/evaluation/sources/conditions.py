@@ -22,7 +22,7 @@ from jaxguide.evaluation.sources import base
 class LabelSource(base.ConditionSource):
   """Gives every image a class, for priors with classes."""
 
-  condition = "label"
+  key = "label"
 
   @abc.abstractmethod
   def label(self, index: int, image: str) -> int:
@@ -37,7 +37,7 @@ class LabelSource(base.ConditionSource):
       ValueError: if this image has none.
     """
 
-  def value(self, index: int, image: str) -> np.ndarray:
+  def load(self, index: int, image: str) -> np.ndarray:
     """See `ConditionSource`."""
     return np.asarray(self.label(index, image), np.int32)
 
@@ -71,7 +71,7 @@ class EmbeddedLabels(LabelSource):
   """The categories of the images that come with the package.
 
   Attributes:
-    name: of the set.
+    name: name of the set.
   """
 
   name: str = "noto64"
@@ -86,7 +86,7 @@ class LabelFile(LabelSource):
   """A text file with a line "NAME LABEL" per image.
 
   Attributes:
-    path: of the file; the name may be that of the file in any folder.
+    path: path of the file; the name may be that of the file in any folder.
   """
 
   path: str
@@ -131,8 +131,8 @@ class ClassFolders(LabelSource):
   Attributes:
     path: holds one folder per class and nothing else; the classes are their
       names in order.
-    count: of classes; ImageNet has 1000. With folders missing every later
-      class would be another.
+    count: number of classes; ImageNet has 1000. With folders missing every
+      later class would be another.
   """
 
   path: str
@@ -183,7 +183,7 @@ class ImageConditions:
     without it, and has its null value elsewhere.
 
     Args:
-      sources: at most one for a condition.
+      sources: sources of conditions, at most one for a condition.
       prior: that of the run; None where none is used.
       names: names of the images, in their order.
 
@@ -195,7 +195,7 @@ class ImageConditions:
     self._values: dict[str, base.ConditionSource | np.ndarray] = {}
     described: dict[str, list[Any]] = {}
     taken = () if prior is None else prior.conditions
-    given = {source.condition: source for source in sources}
+    given = {source.key: source for source in sources}
     _check_known(given, prior)
     for condition in taken:
       source = given.get(condition.name)
@@ -219,7 +219,7 @@ class ImageConditions:
     """
     return {
         name: known if isinstance(known, np.ndarray)
-        else known.value(index, self._names[index])
+        else known.load(index, self._names[index])
         for name, known in self._values.items()}
 
 

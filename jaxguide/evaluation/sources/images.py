@@ -17,13 +17,13 @@ class FolderImages(base.DataSource):
   """The pictures of a folder, by name: 9.jpg before 10.jpg.
 
   Attributes:
-    path: of the folder.
+    path: path of the folder.
     size: height and width that they are brought to.
     resize: a rule of `data.resizing`; "none" refuses other sizes.
     recursive: whether to look into folders inside.
     origin: what is expected there, for the message when it is missing.
-    folders: of `path`, whose pictures are taken one folder after the other,
-      as "cat/NAME"; the pictures of `path` itself when empty.
+    folders: names of folders in `path`, whose pictures are taken one folder
+      after the other, as "cat/NAME"; the pictures of `path` itself when empty.
     count: the first so many pictures, of all `folders` together; None takes
       all. A row over fewer is not the one that was asked for, so fewer are
       an error.
@@ -99,7 +99,7 @@ class NpzImages(base.DataSource):
   """The images of an npz file.
 
   Attributes:
-    path: of the file; see `data.open_npz`.
+    path: path of the file; see `data.open_npz`.
     size: height and width that they are brought to.
     resize: a rule of `data.resizing`; "none" refuses other sizes.
   """
@@ -125,7 +125,7 @@ class SplitImages(base.DataSource):
   Two files with the same index are pairs: the emoji of two vendors.
 
   Attributes:
-    path: of the npz file; see `data.open_npz`.
+    path: path of the npz file; see `data.open_npz`.
     index: a JSON file with a list of objects, one per image in the same
       order: "file" is its name, "split" its split.
     size: height and width that they are brought to.
@@ -187,7 +187,7 @@ class EmbeddedImages(base.DataSource):
   """The images that come with the package.
 
   Attributes:
-    name: of the set.
+    name: name of the set.
     size: that of the set; it cannot be changed.
   """
 

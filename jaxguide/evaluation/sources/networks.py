@@ -32,8 +32,8 @@ class ConvertedExtractor(base.NetworkSource):
       or by `experiments/egsde/train_extractor.py`.
     checkpoint: the file's usual name, for the message when it is missing.
     card: its card's name.
-    origin: where people get the file, in words.
-    dtype: of the network's arithmetic.
+    origin: place where people get the file, in words.
+    dtype: type of the network's arithmetic.
   """
 
   path: str
@@ -74,8 +74,8 @@ class EmbeddedExtractor(base.NetworkSource):
   """The extractor of the emoji's domains that comes with the package.
 
   Attributes:
-    name: of its folder.
-    dtype: of the network's arithmetic.
+    name: name of its folder.
+    dtype: type of the network's arithmetic.
   """
 
   name: str = "emoji32_extractor"
@@ -119,8 +119,8 @@ def distance_network(model: model_store.Model, name: str) -> base.Network:
   """A distance between pictures as a network of a method.
 
   Args:
-    model: of family "lpips".
-    name: of the network.
+    model: model of family "lpips".
+    name: name of the network.
 
   Returns:
     Bound it is an `energies.FeatureDistance`, of two batches.
@@ -156,7 +156,7 @@ def check(
 
   Args:
     networks: image size and schedule, as far as known, must be the prior's.
-    prior: of the run.
+    prior: prior of the run.
 
   Raises:
     ValueError: naming what differs.

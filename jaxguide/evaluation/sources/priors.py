@@ -28,11 +28,13 @@ class ConvertedPrior(base.PriorSource):
     card: its card's name.
     weights: which of the two sets of weights that a latent diffusion file
       holds is wanted, for that message; None for files that hold one.
-    origin: where people get the file, in words.
-    dtype: of the network's arithmetic.
+    origin: place where people get the file, in words.
+    dtype: type of the network's arithmetic.
     remat: recompute activations in a backward pass, to save memory.
-    attention_impl: see `layers.attention`; not every network has a choice.
-    conv_impl: see `layers.conv_3x3`; not every network has a choice.
+    attention_impl: formulation of attention, see `layers.attention`; not every
+      network has a choice.
+    conv_impl: formulation of 3 x 3 convolutions, see `layers.conv_3x3`; not
+      every network has a choice.
   """
 
   path: str

@@ -29,7 +29,7 @@ class RandomPrior(base.PriorSource):
 
   Attributes:
     size: height and width.
-    seed: of the weights.
+    seed: seed of the weights.
   """
 
   size: int = 32
@@ -78,8 +78,8 @@ class RandomLatentPrior(base.PriorSource):
   Attributes:
     size: height and width of an image, even.
     num_classes: the last one is the null label; 0 for no classes.
-    codebook: with a VQ autoencoder in the place of a KL one.
-    seed: of the weights.
+    codebook: whether it has a VQ autoencoder in the place of a KL one.
+    seed: seed of the weights.
   """
 
   size: int = 16
@@ -130,7 +130,7 @@ class RandomEdmPrior(base.PriorSource):
   Attributes:
     size: height and width.
     num_classes: 0 for none.
-    seed: of the weights.
+    seed: seed of the weights.
   """
 
   size: int = 16
@@ -208,7 +208,7 @@ class RandomExtractor(base.NetworkSource):
 
   Attributes:
     size: height and width of the images.
-    seed: of the weights.
+    seed: seed of the weights.
   """
 
   size: int = 32

@@ -21,7 +21,7 @@ class Inpainting(base.Task):
 
   Attributes:
     masks: one mask per image.
-    noise_std: of the observation.
+    noise_std: standard deviation of the observation's noise, [-1, 1] scale.
   """
 
   masks: data.MaskSource
@@ -42,7 +42,7 @@ class Inpainting(base.Task):
 
   def operator(
       self, shape: tuple[int, int], inputs: base.Inputs
-  ) -> operators.Operator:
+  ) -> operators.LinearOperator:
     """The product with the mask."""
     del shape
     return operators.inpainting(inputs["mask"])
@@ -58,14 +58,14 @@ class Colorization(base.Task):
   """y = luma of x.
 
   Attributes:
-    noise_std: of the observation.
+    noise_std: standard deviation of the observation's noise, [-1, 1] scale.
   """
 
   noise_std: float = 0.0
 
   def operator(
       self, shape: tuple[int, int], inputs: base.Inputs
-  ) -> operators.Operator:
+  ) -> operators.LinearOperator:
     """0.299 R + 0.587 G + 0.114 B."""
     del shape, inputs
     return operators.colorization()
@@ -84,7 +84,7 @@ class SuperResolution(base.Task):
     kind: "bicubic" or "average_pool".
     axes: "both", or "width": what the released Steered Diffusion does, with
       zeros around the image (bicubic only).
-    noise_std: of the observation.
+    noise_std: standard deviation of the observation's noise, [-1, 1] scale.
   """
 
   factor: int = 4
@@ -107,7 +107,7 @@ class SuperResolution(base.Task):
 
   def operator(
       self, shape: tuple[int, int], inputs: base.Inputs
-  ) -> operators.Operator:
+  ) -> operators.LinearOperator:
     """Bicubic with antialiasing, or the mean of blocks."""
     del inputs
     if self.kind == "average_pool":
@@ -130,9 +130,10 @@ class GaussianDeblurring(base.Task):
   """y = x blurred, with noise; the setting of DPS and VIPaint.
 
   Attributes:
-    std: of the blur, pixels.
+    std: standard deviation of the blur, pixels.
     kernel_size: taps of its window, odd.
-    noise_std: of the observation, 0.05 in both papers.
+    noise_std: standard deviation of the observation's noise, [-1, 1] scale,
+      0.05 in both papers.
   """
 
   std: float = 3.0
@@ -141,7 +142,7 @@ class GaussianDeblurring(base.Task):
 
   def operator(
       self, shape: tuple[int, int], inputs: base.Inputs
-  ) -> operators.Operator:
+  ) -> operators.LinearOperator:
     """`operators.gaussian_blur`."""
     del inputs
     return operators.gaussian_blur(

@@ -59,7 +59,7 @@ class Translation(base.Task):
     """Refuses counterparts that do not belong to these images.
 
     Args:
-      names: of all images of the run's source.
+      names: names of all images of the run's source.
 
     Raises:
       FileNotFoundError: if the counterparts are not there.
@@ -108,7 +108,7 @@ class Translation(base.Task):
 
   def operator(
       self, shape: tuple[int, int], inputs: base.Inputs
-  ) -> operators.Operator:
+  ) -> operators.LinearOperator:
     """The identity."""
     del shape, inputs
     return operators.identity()

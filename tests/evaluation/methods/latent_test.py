@@ -12,6 +12,7 @@ import pytest
 from jaxguide import convert
 from jaxguide import denoisers
 from jaxguide import noises
+from jaxguide import pixels
 from jaxguide import samplers
 from jaxguide.convert import latent_model
 from jaxguide.convert import latent_store
@@ -138,7 +139,7 @@ def test_ddim_on_latents_is_decoded(tmp_path):
           for n in range(2)]
   for n, x in enumerate(np.asarray(by_hand(jnp.stack(keys)))):
     made = pictures.decode(tmp_path / f"images/drawn{n:03d}.png")
-    assert np.abs(made.astype(int) - pictures.to_uint8(x)).max() <= 1
+    assert np.abs(made.astype(int) - pixels.to_uint8(x)).max() <= 1
     assert made.shape == (16, 16, 3)
 
 

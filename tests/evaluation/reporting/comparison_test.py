@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jaxguide import data
+from jaxguide import pixels
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
@@ -101,7 +102,7 @@ def test_grid_has_the_pictures_of_every_run_in_order(runs, tmp_path):
   comparison.compare(
       _experiment(), folders, tmp_path, names=["drawn001.png"])
   dataset = sources.DrawnImages(5, 16).open()
-  source = pictures.to_uint8(dataset.load(1))
+  source = pixels.to_uint8(dataset.load(1))
   made = [pictures.decode(folders[label] / "images" / "drawn001_s0.png")
           for label in METHODS]
   wanted = pictures.draw_grid(
