@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
   """Exports.
 
   Args:
-    args: what the arguments were parsed to.
+    args: parsed arguments.
 
   Returns:
     Exit status 0.

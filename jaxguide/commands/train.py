@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
   """Trains.
 
   Args:
-    args: what the arguments were parsed to.
+    args: parsed arguments.
 
   Returns:
     Exit status 0.

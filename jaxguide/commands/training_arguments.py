@@ -44,9 +44,9 @@ def read(
   """The configuration as the options change it, and the command's own values.
 
   Args:
-    args: what `add` was parsed to.
+    args: parsed arguments of `add`.
     command: name of the command, for its usage.
-    add_own: see `add`.
+    add_own: function as in `add`.
     required: attribute and option of what has to be given.
 
   Raises:

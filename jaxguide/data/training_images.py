@@ -67,8 +67,8 @@ class Domains(image_sets.ImageSource):
   """Pictures of two or more domains, whose label is the position.
 
   Attributes:
-    train: for each domain a folder, or an npz file as `images.open_npz`
-      reads it, relative to the data's root.
+    train: folder of each domain, or npz file as `images.open_npz` reads it,
+      relative to the data's root.
     held_out: the same for the images that the accuracy is measured on.
     resize: a rule of `resizing.RULES`. "center_crop_bicubic" brings the short
       side to the size, and is the released recipe for square pictures.
