@@ -1,15 +1,12 @@
 """`jaxguide demo`: Steered Diffusion on pictures the prior has never seen."""
 
-from collections.abc import Iterator, Sequence
-import contextlib
+from collections.abc import Sequence
 import json
 import pathlib
-import tempfile
 import time
 from typing import NamedTuple, TextIO
 
 import jax
-from jax.experimental.compilation_cache import compilation_cache
 
 from jaxguide import data
 from jaxguide import evaluation
@@ -23,6 +20,7 @@ from jaxguide.evaluation import store
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 from jaxguide.evaluation.reporting import reports
+from jaxguide.evaluation.running import program_cache
 
 NUM_STEPS = 50
 NUM_IMAGES = 8
@@ -83,7 +81,8 @@ def run(
     raise ValueError(f"images must be in 1..{most}, got {count}")
   started, folder = time.monotonic(), pathlib.Path(out)
   results = {}
-  with _compilation_cache():
+  # Rows that differ in data alone share their compiled program.
+  with program_cache.kept_for_now():
     for one in _tasks():
       results[one] = _run_task(folder, one, count, seed, stream)
   text = _write_results(folder, results, count)
@@ -228,24 +227,3 @@ def _write_timing(folder, results, wall_seconds: float) -> None:
               "is bound by the network (about 0.8 GFLOP per image and "
               "evaluation) and grows with --images",
   }))
-
-
-@contextlib.contextmanager
-def _compilation_cache() -> Iterator[None]:
-  """Lets rows that differ in data alone share their compiled program."""
-  names = ("jax_compilation_cache_dir",
-           "jax_persistent_cache_min_compile_time_secs")
-  before = {name: getattr(jax.config, name) for name in names}
-  if before["jax_compilation_cache_dir"]:
-    yield
-    return
-  with tempfile.TemporaryDirectory() as folder:
-    jax.config.update(names[0], folder)
-    jax.config.update(names[1], 0.0)
-    compilation_cache.reset_cache()  # It would go on with another folder.
-    try:
-      yield
-    finally:
-      for name, value in before.items():
-        jax.config.update(name, value)
-      compilation_cache.reset_cache()

@@ -1,7 +1,7 @@
 """What VIPaint costs by the size of the batch: seconds and memory.
 
   python -m experiments.vipaint.cost --out results/cost_emoji64 \\
-      --config experiments/vipaint/configs/emoji64_rotated_vipaint2.py \\
+      --table experiments/vipaint/tables/emoji64.py --row rotated_vipaint2 \\
       --sizes 1,2,4,8,16
 
 For every number of images in --sizes they are fitted in one compiled call, and
@@ -76,7 +76,7 @@ def measure(
   """Fits and samples batches of several sizes.
 
   Args:
-    experiment: its method is a `vipaint_method.Vipaint`; its first images
+    experiment: its method is a `methods.Vipaint`; its first images
       are taken, `samples_per_image` samples of each.
     sizes: numbers of images, each at least 1; a single one is padded to two.
     repeats: of every call; the fastest counts.
@@ -164,12 +164,15 @@ def table(costs: Sequence[Cost]) -> str:
 
 def define_flags() -> None:
   """The command's flags; not at import, where two commands would clash."""
-  flags.DEFINE_string("config", None, "Python file with get_config.")
+  flags.DEFINE_string(
+      "table", None, "Table file that holds the row; it is executed.")
+  flags.DEFINE_string(
+      "row", None, "Name of the row; not needed where there is one alone.")
   flags.DEFINE_string("out", None, "Folder to write to.")
   flags.DEFINE_list("sizes", ["1", "2", "4", "8", "16"], "Numbers of images.")
   flags.DEFINE_integer("repeats", 1, "Calls, of which the fastest counts.")
   flags.DEFINE_multi_string(
-      "set", [], "name=value: replaces one field of the config; repeated.")
+      "set", [], "name=value: replaces one field of the experiment; repeated.")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -178,7 +181,8 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
   values = flags.FLAGS
   try:
-    experiment = overrides.override(table_files.load(values.config), values.set)
+    experiment = overrides.override(
+        table_files.load_row(values.table, values.row), values.set)
     sizes = [int(n) for n in values.sizes]
     rows = max([0, *sizes]) * experiment.samples_per_image
     parallel.use_cpu_cores(max(1, rows // parallel.MIN_ROWS))
@@ -195,5 +199,5 @@ def main(argv: Sequence[str]) -> int:
 
 if __name__ == "__main__":
   define_flags()
-  flags.mark_flags_as_required(["config", "out"])
+  flags.mark_flags_as_required(["table", "out"])
   app.run(main)

@@ -1,7 +1,7 @@
 """Pictures of how VIPaint comes to its completions.
 
   python -m experiments.vipaint.figures --out figures/emoji64 \\
-      --config experiments/vipaint/configs/emoji64_rotated_vipaint2.py \\
+      --table experiments/vipaint/tables/emoji64.py --row rotated_vipaint2 \\
       --images 0,1,2,3
 
 Under --out lie
@@ -88,7 +88,7 @@ def trace(
   """Fits images and keeps what is on the way to their samples.
 
   Args:
-    experiment: its method is a `vipaint_method.Vipaint`.
+    experiment: its method is a `methods.Vipaint`.
     images: numbers in its data set.
     every: updates between the posteriors of `progress`.
     columns: estimates kept of the refinement, its first and last among them;
@@ -263,7 +263,10 @@ def _grid(
 
 def define_flags() -> None:
   """The command's flags; not at import, where two commands would clash."""
-  flags.DEFINE_string("config", None, "Python file with get_config.")
+  flags.DEFINE_string(
+      "table", None, "Table file that holds the row; it is executed.")
+  flags.DEFINE_string(
+      "row", None, "Name of the row; not needed where there is one alone.")
   flags.DEFINE_string("out", None, "Folder to write to.")
   flags.DEFINE_list("images", ["0", "1", "2", "3"], "Their numbers.")
   flags.DEFINE_integer(
@@ -275,8 +278,8 @@ def define_flags() -> None:
   flags.DEFINE_list(
       "classes", [], "Numbers of classes to complete the images under.")
   flags.DEFINE_multi_string(
-      "set", [], "name=value: replaces one field of the config; repeated.")
-  flags.DEFINE_bool("smoke", False, "Run the config's tiny version.")
+      "set", [], "name=value: replaces one field of the experiment; repeated.")
+  flags.DEFINE_bool("smoke", False, "Run the row's tiny version.")
 
 
 def main(argv: list[str]) -> int:
@@ -286,7 +289,8 @@ def main(argv: list[str]) -> int:
   values = flags.FLAGS
   try:
     experiment = overrides.override(
-        table_files.load(values.config, smoke=values.smoke), values.set)
+        table_files.load_row(values.table, values.row, smoke=values.smoke),
+        values.set)
     images, classes = (
         [int(n) for n in given] for given in (values.images, values.classes))
     traces = trace(
@@ -302,5 +306,5 @@ def main(argv: list[str]) -> int:
 
 if __name__ == "__main__":
   define_flags()
-  flags.mark_flags_as_required(["config", "out"])
+  flags.mark_flags_as_required(["table", "out"])
   app.run(main)

@@ -36,7 +36,7 @@ def load(experiment: evaluation.Experiment, images: Sequence[int]) -> Inputs:
   """Loads what an experiment names.
 
   Args:
-    experiment: its method is a `vipaint_method.Vipaint`.
+    experiment: its method is a `methods.Vipaint`.
     images: numbers in its data set.
 
   Raises:

@@ -14,12 +14,13 @@ from jaxguide.metrics import metric
 from jaxguide.metrics import set_metric
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment:
   """One row of a table: a prior, images, a task, a method, metrics.
 
   Attributes:
-    name: what the row's files and tables are called.
+    name: name of the row in tables; a row of a table file that leaves it empty
+      is called after the file and the row.
     prior: source of the pretrained prior; None for a method that uses none.
     data: source of the images.
     task: what is observed of an image.
@@ -42,7 +43,7 @@ class Experiment:
       Steered Diffusion and VIPaint do.
   """
 
-  name: str
+  name: str = ""
   prior: sources.PriorSource | None
   data: sources.DataSource
   task: tasks.Task

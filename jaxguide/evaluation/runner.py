@@ -57,6 +57,7 @@ def evaluate(
     devices: int | Sequence[jax.Device] | None = None,
     backend: str = "pmap",
     matmul_precision: str | None = None,
+    prior: convert.Prior | None = None,
     stream: TextIO | None = None,
 ) -> reports.Report:
   """Makes, scores and writes down the pictures of an experiment.
@@ -76,6 +77,8 @@ def evaluate(
     backend: "pmap" or "jit"; changes no picture on CPU.
     matmul_precision: precision of matrix products, as
       `jax.default_matmul_precision` takes it.
+    prior: what the experiment's source gives, where it is loaded already, by
+      another run of the same source; loaded here when left out.
     stream: text stream for progress; stderr when left out.
 
   Returns:
@@ -88,7 +91,10 @@ def evaluate(
       nothing is written then.
   """
   experiment = _with(experiment, batch_size=batch_size, seed=seed)
-  prior = experiment.prior.load() if experiment.method.uses_prior else None
+  if not experiment.method.uses_prior:
+    prior = None
+  elif prior is None:
+    prior = experiment.prior.load()
   networks = methods.load_networks(experiment.method)
   scorer = _scorer(experiment)
   say = _Messages(stream)

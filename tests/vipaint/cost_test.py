@@ -72,9 +72,9 @@ def test_a_fit_needs_no_more_memory_than_the_readme_says(num_levels):
       r"samples in one of\s+([\d.]+)\.\s",
       (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
   assert said, "README states it in other words"
-  experiment = table_files.load(
-      ROOT / "experiments/vipaint/configs"
-      / f"emoji64_rotated_vipaint{num_levels}.py")
+  experiment = table_files.load_row(
+      ROOT / "experiments/vipaint/tables/emoji64.py",
+      f"rotated_vipaint{num_levels}")
   given = inputs.load(experiment, range(16))
   limit = float(said.group(1 if num_levels == 2 else 2))
   needed = _gibibytes(given.functions.fit, given, given.rows)

@@ -16,9 +16,7 @@ from jaxguide.evaluation import sources
 from jaxguide.evaluation import table_files
 from jaxguide.training import curves
 
-CONFIG = (
-    pathlib.Path(figures.__file__).parent / "configs"
-    / "emoji64_rotated_vipaint2.py")
+TABLES = pathlib.Path(figures.__file__).parent / "tables"
 CLASSES = (0, 1, 2)
 
 
@@ -31,7 +29,8 @@ def own_classes(experiment, count):
 @pytest.fixture(scope="module")
 def experiment():
   """Two levels, two updates, random networks; images and labels are real."""
-  tiny = table_files.load(CONFIG, smoke=True)
+  tiny = table_files.load_row(
+      TABLES / "emoji64.py", "rotated_vipaint2", smoke=True)
   # From the published start: nearer to the observation, random networks
   # hardly know their classes.
   return overrides.override(tiny, [
@@ -127,8 +126,8 @@ def test_what_does_not_fit_is_named(experiment, options, message):
 @pytest.mark.slow
 def test_one_image_without_labels_under_two_classes():
   """A class-conditional prior of pixels, whose images have no labels."""
-  tiny = table_files.load(CONFIG.with_name("imagenet64_rotated_vipaint2.py"),
-                     smoke=True)
+  tiny = table_files.load_row(
+      TABLES / "imagenet64.py", "rotated_vipaint2", smoke=True)
   plain = dataclasses.replace(tiny, conditions=())
   found = figures.trace(
       plain, [1], every=1, columns=1, num_samples=1, classes=[0, 1])

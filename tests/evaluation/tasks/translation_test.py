@@ -528,7 +528,8 @@ class TestFolders:
     for part in (str(tmp_path / "cat"), "five cats", "data.count=none"):
       assert part in str(err.value)
     assert not (tmp_path / "run").exists()
-    with pytest.raises(overrides.ConfigError, match="count must be at least 1"):
+    with pytest.raises(
+        overrides.OverrideError, match="count must be at least 1"):
       overrides.override(_experiment(data=images), ["data.count=0"])
 
   @pytest.mark.parametrize("make", [True, False])
