@@ -90,7 +90,7 @@ def source_draws(
     "source".
 
   Raises:
-    ValueError: when called, if several draws of a shared noise are asked for.
+    ValueError: (when called) several draws of a shared noise.
   """
   project = project or (lambda e: e)
 

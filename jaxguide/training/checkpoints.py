@@ -88,7 +88,7 @@ class Checkpoints:
       start: makes the state before the first update.
 
     Raises:
-      ValueError: as `restore`.
+      ValueError: a checkpoint that `restore` refuses.
     """
     if self.latest_step() is None:
       return start()

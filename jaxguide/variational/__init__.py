@@ -54,7 +54,6 @@ __all__ = [
     "Loss",
     "Moments",
     "Plan",
-    "PlannedLoss",
     "Posterior",
     "Terms",
     "VQ_WEIGHT",

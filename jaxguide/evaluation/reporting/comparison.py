@@ -109,8 +109,8 @@ def gather(
     num_images: images of the grid where `names` is left out.
 
   Raises:
-    FileNotFoundError: see `compare`.
-    ValueError: see `compare`.
+    FileNotFoundError: a folder without a finished run.
+    ValueError: runs that `compare` refuses.
   """
   found = {label: _read(pathlib.Path(folder)) for label, folder in
            runs.items()}
