@@ -115,7 +115,7 @@ def from_apply(
       `preconditioning.edm`, for "edm".
 
   Raises:
-    ValueError: for an unknown prediction, a preconditioning without "edm", a
+    ValueError: an unknown prediction, a preconditioning without "edm", a
       learned variance with "edm" and no preconditioning, or (when called) a
       network output of another shape.
   """

@@ -46,7 +46,7 @@ def translation(
     `guidance.none()` is the guidance.
 
   Raises:
-    ValueError: for an unknown option, or features missing.
+    ValueError: an unknown option, or features missing.
   """
   # One name: both terms look at the same noisy source.
   options = {"at": at, "num_draws": num_draws}

@@ -35,7 +35,7 @@ def class_log_prob(
       an estimate of x0 at time 0.
 
   Raises:
-    ValueError: for an unknown `at`, or (when called) shapes that do not fit.
+    ValueError: an unknown `at`, or (when called) shapes that do not fit.
   """
   arrays.check_choice("at", at, sources.AT)
   arrays.check_rank("labels", labels, 1)

@@ -43,7 +43,7 @@ def domain_similarity(
     num_draws: number of noisy sources averaged over in each step.
 
   Raises:
-    ValueError: for an unknown option, or (when called) a sample of another
+    ValueError: an unknown option, or (when called) a sample of another
       shape than the source.
   """
   measure = similarities.find(similarity)

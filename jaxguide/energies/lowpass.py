@@ -43,7 +43,7 @@ def lowpass_distance(
     num_draws: number of noisy sources averaged over in each step.
 
   Raises:
-    ValueError: for an unknown option, a factor that does not fit, or (when
+    ValueError: an unknown option, a factor that does not fit, or (when
       called) a sample of another shape than the source.
   """
   arrays.check_choice("distance", distance, DISTANCES)

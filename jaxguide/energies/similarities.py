@@ -43,7 +43,7 @@ def find(name: str) -> Similarity:
   """The similarity of that name: "cosine" or "neg_l2".
 
   Raises:
-    ValueError: for another one.
+    ValueError: another one.
   """
   arrays.check_choice("similarity", name, tuple(SIMILARITIES))
   return SIMILARITIES[name]

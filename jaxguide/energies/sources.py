@@ -44,7 +44,7 @@ def noisy_sources(
     `num_draws` arrays of the shape of `source`.
 
   Raises:
-    ValueError: for an unknown `at`, or a number of draws that does not fit.
+    ValueError: an unknown `at`, or a number of draws that does not fit.
   """
   arrays.check_choice("at", at, AT)
   if num_draws < 1 or (at == "estimate" and num_draws > 1):

@@ -100,7 +100,7 @@ def resize_table(
     float64, rows summing to 1; taps that no output uses are left out.
 
   Raises:
-    ValueError: for an unknown kernel.
+    ValueError: an unknown kernel.
   """
   arrays.check_choice("kernel", kernel, KERNELS)
   narrow = min(scale, 1.0)

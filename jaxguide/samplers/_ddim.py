@@ -55,7 +55,7 @@ def ddim_steps(
     first_level: level to start from; N when left out.
 
   Raises:
-    ValueError: for eta or num_steps out of range.
+    ValueError: eta or num_steps out of range.
   """
   if not 0 <= eta <= 1:
     raise ValueError(f"eta must be in [0, 1], got {eta}")

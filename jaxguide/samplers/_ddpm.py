@@ -104,7 +104,7 @@ def ddpm(
       sigma_t^2 - sigma_s^2: coarse grids then want "fixed_small".
 
   Raises:
-    ValueError: for an unknown variance, or "learned" with a denoiser that
+    ValueError: an unknown variance, or "learned" with a denoiser that
       predicts none.
   """
   arrays.check_choice("variance", variance, VARIANCES)

@@ -109,7 +109,7 @@ def egsde(
       noise, such as the removal of the mean of a point cloud.
 
   Raises:
-    ValueError: for a mask without a source.
+    ValueError: a mask without a source.
   """
   if mask is not None and source is None:
     raise ValueError("mask needs a source, got source=None")

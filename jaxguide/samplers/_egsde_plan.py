@@ -225,9 +225,9 @@ def egsde_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
     steps: plan of the sampler.
 
   Returns:
-    For slots "start", "step", "restart" and, if fresh, "source" int positions
-    `[index, 1]`, for `noise.from_recording`. Where nothing restarts,
-    "restart" points at draw 0.
+    Positions, int `[index, 1]`, for slots "start", "step", "restart" and, if
+    fresh, "source": what `noises.from_recording` takes. Where nothing
+    restarts, "restart" points at draw 0.
   """
   fresh = steps.coefficients.source_noise is SourceNoise.FRESH
   count, each = steps.index.size, 1 + fresh

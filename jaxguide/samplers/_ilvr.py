@@ -145,7 +145,7 @@ def ilvr(
     variance: variance of the ancestral step, one of those of `ddpm`.
 
   Raises:
-    ValueError: for an unknown option, an operator that is not linear, or
+    ValueError: an unknown option, an operator that is not linear, or
       (when called) if P does not map the reference's shape to itself.
   """
   arrays.check_choice("start", start, STARTS)
@@ -192,8 +192,9 @@ def ilvr_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
     steps: plan of the sampler.
 
   Returns:
-    For slots "start", "step" and "reference" int positions `[index, 1]`, for
-    `noise.from_recording`; "reference" points at draw 0 where none is made.
+    Positions, int `[index, 1]`, for slots "start", "step" and "reference":
+    what `noises.from_recording` takes. "reference" points at draw 0 where none
+    is made.
   """
   refined = np.asarray(steps.coefficients.refine) > 0
   before = 1 + np.arange(refined.size) + np.cumsum(refined) - refined

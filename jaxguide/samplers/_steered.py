@@ -240,7 +240,7 @@ def steered(
       Costs a second network evaluation, forward and backward.
 
   Raises:
-    ValueError: for an unknown option, a look-ahead without terms through
+    ValueError: an unknown option, a look-ahead without terms through
       the denoiser, or (when run) the plan of another sampler.
   """
   arrays.check_choice("look_ahead", look_ahead, LOOK_AHEADS)
@@ -355,8 +355,8 @@ def steered_draw_order(
     extra: iterations with the further draw, bool `[S]`; none when left out.
 
   Returns:
-    For slots "start", "unused", "renoise" and "step" int positions
-    `[index, 1]`, for `noise.from_recording`.
+    Positions, int `[index, 1]`, for slots "start", "unused", "renoise" and
+    "step": what `noises.from_recording` takes.
   """
   count = steps.index.shape[0]
   extra = np.zeros(count, bool) if extra is None else np.asarray(extra, bool)

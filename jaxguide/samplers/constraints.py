@@ -51,7 +51,7 @@ def inpainting(y: arrays.Images, mask: arrays.Images) -> core.Constraint:
       1.
 
   Raises:
-    ValueError: (when called) if a shape is not that of x0.
+    ValueError: a shape, when called, that is not that of x0.
   """
 
   def correction(x0: arrays.Images) -> arrays.Images:

@@ -90,7 +90,7 @@ def source_draws(
     "source".
 
   Raises:
-    ValueError: when called, if several draws of a shared noise are asked for.
+    ValueError: several draws of a shared noise, when called.
   """
   project = project or (lambda e: e)
 
