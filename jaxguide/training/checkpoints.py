@@ -88,7 +88,7 @@ class Checkpoints:
       start: makes the state before the first update.
 
     Raises:
-      ValueError: a checkpoint that `restore` refuses.
+      ValueError: what lies there does not fit; `restore` says more.
     """
     if self.latest_step() is None:
       return start()
