@@ -57,14 +57,16 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 
 @jax.custom_jvp
-def _opaque(x):
+def _opaque(x: Array) -> Array:
   # The identity, -inf and NaN included, and neither XLA nor LLVM sees it.
   lowest = jnp.finfo(x.dtype).min
   return jnp.where(x < lowest, x, jnp.maximum(x, lowest))
 
 
 @_opaque.defjvp
-def _opaque_jvp(primals, tangents):
+def _opaque_jvp(
+    primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[Array, Array]:
   return _opaque(*primals), tangents[0]
 
 

@@ -173,7 +173,8 @@ def iddpm_sigmas(
   return table
 
 
-KINDS = {"edm": edm, "vp": vp, "ve": ve, "iddpm": iddpm}
+KINDS: Mapping[str, Callable[..., Preconditioning]] = {
+    "edm": edm, "vp": vp, "ve": ve, "iddpm": iddpm}
 
 
 def from_config(entry: Mapping[str, Any]) -> Preconditioning:
@@ -226,7 +227,7 @@ def precondition(
   return denoise
 
 
-def _identity(sigma):
+def _identity(sigma: arrays.Array) -> arrays.Array:
   return sigma
 
 

@@ -96,7 +96,7 @@ def embedded_dataset(name: str = "noto32") -> images.ArrayImages:
     ValueError: if there is no such set.
   """
   found = read(name)
-  return images.ArrayImages(found.images, found.names)
+  return images.ArrayImages(found.images, found.names.tolist())
 
 
 def embedded_label(index: int, image: str, name: str = "noto64") -> int:
@@ -137,7 +137,7 @@ class EmbeddedMasks:
   kind: Literal["box", "free_form"] = "box"
   name: str = "noto32"
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     arrays.check_choice("kind", self.kind, MASKS)
     arrays.check_choice("name", self.name, NAMES)
 

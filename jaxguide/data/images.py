@@ -72,7 +72,8 @@ class Item(NamedTuple):
     error: None, or the reason.
   """
 
-  index: int
+  # Tuples have a method of this name.
+  index: int  # type: ignore[assignment]
   name: str
   image: np.ndarray | None
   error: ImageError | None
