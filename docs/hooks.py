@@ -6,13 +6,13 @@ from its docstrings; and copies of CONTRIBUTING.md, CHANGELOG.md and the cards
 of checkpoints, which lie outside docs/.
 """
 
+import ast
 import base64
 from collections.abc import Iterator
 import json
 import pathlib
 import re
 
-import griffe
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File
 from mkdocs.structure.files import Files
@@ -83,18 +83,50 @@ def _api_page(name: str, title: str) -> str:
 
 def _values(name: str) -> Iterator[str]:
   """Public names that are no functions and no classes, with their comment."""
-  module = griffe.load(f"jaxguide.{name}", search_paths=[str(ROOT)])
-  for member in sorted(module.members):
-    found = module.members[member]
-    if not found.is_public:
-      continue
-    if found.is_alias:
-      found = found.final_target
-    if found.is_attribute and not found.docstring:
-      lines = found.filepath.read_text(encoding="utf-8").splitlines()
-      yield f"`{member} = {_one_line(str(found.value))}`"
-      yield f":   {_comment_above(lines, found.lineno) or 'See its module.'}"
-      yield ""
+  for member, (file, original) in sorted(_gathered(name).items()):
+    text = file.read_text(encoding="utf-8")
+    for node in ast.parse(text).body:
+      if original in _assigned(node):
+        value = ast.get_source_segment(text, node.value)
+        yield f"`{member} = {_one_line(value)}`"
+        comment = _comment_above(text.splitlines(), node.lineno)
+        yield f":   {comment or f'Set in `{file.relative_to(ROOT)}`.'}"
+        yield ""
+
+
+def _gathered(name: str) -> dict[str, tuple[pathlib.Path, str]]:
+  """Public names of a module: the file that defines them, and as what."""
+  file = _file(f"jaxguide.{name}")
+  names, public = {}, None
+  for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    for own in _assigned(node):
+      if own == "__all__":
+        public = set(ast.literal_eval(node.value))
+      elif not own.startswith("_"):
+        names[own] = (file, own)
+    if isinstance(node, ast.ImportFrom) and file.name == "__init__.py":
+      for alias in node.names:
+        target = _file(node.module)
+        if target.is_file():
+          names[alias.asname or alias.name] = (target, alias.name)
+  return {k: v for k, v in names.items() if public is None or k in public}
+
+
+def _file(module: str) -> pathlib.Path:
+  place = ROOT.joinpath(*module.split("."))
+  return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+def _assigned(node: ast.stmt) -> list[str]:
+  """The names that a statement sets."""
+  if isinstance(node, ast.AnnAssign) and node.value is not None:
+    targets = [node.target]
+  elif isinstance(node, ast.Assign):
+    targets = node.targets
+  else:
+    return []
+  return [found.id for target in targets for found in ast.walk(target)
+          if isinstance(found, ast.Name)]
 
 
 def _one_line(value: str) -> str:
