@@ -1,23 +1,21 @@
-"""The `jaxguide` command: demo, inspect, convert, evaluate."""
+"""The `jaxguide` command: finds the subcommand and runs it."""
 
 import argparse
 from collections.abc import Sequence
+import difflib
+import importlib
+import re
 import sys
+from typing import NoReturn
 
 import jaxguide
+from jaxguide import commands
+from jaxguide import failures
 
-# Fields of `convert.adm.Settings`, named here so that --help needs no import.
-_SETTINGS = {
-    "image_size": int,
-    "num_heads": int,
-    "num_head_channels": int,
-    "num_heads_upsample": int,
-    "qkv_order": str,
-    "schedule": str,
-    "prediction": str,
-    "num_steps": int,
-    "licence": str,
-}
+# Modules of `jaxguide.commands`; a new one is named here.
+COMMANDS = (
+    "demo", "inspect", "convert", "evaluate", "table", "compare", "train",
+    "export")
 
 DESCRIPTION = "Guided sampling with pretrained diffusion models, in JAX."
 
@@ -31,115 +29,74 @@ def main(argv: Sequence[str]) -> int:
   """Runs one command.
 
   Args:
-    argv: the words after "jaxguide".
+    argv: words after "jaxguide".
 
   Returns:
     Exit status: 0, 1 for a failure that has been named on stderr, 2 for a
-    command that cannot be read, 130 when interrupted.
+    command that cannot be read, 130 when interrupted. A defect is raised.
   """
-  argv = list(argv)
-  if argv[:1] == ["evaluate"]:
-    # Its flags are those of experiments/evaluate.py, read there.
-    from jaxguide.evaluation import command
-    return command.main(["jaxguide evaluate", *argv[1:]])
-  args = _parser().parse_args(argv)
+  parser, known = _parsers()
+  if not argv:
+    parser.print_usage(sys.stderr)
+    return 2
   try:
-    print(args.run(args))
+    args, rest = parser.parse_known_args(list(argv))
+  except SystemExit as stop:  # --help and what argparse has refused.
+    return int(stop.code or 0)
+  if rest:
+    sys.stderr.write(f"error: {_unknown(rest[0], known[args.command])}\n")
+    return 2
+  try:
+    return _module(args.command).run(args)
   except KeyboardInterrupt:
-    print("interrupted", file=sys.stderr)
+    sys.stderr.write("interrupted\n")
     return 130
-  except (ValueError, OSError) as error:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+  except commands.UsageError as error:
+    sys.stderr.write(f"error: {error}\n")
+    return 2
+  except Exception as error:
+    if not failures.is_plain(error):
+      raise
+    sys.stderr.write(f"error: {failures.one_line(error)}\n")
     return 1
-  return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-  parser = argparse.ArgumentParser("jaxguide", description=DESCRIPTION)
+class _Parser(argparse.ArgumentParser):
+  """A parser whose errors are one line each."""
+
+  def error(self, message: str) -> NoReturn:
+    self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, _Parser]]:
+  """The parser of the whole, and those of the commands by name."""
+  parser = _Parser("jaxguide", description=DESCRIPTION, allow_abbrev=False)
   parser.add_argument(
       "--version", action="version", version=jaxguide.__version__)
-  commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-  demo = commands.add_parser(
-      "demo", help="steer the embedded prior; writes a table and a picture")
-  demo.add_argument("--out", required=True, help="folder for the results")
-  demo.add_argument(
-      "--images", type=int, default=None, help="held-out images per task")
-  demo.add_argument("--seed", type=int, default=0)
-  demo.set_defaults(run=_demo)
-
-  inspect = commands.add_parser(
-      "inspect", help="say what a checkpoint holds, executing nothing")
-  inspect.add_argument(
-      "file", help="checkpoint, folder of diffusers, or model directory")
-  inspect.add_argument(
-      "--inert", action="append", default=[], metavar="GLOBAL")
-  inspect.set_defaults(run=_inspect)
-
-  convert = commands.add_parser(
-      "convert", help="turn a PyTorch checkpoint into a model directory, or a "
-      "model directory into .safetensors")
-  convert.add_argument(
-      "file", help="checkpoint, folder of diffusers, or model directory")
-  convert.add_argument("--out", required=True, help="must not exist")
-  convert.add_argument(
-      "--card", help="the checkpoint's card (third_party/cards.md)")
-  convert.add_argument(
-      "--weights", choices=("raw", "ema"),
-      help="which of the two that a Lightning file may hold; of a latent "
-      "diffusion model that holds both it must be said")
-  convert.add_argument(
-      "--layout", choices=("diffusers",),
-      help="of what is made of one network's model directory: a folder that "
-      "diffusers loads instead of .safetensors")
-  convert.add_argument(
-      "--scale_factor", type=float,
-      help="of a latent diffusion model's latents, in place of its own")
-  convert.add_argument(
-      "--prefix", help="in front of the network's names; found when left out")
-  convert.add_argument(
-      "--inert", action="append", default=[], metavar="GLOBAL",
-      help="a dotted name in the file to keep as a dead object instead of "
-      "refusing it; never executed; may be repeated")
-  own = convert.add_argument_group(
-      "without a card", "what a state dict does not tell")
-  for name, kind in _SETTINGS.items():
-    own.add_argument(f"--{name}", type=kind)
-  own.add_argument(
-      "--superres", action="store_true", default=None,
-      help="the network takes a low-resolution image too")
-  convert.set_defaults(run=_convert)
-
-  commands.add_parser(
-      "evaluate", add_help=False,
-      help="run an experiment over a folder of images (see evaluate --help)")
-  return parser
+  group = parser.add_subparsers(
+      required=True, metavar="COMMAND", dest="command")
+  found = {}
+  for name in COMMANDS:
+    module = _module(name)
+    found[name] = group.add_parser(
+        name, help=module.SUMMARY, description=module.SUMMARY,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False)
+    module.add_arguments(found[name])
+  return parser, found
 
 
-# Imports wait for the command that needs them: --help must not start JAX.
+def _module(name: str):
+  return importlib.import_module(f"jaxguide.commands.{name}")
 
 
-def _demo(args: argparse.Namespace) -> str:
-  from jaxguide import demo
-  from jaxguide import parallel
-  rows = min(args.images or demo.NUM_IMAGES, demo.NUM_IMAGES)
-  parallel.use_cpu_cores(max(1, rows // parallel.MIN_ROWS))
-  return demo.run(args.out, num_images=args.images, seed=args.seed)
-
-
-def _inspect(args: argparse.Namespace) -> str:
-  from jaxguide.convert import dispatch
-  return dispatch.inspect(args.file, inert=args.inert).rstrip("\n")
-
-
-def _convert(args: argparse.Namespace) -> str:
-  from jaxguide.convert import dispatch
-  from jaxguide.convert.networks import adm
-  given = {name: getattr(args, name) for name in (*_SETTINGS, "superres")}
-  given = {name: value for name, value in given.items() if value is not None}
-  report = dispatch.convert(
-      args.file, args.card, args.out, weights=args.weights,
-      prefix=args.prefix, scale_factor=args.scale_factor,
-      layout=args.layout, inert=args.inert,
-      settings=adm.Settings(**given) if given else None)
-  return report.rstrip("\n")
+def _unknown(word: str, parser: argparse.ArgumentParser) -> str:
+  """What is said of a word that no argument of the command takes."""
+  name = word.partition("=")[0]
+  if not name.startswith("-"):
+    return (f"unexpected argument {word!r}; every option begins with --; "
+            f"see {parser.prog} --help")
+  options = sorted(set(re.findall(r"--\w+", parser.format_usage())))
+  near = difflib.get_close_matches(name, options, n=1)
+  return f"unknown option {name}; " + (
+      f"did you mean {near[0]}?" if near else f"see {parser.prog} --help")

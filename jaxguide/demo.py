@@ -1,18 +1,17 @@
 """`jaxguide demo`: Steered Diffusion on pictures the prior has never seen."""
 
-from collections.abc import Iterator, Sequence
-import contextlib
+from collections.abc import Sequence
 import json
 import pathlib
-import tempfile
 import time
 from typing import NamedTuple, TextIO
 
 import jax
-from jax.experimental.compilation_cache import compilation_cache
 
 from jaxguide import data
 from jaxguide import evaluation
+from jaxguide import identities
+from jaxguide import pixels
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import scoring
@@ -21,6 +20,7 @@ from jaxguide.evaluation import store
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
 from jaxguide.evaluation.reporting import reports
+from jaxguide.evaluation.running import program_cache
 
 NUM_STEPS = 50
 NUM_IMAGES = 8
@@ -66,8 +66,8 @@ def run(
   Args:
     out: the folder.
     num_images: held-out images per task, 1 to 64; 8 when left out.
-    seed: of all noise.
-    stream: where progress goes; stderr when left out.
+    seed: seed of all noise.
+    stream: text stream for progress; stderr when left out.
 
   Returns:
     The text of table.md.
@@ -81,7 +81,8 @@ def run(
     raise ValueError(f"images must be in 1..{most}, got {count}")
   started, folder = time.monotonic(), pathlib.Path(out)
   results = {}
-  with _compilation_cache():
+  # Rows that differ in data alone share their compiled program.
+  with program_cache.kept_for_now():
     for one in _tasks():
       results[one] = _run_task(folder, one, count, seed, stream)
   text = _write_results(folder, results, count)
@@ -155,7 +156,7 @@ def _write_results(
     drawn = _drawn(one, found, min(count, GRID_IMAGES))
     labels += [label for label, _ in drawn]
     cells += [row for _, row in drawn]
-  columns = scoring.columns(scoring.default_metrics(tasks.Colorization()))
+  columns = scoring.columns(tasks.Colorization().default_metrics)
   text = tables.format_table(
       rows, columns, title=TITLE, notes=_notes(results))
   store.write_atomic(folder / "table.md", text)
@@ -182,11 +183,11 @@ def _drawn(one, found, count):
   for index in range(count):
     reference = images.load(index)
     inputs = task.inputs(index, images.names[index], reference.shape[:2])
-    original.append(pictures.to_uint8(reference))
-    degraded.append(scorer.degraded(reference, inputs, index))
-    path = best.records[index].get("picture")
+    original.append(pixels.to_uint8(reference))
+    degraded.append(scorer.baseline(reference, inputs, index))
+    path = best.records[index].picture
     made.append(pictures.Cell(
-        path and pictures.decode(best.directory / path)))
+        pictures.decode(best.directory / path) if path else None))
   return [(f"{one.name}: input", degraded), ("Steered", made),
           ("original", original)]
 
@@ -215,7 +216,7 @@ def _write_timing(folder, results, wall_seconds: float) -> None:
       sessions += json.loads(file.read_text(encoding="utf-8"))["sessions"]
   compiled = sum(s.get("compile_seconds", 0.0) for s in sessions)
   sampled = sum(s.get("sampling_seconds", 0.0) for s in sessions)
-  store.write_atomic(folder / "timing.json", store.dump_json({
+  store.write_atomic(folder / "timing.json", identities.to_json({
       "wall_seconds": wall_seconds,
       "compile_seconds": compiled,
       "sampling_seconds": sampled,
@@ -226,24 +227,3 @@ def _write_timing(folder, results, wall_seconds: float) -> None:
               "is bound by the network (about 0.8 GFLOP per image and "
               "evaluation) and grows with --images",
   }))
-
-
-@contextlib.contextmanager
-def _compilation_cache() -> Iterator[None]:
-  """Lets rows that differ in data alone share their compiled program."""
-  names = ("jax_compilation_cache_dir",
-           "jax_persistent_cache_min_compile_time_secs")
-  before = {name: getattr(jax.config, name) for name in names}
-  if before["jax_compilation_cache_dir"]:
-    yield
-    return
-  with tempfile.TemporaryDirectory() as folder:
-    jax.config.update(names[0], folder)
-    jax.config.update(names[1], 0.0)
-    compilation_cache.reset_cache()  # It would go on with another folder.
-    try:
-      yield
-    finally:
-      for name, value in before.items():
-        jax.config.update(name, value)
-      compilation_cache.reset_cache()

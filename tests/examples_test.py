@@ -1,24 +1,14 @@
 """The programs in examples/ run and do what their text says."""
 
-import importlib.util
-import pathlib
-
 import numpy as np
 from PIL import Image
 import pytest
 
-EXAMPLES = pathlib.Path(__file__).parent.parent / "examples"
-
-
-def load(name):
-  spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
+from tests import example_files
 
 
 def test_steer_a_prior_keeps_what_it_was_given(tmp_path):
-  module = load("steer_a_prior")
+  module = example_files.load("steer_a_prior")
   # A fifth of its steps.
   module.steps = module.samplers.steered_steps(
       module.prior.schedule, 10, num_inner=2)
@@ -33,18 +23,18 @@ def test_steer_a_prior_keeps_what_it_was_given(tmp_path):
 
 
 def test_your_own_network_is_sampled():
-  module = load("your_own_network")
+  module = example_files.load("your_own_network")
   x = np.asarray(module.main())
   assert x.shape == (8, 16)
   assert np.all(np.isfinite(x))
   # An image's draws do not depend on how many others there are.
-  keys = module.noise.image_keys(0, np.arange(3))
+  keys = module.noises.image_keys(0, np.arange(3))
   alone = module.generate(module.params, keys, np.zeros((3, 16), np.float32))
   np.testing.assert_allclose(alone, x[:3], rtol=1e-4, atol=1e-4)
 
 
 def test_your_own_energy_moves_the_colour_it_weighs(tmp_path):
-  module = load("your_own_energy")
+  module = example_files.load("your_own_energy")
   # A third of its steps: most of its time is the gradient of the network.
   module.steps = module.samplers.steered_steps(module.prior.schedule, 10)
   rows = module.main(str(tmp_path / "out.png"))
@@ -54,6 +44,6 @@ def test_your_own_energy_moves_the_colour_it_weighs(tmp_path):
   assert error[2] < 0.5 * error[0]
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")))
+@pytest.mark.parametrize("path", sorted(example_files.FOLDER.glob("*.py")))
 def test_every_example_says_how_to_run_it(path):
   assert f"Run: python examples/{path.name}" in path.read_text()

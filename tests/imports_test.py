@@ -12,12 +12,14 @@ ROOT = pathlib.Path(jaxguide.__file__).parent
 
 # Lower layers first; a module imports from its own layer or from below.
 LAYERS = (
-    ("arrays", "schedule_tables", "schedules", "noises", "preconditioning"),
+    ("arrays", "checkpoint_settings", "conditions", "failures", "identities",
+     "pixels", "schedule_tables", "schedules", "noises", "preconditioning"),
     ("operators", "models", "denoisers", "codecs"),
     ("energies", "convert"),
     ("guidance",),
     ("samplers", "variational", "training"),
-    ("data", "metrics", "effects", "parallel", "evaluation", "demo", "cli"),
+    ("data", "metrics", "effects", "parallel", "evaluation", "demo", "commands",
+     "cli"),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 STRANGERS = {("models", "samplers"), ("samplers", "models")}

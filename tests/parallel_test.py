@@ -12,17 +12,15 @@ import pytest
 from jaxguide import cli
 from jaxguide import demo
 from jaxguide import parallel
-from jaxguide.evaluation import command
+from jaxguide.evaluation.running import devices as counts
 from tests.evaluation import support
-from tests.evaluation.methods import vipaint_test
+from tests.evaluation import vipaint_runs
 
 _XLA_FLAG = "--xla_force_host_platform_device_count=3"
-_CONFIG = """
-import dataclasses
+_TABLE = """
 from tests.evaluation import support
 
-def get_config(smoke=False):
-  return dataclasses.replace(support.experiment(), batch_size=6)
+TABLE = {"only": support.experiment(batch_size=6)}
 """
 
 
@@ -90,10 +88,10 @@ def test_refuses_no_device():
 def test_a_batch_fills_so_many_devices(batch_size, samples, devices):
   """Fits, one for all samples of an image, have two rows on each too."""
   fitting = dataclasses.replace(
-      vipaint_test.experiment(), samples_per_image=samples)
-  assert command.most_devices(fitting, batch_size) == devices
+      vipaint_runs.experiment(), samples_per_image=samples)
+  assert counts.most_devices(fitting, batch_size) == devices
   plain = dataclasses.replace(support.experiment(), samples_per_image=samples)
-  assert command.most_devices(plain, batch_size) == max(1, batch_size // 2)
+  assert counts.most_devices(plain, batch_size) == max(1, batch_size // 2)
 
 
 @pytest.mark.parametrize("images, devices", [("2", 1), ("5", 2), ("64", 4)])
@@ -106,20 +104,19 @@ def test_the_demo_takes_what_its_batches_fill(images, devices, monkeypatch):
 
 
 def test_the_command_makes_its_pictures_on_every_core(tmp_path):
-  config = tmp_path / "mine.py"
-  config.write_text(_CONFIG)
+  table = tmp_path / "mine.py"
+  table.write_text(_TABLE)
   script = """
 import sys
 from jaxguide import parallel
-from jaxguide.evaluation import command
+from jaxguide import cli
 parallel._cores = lambda: 8
-sys.exit(command.main(sys.argv))
+sys.exit(cli.main(["evaluate", *sys.argv[1:]]))
 """
   used, pictures = [], []
   for name, more in (("all", ()), ("one", ("--devices=1",))):
     folder = tmp_path / name
-    _fresh("-c", script, f"--config={config}", f"--out={folder}", "--limit=2",
-           *more)
+    _fresh("-c", script, str(table), f"--out={folder}", "--limit=2", *more)
     timing = json.loads((folder / "timing.json").read_text())
     used.append(len(timing["sessions"][0]["devices"]))
     pictures.append(

@@ -251,7 +251,8 @@ KINDS = (
     Kind("Lightning checkpoint", lambda c: c.path.suffix == ".ckpt", loops=(
         *_tests("convert.reading.weights_test",
                 "test_recorded_lightning_file_has_both"),
-        *_tests("convert.latent_store_test", "test_recorded_checkpoints"))),
+        *_tests("convert.latent_checkpoints_test",
+                "test_recorded_checkpoints"))),
     Kind("EDM pickle",
          lambda c: c.path.suffix == ".pkl" and "edm" in c.path.stem,
          _tests("convert.networks.edm_test",

@@ -1,15 +1,15 @@
 """The effect of M and of each expert, from finished runs.
 
   python -m experiments.egsde.effects --out results/emoji32_effects \\
-      --config experiments/egsde/configs/emoji32_egsde.py \\
-      --run M=300=results/emoji32_egsde_m300 \\
-      --run EGSDE=results/emoji32_egsde \\
-      --run "no domain expert=results/emoji32_egsde_no_domain" \\
-      --run SDEdit=results/emoji32_sdedit
+      --table experiments/egsde/tables/emoji32.py --row egsde \\
+      --run M=300=results/emoji32/egsde_m300 \\
+      --run EGSDE=results/emoji32/egsde \\
+      --run "no domain expert=results/emoji32/egsde_no_domain" \\
+      --run SDEdit=results/emoji32/sdedit
 
-`table.md` and `grid.png` are those of `experiments/compare.py`. `effects.png`
+`table.md` and `grid.png` are those of `jaxguide compare`. `effects.png`
 (with the extra `plots`) shows some of the metrics over M: runs that differ
-from the config's method in M alone are joined by a line, every other one that
+from the row's method in M alone are joined by a line, every other one that
 starts from a level is a point. Bars are standard deviations over seeds.
 """
 
@@ -52,7 +52,7 @@ class Point(NamedTuple):
   Attributes:
     label: of the run.
     level: M.
-    varies_m: whether it differs from the config's method in M alone.
+    varies_m: whether it differs from the row's method in M alone.
     values: by metric.
   """
 
@@ -197,7 +197,10 @@ def _split(text: str) -> tuple[str, str]:
 
 def define_flags() -> None:
   """The command's flags; not at import, where two commands would clash."""
-  flags.DEFINE_string("config", None, "Python file with get_config.")
+  flags.DEFINE_string(
+      "table", None, "Table file that holds the row; it is executed.")
+  flags.DEFINE_string(
+      "row", None, "Name of the row; not needed where there is one alone.")
   flags.DEFINE_string("out", None, "Folder to write to.")
   flags.DEFINE_multi_string(
       "run", [], "LABEL=FOLDER, split at the last =; repeated.")
@@ -211,8 +214,8 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
   values = flags.FLAGS
   try:
-    write(table_files.load(values.config), dict(_split(t) for t in values.run),
-          values.out, values.metrics)
+    write(table_files.load_row(values.table, values.row),
+          dict(_split(t) for t in values.run), values.out, values.metrics)
   except (OSError, ValueError) as error:
     sys.stderr.write(f"effects: {error}\n")
     return 1
@@ -223,5 +226,5 @@ def main(argv: Sequence[str]) -> int:
 
 if __name__ == "__main__":
   define_flags()
-  flags.mark_flags_as_required(["config", "out"])
+  flags.mark_flags_as_required(["table", "out"])
   app.run(main)

@@ -1,7 +1,7 @@
 """What VIPaint costs by the size of the batch: seconds and memory.
 
   python -m experiments.vipaint.cost --out results/cost_emoji64 \\
-      --config experiments/vipaint/configs/emoji64_rotated_vipaint2.py \\
+      --table experiments/vipaint/tables/emoji64.py --row rotated_vipaint2 \\
       --sizes 1,2,4,8,16
 
 For every number of images in --sizes they are fitted in one compiled call, and
@@ -15,7 +15,7 @@ Seconds are to be compared where nothing else ran.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 import csv
 import io
 import pathlib
@@ -34,7 +34,7 @@ from jaxguide.evaluation import overrides
 from jaxguide.evaluation import store
 from jaxguide.evaluation import table_files
 from jaxguide.evaluation.running import compiled
-from jaxguide.evaluation.running import makers
+from jaxguide.evaluation.running import pipeline
 
 CSV_FILE = "cost.csv"
 _MIB = 2**20
@@ -76,7 +76,7 @@ def measure(
   """Fits and samples batches of several sizes.
 
   Args:
-    experiment: its method is a `vipaint_method.Vipaint`; its first images
+    experiment: its method is a `methods.Vipaint`; its first images
       are taken, `samples_per_image` samples of each.
     sizes: numbers of images, each at least 1; a single one is padded to two.
     repeats: of every call; the fastest counts.
@@ -97,14 +97,15 @@ def measure(
 def _one(
     given: inputs.Inputs, size: int, samples: int, repeats: int
 ) -> Cost:
-  batch = jax.tree.map(lambda leaf: leaf[:size], given.batch)
-  fit = _Call(given, makers.fit, size)
-  fitted, fit_seconds = fit.fastest(batch, repeats)
+  images = jax.tree.map(lambda leaf: leaf[:size], given.rows)
+  fit = _Call(given.functions.fit, given.shared, size)
+  fitted, fit_seconds = fit.fastest(images, repeats)
   rows = jax.tree.map(
       lambda leaf: np.repeat(np.asarray(leaf), samples, axis=0),
-      batch | {"fitted": fitted})
-  rows["sample"] = np.tile(np.arange(samples, dtype=np.int32), size)
-  sampling = _Call(given, makers.restore, size * samples)
+      images._replace(fitted=fitted))
+  rows = rows._replace(
+      samples=np.tile(np.arange(samples, dtype=np.int32), size))
+  sampling = _Call(given.functions.sample, given.shared, size * samples)
   _, seconds = sampling.fastest(rows, repeats)
   return Cost(
       size, size * samples, fit.num_devices, sampling.num_devices,
@@ -117,25 +118,25 @@ class _Call:
 
   def __init__(
       self,
-      given: inputs.Inputs,
-      make: Callable[..., parallel.Mapped],
+      fn: parallel.Mapped,
+      shared: pipeline.Shared,
       rows: int,
   ):
     devices = jax.local_devices()[:max(1, rows // parallel.MIN_ROWS)]
     self.num_devices = len(devices)
     self._rows = rows
-    self._program = compiled.Program(
-        make(given.prior, given.task, given.method, given.networks),
-        devices=devices)
-    self._shared = self._program.mapped.replicate(given.shared)
+    self._program = compiled.Program(fn, devices=devices)
+    self._shared = self._program.mapped.replicate(shared)
 
-  def fastest(self, batch: Any, repeats: int) -> tuple[Any, float]:
+  def fastest(
+      self, rows: pipeline.Rows, repeats: int
+  ) -> tuple[Any, float]:
     """What the program gives, and the seconds of its fastest call."""
     spent = []
     for _ in range(repeats):
       before = self._program.seconds
       out = jax.block_until_ready(
-          self._program(self._shared, batch, self._rows))
+          self._program(self._shared, rows, self._rows))
       spent.append(self._program.seconds - before)
     return out, min(spent)
 
@@ -163,12 +164,15 @@ def table(costs: Sequence[Cost]) -> str:
 
 def define_flags() -> None:
   """The command's flags; not at import, where two commands would clash."""
-  flags.DEFINE_string("config", None, "Python file with get_config.")
+  flags.DEFINE_string(
+      "table", None, "Table file that holds the row; it is executed.")
+  flags.DEFINE_string(
+      "row", None, "Name of the row; not needed where there is one alone.")
   flags.DEFINE_string("out", None, "Folder to write to.")
   flags.DEFINE_list("sizes", ["1", "2", "4", "8", "16"], "Numbers of images.")
   flags.DEFINE_integer("repeats", 1, "Calls, of which the fastest counts.")
   flags.DEFINE_multi_string(
-      "set", [], "name=value: replaces one field of the config; repeated.")
+      "set", [], "name=value: replaces one field of the experiment; repeated.")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -177,7 +181,8 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
   values = flags.FLAGS
   try:
-    experiment = overrides.override(table_files.load(values.config), values.set)
+    experiment = overrides.override(
+        table_files.load_row(values.table, values.row), values.set)
     sizes = [int(n) for n in values.sizes]
     rows = max([0, *sizes]) * experiment.samples_per_image
     parallel.use_cpu_cores(max(1, rows // parallel.MIN_ROWS))
@@ -194,5 +199,5 @@ def main(argv: Sequence[str]) -> int:
 
 if __name__ == "__main__":
   define_flags()
-  flags.mark_flags_as_required(["config", "out"])
+  flags.mark_flags_as_required(["table", "out"])
   app.run(main)

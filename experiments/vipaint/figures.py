@@ -1,7 +1,7 @@
 """Pictures of how VIPaint comes to its completions.
 
   python -m experiments.vipaint.figures --out figures/emoji64 \\
-      --config experiments/vipaint/configs/emoji64_rotated_vipaint2.py \\
+      --table experiments/vipaint/tables/emoji64.py --row rotated_vipaint2 \\
       --images 0,1,2,3
 
 Under --out lie
@@ -38,6 +38,7 @@ import numpy as np
 from experiments.vipaint import inputs
 from jaxguide import evaluation
 from jaxguide import noises
+from jaxguide import pixels
 from jaxguide import samplers
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import overrides
@@ -54,7 +55,7 @@ class Traces(NamedTuple):
 
   Attributes:
     reference: `[N, H, W, C]`.
-    degraded: the observation as a picture, likewise.
+    observed: the observation as a picture, likewise.
     progress: `[P, N, H, W, C]`, after every so many updates.
     levels: `[K + columns, N, H, W, C]`, from T_e down.
     samples: `[S, N, H, W, C]`.
@@ -66,7 +67,7 @@ class Traces(NamedTuple):
   """
 
   reference: np.ndarray
-  degraded: np.ndarray
+  observed: np.ndarray
   progress: np.ndarray
   levels: np.ndarray
   samples: np.ndarray
@@ -87,7 +88,7 @@ def trace(
   """Fits images and keeps what is on the way to their samples.
 
   Args:
-    experiment: its method is a `vipaint_method.Vipaint`.
+    experiment: its method is a `methods.Vipaint`.
     images: numbers in its data set.
     every: updates between the posteriors of `progress`.
     columns: estimates kept of the refinement, its first and last among them;
@@ -101,40 +102,40 @@ def trace(
   """
   given = inputs.load(experiment, images)
   _check_classes(classes, given)
-  method, plan, steps = given.method, given.plan, given.steps
+  method, plan, steps = given.method, given.shared.plan, given.shared.steps
   shown = _columns(plan.num_levels, steps.index.size, columns)
 
   @jax.jit
-  def run(shared, batch):
-    keys, problem = given.problem(shared, batch)
+  def run(shared, rows):
+    keys, problem = given.functions.problem(shared, rows)
     fit = method.fit_with_history(
-        shared["plan"], noises.prng_noise(keys), problem, keep_every=every)
+        shared.plan, noises.prng_noise(keys), problem, keep_every=every)
     draw = lambda posterior, sample, steps, **options: _sample(
-        method, keys, problem, shared["plan"], posterior, sample, steps,
+        method, keys, problem, shared.plan, posterior, sample, steps,
         **options)
-    upper = jax.tree.map(lambda leaf: leaf[:plan.num_levels], shared["steps"])
+    upper = jax.tree.map(lambda leaf: leaf[:plan.num_levels], shared.steps)
     progress = jax.lax.map(
         lambda posterior: draw(posterior, 0, upper).x, fit.trajectory)
     kept = draw(
-        fit.posterior, 0, shared["steps"], record=lambda state: state.x0
+        fit.posterior, 0, shared.steps, record=lambda state: state.x0
     ).trajectory[shown]
     samples = jax.lax.map(
-        lambda sample: draw(fit.posterior, sample, shared["steps"]).x,
+        lambda sample: draw(fit.posterior, sample, shared.steps).x,
         jnp.arange(num_samples))
     decode = problem.prior.codec.decode
     return {
-        "degraded": problem.degraded(), "history": tuple(fit.history),
+        "observed": problem.picture(), "history": tuple(fit.history),
         **{name: jax.lax.map(decode, z) for name, z in (
             ("progress", progress), ("levels", kept), ("samples", samples))}}
 
-  found = jax.device_get(run(given.shared, given.batch))
+  found = jax.device_get(run(given.shared, given.rows))
   if classes:
     found["classes"] = _under_classes(given, classes)
   # An image alone is computed twice.
   count = len(images)
   return Traces(
-      reference=given.batch["reference"][:count],
-      degraded=found.pop("degraded")[:count],
+      reference=given.rows.references[:count],
+      observed=found.pop("observed")[:count],
       history=tuple(term[:, :count] for term in found.pop("history")),
       step_levels=np.asarray(steps.level.level)[shown],
       **{name: part[:, :count] for name, part in found.items()})
@@ -146,28 +147,31 @@ def _under_classes(
   """The first sample of every image, fitted and sampled under every class."""
 
   @jax.jit
-  def complete(shared, batch):
-    keys, problem = given.problem(shared, batch)
+  def complete(shared, rows):
+    keys, problem = given.functions.problem(shared, rows)
     posterior = given.method.fit(
-        shared["plan"], noises.prng_noise(keys), problem)
-    x = _sample(given.method, keys, problem, shared["plan"], posterior, 0,
-                shared["steps"]).x
+        shared.plan, noises.prng_noise(keys), problem)
+    x = _sample(given.method, keys, problem, shared.plan, posterior, 0,
+                shared.steps).x
     return problem.prior.codec.decode(x)
 
-  label = np.zeros_like(given.batch["image"])
+  label = np.zeros_like(given.rows.indices)
   return np.stack([
-      complete(given.shared, given.batch | {"label": np.full_like(label, one)})
+      complete(given.shared, given.rows._replace(
+          conditions={"label": np.full_like(label, one)}))
       for one in classes])
 
 
 def _check_classes(classes: Sequence[int], given: inputs.Inputs) -> None:
   if not classes:
     return
-  known = given.prior.num_classes
+  prior = given.functions.prior
+  known = next(
+      (c.num_values for c in prior.conditions if c.name == "label"), None)
   if known is None:
     raise ValueError(
         f"classes {list(classes)} need a prior with classes; "
-        f"{given.prior.name} has none")
+        f"{prior.name} has none")
   wrong = [one for one in classes if not 0 <= one < known]
   if wrong:
     raise ValueError(f"classes must be in 0..{known - 1}, got {wrong}")
@@ -249,8 +253,8 @@ def _grid(
     path: pathlib.Path, traces: Traces, columns: np.ndarray,
     titles: Sequence[str],
 ) -> None:
-  parts = [traces.degraded, *columns, traces.reference]
-  rows = [[pictures.to_uint8(part[n]) for part in parts]
+  parts = [traces.observed, *columns, traces.reference]
+  rows = [[pixels.to_uint8(part[n]) for part in parts]
           for n in range(len(traces.reference))]
   pictures.write_grid(
       path, rows, column_labels=["observed", *titles, "original"],
@@ -259,7 +263,10 @@ def _grid(
 
 def define_flags() -> None:
   """The command's flags; not at import, where two commands would clash."""
-  flags.DEFINE_string("config", None, "Python file with get_config.")
+  flags.DEFINE_string(
+      "table", None, "Table file that holds the row; it is executed.")
+  flags.DEFINE_string(
+      "row", None, "Name of the row; not needed where there is one alone.")
   flags.DEFINE_string("out", None, "Folder to write to.")
   flags.DEFINE_list("images", ["0", "1", "2", "3"], "Their numbers.")
   flags.DEFINE_integer(
@@ -271,8 +278,8 @@ def define_flags() -> None:
   flags.DEFINE_list(
       "classes", [], "Numbers of classes to complete the images under.")
   flags.DEFINE_multi_string(
-      "set", [], "name=value: replaces one field of the config; repeated.")
-  flags.DEFINE_bool("smoke", False, "Run the config's tiny version.")
+      "set", [], "name=value: replaces one field of the experiment; repeated.")
+  flags.DEFINE_bool("smoke", False, "Run the row's tiny version.")
 
 
 def main(argv: list[str]) -> int:
@@ -282,7 +289,8 @@ def main(argv: list[str]) -> int:
   values = flags.FLAGS
   try:
     experiment = overrides.override(
-        table_files.load(values.config, smoke=values.smoke), values.set)
+        table_files.load_row(values.table, values.row, smoke=values.smoke),
+        values.set)
     images, classes = (
         [int(n) for n in given] for given in (values.images, values.classes))
     traces = trace(
@@ -298,5 +306,5 @@ def main(argv: list[str]) -> int:
 
 if __name__ == "__main__":
   define_flags()
-  flags.mark_flags_as_required(["config", "out"])
+  flags.mark_flags_as_required(["table", "out"])
   app.run(main)

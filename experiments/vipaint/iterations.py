@@ -1,19 +1,19 @@
 """LPIPS against the updates of the fit, and against its seconds (Fig. 10).
 
   for n in 10 25 50 100; do
-    python experiments/evaluate.py --out results/rotated_k2_$n --limit 16 \\
-        --config experiments/vipaint/configs/emoji64_rotated_vipaint2.py \\
-        --set method.num_iterations=$n
+    jaxguide evaluate experiments/vipaint/tables/emoji64.py --limit 16 \\
+        --row rotated_vipaint2 --set method.num_iterations=$n \\
+        --out results/rotated_k2_$n
   done
   python -m experiments.vipaint.iterations --out results/rotated_iterations \\
-      --config experiments/vipaint/configs/emoji64_rotated_vipaint2.py \\
+      --table experiments/vipaint/tables/emoji64.py --row rotated_vipaint2 \\
       --run results/rotated_k2_10 --run results/rotated_k2_25 ...
 
-and so on for other K. `table.md` and `grid.png` are those of
-`experiments/compare.py`, `iterations.csv` has a line per run, `iterations.png`
-(with the extra `plots`) a curve per K and variant; bars are standard errors.
-Seconds are those of the fit alone, per image, without compilation; they may
-be compared only where the runs had the machine to themselves.
+and so on for other K. `table.md` and `grid.png` are those of `jaxguide
+compare`, `iterations.csv` has a line per run, `iterations.png` (with the extra
+`plots`) a curve per K and variant; bars are standard errors. Seconds are those
+of the fit alone, per image, without compilation; they may be compared only
+where the runs had the machine to themselves.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def _method(folder: pathlib.Path | str) -> Mapping[str, Any]:
 
 
 def _depth(method: Mapping[str, Any]) -> int:
-  """K; see `vipaint_method.Vipaint.depth`."""
+  """K; see `methods.Vipaint.depth`."""
   given = len(method["levels"] or method["sigmas"])
   return given or (2 if method["num_levels"] is None else method["num_levels"])
 
@@ -187,7 +187,7 @@ def check_alike(methods: Mapping[str, Mapping[str, Any]]) -> None:
   """Refuses runs that differ in more than what the curves tell apart.
 
   Args:
-    methods: of the runs, as `config.to_json` has them, by their folders.
+    methods: of the runs, as `overrides.to_json` has them, by their folders.
 
   Raises:
     ValueError: naming the field, both values and both folders.
@@ -235,7 +235,10 @@ def _csv(points: Sequence[Point]) -> bytes:
 
 def define_flags() -> None:
   """The command's flags; not at import, where two commands would clash."""
-  flags.DEFINE_string("config", None, "Python file with get_config.")
+  flags.DEFINE_string(
+      "table", None, "Table file that holds the row; it is executed.")
+  flags.DEFINE_string(
+      "row", None, "Name of the row; not needed where there is one alone.")
   flags.DEFINE_string("out", None, "Folder to write to.")
   flags.DEFINE_multi_string("run", [], "Folder of a run; repeated.")
   flags.DEFINE_string("metric", "lpips_vipaint", "What is drawn.")
@@ -247,8 +250,8 @@ def main(argv: Sequence[str]) -> int:
     raise app.UsageError(f"unexpected argument: {argv[1]}")
   values = flags.FLAGS
   try:
-    write(table_files.load(values.config), values.run, values.out,
-          values.metric)
+    write(table_files.load_row(values.table, values.row), values.run,
+          values.out, values.metric)
   except (OSError, ValueError) as error:
     sys.stderr.write(f"iterations: {error}\n")
     return 1
@@ -259,5 +262,5 @@ def main(argv: Sequence[str]) -> int:
 
 if __name__ == "__main__":
   define_flags()
-  flags.mark_flags_as_required(["config", "out"])
+  flags.mark_flags_as_required(["table", "out"])
   app.run(main)

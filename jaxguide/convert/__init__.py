@@ -1,11 +1,16 @@
 """From checkpoints of other programs to parameters, and back.
 
-`read_checkpoint` reads a file and executes nothing; `commands.convert` makes a
-model directory of it, by a card of `cards` where the file cannot tell enough;
-`load_prior` makes a prior of that directory, of pixels and of latents alike;
-`load_model` and `load_latent_model` give the networks themselves.
+`dispatch.convert` makes a model directory of a checkpoint file, by a card of
+`cards` where the file cannot tell enough, and a checkpoint of a directory;
+`read_checkpoint` alone reads a file and executes nothing. `load_prior` makes a
+prior of a directory, of pixels and of latents alike; `load_model` and
+`load_latent_model` give the networks themselves. `metric_files` reads the
+networks of LPIPS and FID.
 """
 
+from jaxguide.convert import cards
+from jaxguide.convert import dispatch
+from jaxguide.convert import metric_files
 from jaxguide.convert.cards import ModelCard
 from jaxguide.convert.errors import CheckpointError
 from jaxguide.convert.errors import ConversionError
@@ -19,8 +24,34 @@ from jaxguide.convert.model_store import read_config
 from jaxguide.convert.model_store import save_model
 from jaxguide.convert.networks.families import build_module
 from jaxguide.convert.pretrained import load_prior
+from jaxguide.convert.priors import conditions_of
 from jaxguide.convert.priors import Prior
 from jaxguide.convert.priors import prior_of
 from jaxguide.convert.priors import schedule_of
 from jaxguide.convert.reading.torch_reader import Checkpoint
 from jaxguide.convert.reading.torch_reader import read_checkpoint
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointError",
+    "ConversionError",
+    "LatentModel",
+    "Model",
+    "ModelCard",
+    "ModelConfig",
+    "Prior",
+    "build_module",
+    "cards",
+    "conditions_of",
+    "dispatch",
+    "embedded_names",
+    "load_latent_model",
+    "load_model",
+    "load_prior",
+    "metric_files",
+    "prior_of",
+    "read_checkpoint",
+    "read_config",
+    "save_model",
+    "schedule_of",
+]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 import contextlib
+import difflib
 import os
 
 _LONGEST_TEXT = 80
@@ -49,6 +50,20 @@ def listed(values: object) -> str:
   if len(values) > _MOST_ITEMS:
     text += f" and {len(values) - _MOST_ITEMS} more"
   return text
+
+
+def near(name: str, known: Collection[str]) -> str:
+  """What a user may have meant, as the end of an error's text.
+
+  Args:
+    name: word that was given.
+    known: all that are allowed.
+
+  Returns:
+    "try ..." with the names that sound like it, or with all of them.
+  """
+  found = difflib.get_close_matches(name, known, n=3) or sorted(known)
+  return f"try {', '.join(found)}"
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from jaxguide import arrays
 from jaxguide import codecs
+from jaxguide import conditions
 from jaxguide import denoisers
 from jaxguide import schedules
 from jaxguide.convert import errors
@@ -22,20 +23,6 @@ from jaxguide.convert import model_directories
 from jaxguide.convert import model_store
 from jaxguide.convert import priors
 from jaxguide.convert.cards import ldm_cards
-
-
-class Condition(NamedTuple):
-  """What a latent UNet is told beside z_t; None where it takes no such thing.
-
-  Attributes:
-    labels: classes, int `[B]`, embedded by the model's own embedder.
-    context: tokens `[B, S, D]` of another embedder, such as a text encoder.
-    maps: `[B, h, w, c]`, appended to the channels of z_t.
-  """
-
-  labels: jax.Array | None = None
-  context: jax.Array | None = None
-  maps: jax.Array | None = None
 
 
 class LatentModel(NamedTuple):
@@ -74,7 +61,7 @@ class LatentModel(NamedTuple):
     return self.unet
 
   def apply(self, **options: Any) -> Callable[..., jax.Array]:
-    """The network as `(params, z, time, Condition or None) -> out`.
+    """The network as `(params, z, time, cond) -> out`.
 
     Args:
       **options: choices that change no parameter: dtype, remat, conv_impl,
@@ -83,32 +70,60 @@ class LatentModel(NamedTuple):
     unet = model_store.build_module(self._unet.config, **options)
     embedder = self.cond_stage and model_store.build_module(
         self.cond_stage.config)
+    wanted = self.conditions
+    # Tokens of another embedder may stand in for those of the model's own.
+    with_tokens = [c for c in wanted if c.name != "label"] + [
+        conditions.Condition("context", (None, unet.context_width))]
 
     def run(
         params: arrays.PyTree,
         z: jax.Array,
         time: jax.Array,
-        cond: Condition | None = None,
+        cond: conditions.Conditions | None = None,
     ) -> jax.Array:
-      cond = cond or Condition()
-      context, labels = cond.context, cond.labels
-      if embedder is not None and labels is not None:
-        context, labels = embedder.apply(
-            {"params": params[ldm_cards.COND_STAGE]}, labels), None
-      if cond.maps is not None:
-        z = jnp.concatenate([z, cond.maps.astype(z.dtype)], axis=-1)
-      return unet.apply(
-          {"params": params[ldm_cards.UNET]}, z, time, context, labels)
+      has_tokens = embedder is not None and "context" in (cond or {})
+      given = conditions.arguments(
+          with_tokens if has_tokens else wanted, cond, "the latent UNet")
+      if embedder is not None and not has_tokens:
+        given["context"] = embedder.apply(
+            {"params": params[ldm_cards.COND_STAGE]}, given.pop("labels"))
+      maps = given.pop("maps", None)
+      if maps is not None:
+        z = jnp.concatenate([z, maps.astype(z.dtype)], axis=-1)
+      return unet.apply({"params": params[ldm_cards.UNET]}, z, time, **given)
 
     return run
+
+  @property
+  def conditions(self) -> tuple[conditions.Condition, ...]:
+    """What the UNet is told beside z_t.
+
+    "label": classes, int `[B]`, embedded by the model's own embedder or by
+    the UNet; "context": tokens `[B, S, D]` of another embedder, such as a text
+    encoder; "maps": `[B, h, w, c]`, appended to the channels of z_t.
+    """
+    if self._unet.config.conditions is not None:
+      return priors.conditions_of(self._unet.config)
+    unet = model_store.build_module(self._unet.config)
+    embedder = unet if self.cond_stage is None else model_store.build_module(
+        self.cond_stage.config)
+    extra = unet.in_channels - model_store.build_module(
+        self.first_stage.config).latent_channels
+    found = []
+    if embedder.num_classes is not None:
+      found.append(conditions.Condition(
+          "label", dtype="int32", num_values=embedder.num_classes,
+          null=self.null_label, argument="labels"))
+    if unet.context_width is not None and self.cond_stage is None:
+      found.append(conditions.Condition("context", (None, unet.context_width)))
+    if extra > 0:
+      found.append(conditions.Condition("maps", (None, None, extra)))
+    return tuple(found)
 
   def denoiser(
       self,
       params: arrays.PyTree | None = None,
-      *,
-      labels: jax.Array | None = None,
-      context: jax.Array | None = None,
-      maps: jax.Array | None = None,
+      cond: conditions.Conditions | None = None,
       **options: Any,
   ) -> denoisers.Denoiser:
     """The denoiser of latents, under a condition per image.
@@ -116,15 +131,12 @@ class LatentModel(NamedTuple):
     Args:
       params: `self.params`, as an argument of the jitted function that this
         is called in; left out, they become constants of the program.
-      labels: see `Condition`.
-      context: see `Condition`.
-      maps: see `Condition`.
+      cond: values of `conditions` by name; None where there are none.
       **options: see `apply`.
     """
     return denoisers.from_apply(
         self.apply(**options), self.params if params is None else params,
-        prediction=self._unet.config.prediction,
-        cond=Condition(labels, context, maps))
+        prediction=self._unet.config.prediction, cond=cond)
 
   def codec(
       self, params: arrays.PyTree | None = None, **options: Any,
@@ -184,20 +196,9 @@ def prior_of(
   if model.unet is None:
     raise errors.ConversionError(
         "is a first stage alone; a prior needs a UNet")
-  _check_conditions(model)
   run, first = model.apply(**module_options), model.first_stage.config
-  embedder = model_store.build_module((model.cond_stage or model.unet).config)
-
-  def apply(
-      params: arrays.PyTree,
-      z: jax.Array,
-      time: jax.Array,
-      labels: jax.Array | None = None,
-  ) -> jax.Array:
-    return run(params, z, time, Condition(labels=labels))
-
   return priors.Prior(
-      apply=apply,
+      apply=run,
       params=model.params,
       schedule=model.schedule,
       prediction=model.unet.config.prediction,
@@ -206,25 +207,10 @@ def prior_of(
       channels=first.channels,
       name=name,
       sha256=sha256,
-      num_classes=embedder.num_classes,
-      null_label=model.null_label,
+      conditions=model.conditions,
       make_codec=lambda params: model.codec(params, **module_options),
       latent_scale=model.scale_factor,
   )
-
-
-def _check_conditions(model: LatentModel) -> None:
-  """A prior of images has labels for conditions, and no others."""
-  unet = model_store.build_module(model.unet.config)
-  channels = model_store.build_module(
-      model.first_stage.config).latent_channels
-  if unet.in_channels != channels:
-    raise errors.ConversionError(
-        f"its UNet takes {unet.in_channels} channels, a latent has "
-        f"{channels}: it needs maps beside the latent")
-  if unet.context_width is not None and model.cond_stage is None:
-    raise errors.ConversionError(
-        "its UNet takes the tokens of an embedder that is not there")
 
 
 def read_entries(path: str | os.PathLike[str]) -> dict[str, Any]:

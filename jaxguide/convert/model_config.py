@@ -9,6 +9,7 @@ import json
 import math
 from typing import Any
 
+from jaxguide import conditions
 from jaxguide import preconditioning as preconditionings
 from jaxguide.convert import errors
 
@@ -39,6 +40,9 @@ class ModelConfig:
       the rest are arguments of that function of `jaxguide.preconditioning`.
       None: Karras et al.'s own with data of standard deviation 0.5.
     value_range: of image values.
+    conditions: what the network is conditioned on, a list of objects with the
+      fields of `conditions.Condition`. None for what follows from the family
+      and its module: classes, and the small image of an upsampler.
     licence: of the weights; "unknown" where it is not known.
     source: where the parameters come from: "file_name", "sha256",
       "container", "card".
@@ -53,6 +57,7 @@ class ModelConfig:
   schedule: Mapping[str, Any] | None = None
   value_range: tuple[float, float] = (-1.0, 1.0)
   preconditioning: Mapping[str, Any] | None = None
+  conditions: tuple[Mapping[str, Any], ...] | None = None
   licence: str = "unknown"
   source: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -78,6 +83,7 @@ class ModelConfig:
     self._check_range()
     self._check_schedule()
     self._check_preconditioning()
+    self._check_conditions()
 
   def _check_range(self) -> None:
     limits = self.value_range
@@ -111,6 +117,18 @@ class ModelConfig:
       preconditionings.from_config(entry)
     except (ValueError, TypeError, ArithmeticError) as error:
       raise errors.ConversionError(f"preconditioning: {error}") from error
+
+  def _check_conditions(self) -> None:
+    entries = self.conditions
+    if entries is None:
+      return
+    allowed = list(conditions.Condition._fields)
+    for entry in entries:
+      _require(
+          isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
+          and isinstance(entry.get("shape", []), (list, tuple)),
+          "conditions", entry, "objects with a name and a shape")
+      check_names(entry, allowed, "field of a condition")
 
   def to_json(self) -> str:
     """The text of `config.json`."""

@@ -46,7 +46,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
   """Reads a model directory.
 
   Args:
-    path: made by `save_model`, or laid out alike.
+    path: directory that `save_model` or `jaxguide convert` made.
 
   Returns:
     Parameters, float32 whatever was stored, and config.
@@ -54,6 +54,12 @@ def load_model(path: str | os.PathLike[str]) -> Model:
   Raises:
     ConversionError: a part is missing, damaged or does not fit the config.
       One line, which starts with the path of the part.
+
+  Example:
+    >>> from jaxguide.convert import model_directories
+    >>> params, config = load_model(model_directories.find("noto32"))
+    >>> config.family, config.image_size, config.prediction
+    ('adm_unet', 32, 'eps')
   """
   path = pathlib.Path(path)
   with errors.naming(path / CONFIG):
@@ -64,7 +70,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
       return Model(orbax_store.restore_tree(path / ORBAX, abstract), config)
   if not (path / SAFETENSORS).exists():
     raise errors.ConversionError(
-        f"{path}: holds neither {ORBAX} nor {SAFETENSORS}")
+        f"{path}: the directory holds neither {ORBAX} nor {SAFETENSORS}")
   with errors.naming(path / SAFETENSORS):
     stored = torch_reader.read_checkpoint(path / SAFETENSORS).tensors
     return Model(rules.to_params(stored, families.table(config)), config)
@@ -75,13 +81,18 @@ def read_config(path: str | os.PathLike[str]) -> model_config.ModelConfig:
 
   Raises:
     ConversionError: it is missing or malformed.
+
+  Example:
+    >>> from jaxguide.convert import model_directories
+    >>> read_config(model_directories.find("noto32")).family
+    'adm_unet'
   """
   file = pathlib.Path(path, CONFIG)
   with errors.naming(file):
     try:
       return model_config.ModelConfig.from_json(file.read_text("utf-8"))
     except UnicodeDecodeError as error:
-      raise errors.ConversionError("is no text") from error
+      raise errors.ConversionError("the file is no UTF-8 text") from error
 
 
 def save_model(
@@ -97,13 +108,24 @@ def save_model(
   Args:
     path: the new directory; its parent exists.
     params: the module's tree, without the outer {"params": ...}.
-    config: what the parameters are for.
+    config: config of the network that they are for.
     container: "orbax" or "safetensors".
     dtype: stored type; float16 halves the size and keeps 11 bits.
 
   Raises:
     ConversionError: `path` exists or cannot be written, or the parameters are
       not those of the config.
+
+  Example:
+    >>> import pathlib, tempfile
+    >>> config = model_config.ModelConfig(
+    ...     "class_embedder", {"num_classes": 2, "width": 3}, image_size=8,
+    ...     prediction=None)
+    >>> params = {"embedding": {"embedding": np.zeros((2, 3), np.float32)}}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   save_model(pathlib.Path(folder, "model"), params, config)
+    ...   load_model(pathlib.Path(folder, "model")).config == config
+    True
   """
   path = pathlib.Path(path)
   if container not in CONTAINERS:

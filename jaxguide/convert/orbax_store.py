@@ -26,8 +26,8 @@ def save_tree(path: str | os.PathLike[str], tree: Any) -> None:
   """Writes `tree` to the new directory `path`, and waits for the disk.
 
   Args:
-    path: must not exist.
-    tree: dicts of arrays.
+    path: place of the new directory; nothing may be there.
+    tree: nested dicts of arrays.
 
   Raises:
     ConversionError: it cannot be written; what was is left behind.
@@ -61,7 +61,8 @@ def restore_tree(path: str | os.PathLike[str], abstract: Any) -> Any:
   with _one_line(), ocp.StandardCheckpointer() as checkpointer:
     stored = checkpointer.metadata(path).item_metadata
     if stored is None:
-      raise errors.ConversionError("is no complete Orbax checkpoint")
+      raise errors.ConversionError(
+          "the directory is no complete Orbax checkpoint")
     # Orbax itself cuts or pads a numpy array of another shape.
     rules.compare(_shapes(stored.tree), _shapes(abstract))
     return checkpointer.restore(path, target)

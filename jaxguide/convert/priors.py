@@ -9,6 +9,7 @@ from typing import Any
 
 from jaxguide import arrays
 from jaxguide import codecs
+from jaxguide import conditions
 from jaxguide import denoisers
 from jaxguide import preconditioning as preconditionings
 from jaxguide import schedules
@@ -22,10 +23,8 @@ class Prior:
   """A pretrained prior, ready to be sampled.
 
   Attributes:
-    apply: `(params, x, time, cond) -> out`; cond is the labels of a
-      class-conditional network, else None (which an EDM network also takes
-      for "no class"); of an upsampler the pair (labels or None, small images
-      `[B, h, w, C]`).
+    apply: `(params, x, time, cond) -> out`; cond holds the values of the
+      network's conditions by name, or is None, see `conditions.Conditions`.
     params: its parameters, float32 numpy; those of the autoencoder too.
     schedule: the noise levels that it was trained on.
     prediction: what the network predicts, see `denoisers.from_apply`.
@@ -36,10 +35,7 @@ class Prior:
     sha256: of its stored parameters and config, 64 hexadecimal digits.
     preconditioning: of an "edm" prediction; None: Karras et al.'s own with
       sigma_data 0.5.
-    num_classes: labels that it knows, the null label included if it is one of
-      them; None: it has no classes.
-    null_label: stands for "no class" in guidance; None: it was not trained
-      for that.
+    conditions: what the network is conditioned on; empty for nothing.
     make_codec: from `params` to the autoencoder of a latent prior; None: it
       is a prior of pixels.
     latent_scale: of the latents over the autoencoder's own.
@@ -55,8 +51,7 @@ class Prior:
   name: str
   sha256: str
   preconditioning: preconditionings.Preconditioning | None = None
-  num_classes: int | None = None
-  null_label: int | None = None
+  conditions: tuple[conditions.Condition, ...] = ()
   make_codec: Callable[[arrays.PyTree], codecs.Codec] | None = None
   latent_scale: float = 1.0
 
@@ -86,15 +81,17 @@ class Prior:
     return self.make_codec(self.params if params is None else params)
 
   def denoiser(
-      self, params: arrays.PyTree | None = None, cond: Any = None
+      self,
+      params: arrays.PyTree | None = None,
+      cond: conditions.Conditions | None = None,
   ) -> denoisers.Denoiser:
     """The denoiser of this prior.
 
     Args:
       params: the parameters, as an argument of the jitted function that this
         is called in; left out, they become constants of the program.
-      cond: labels int `[B]` of a class-conditional network; or, of an EDM
-        network, one-hot `[B, label_dim]`; or an upsampler's pair, see `apply`.
+      cond: values of the network's conditions by name, such as
+        `{"label": int [B]}`; None where it has none, or all are optional.
     """
     return denoisers.from_apply(
         self.apply,
@@ -134,20 +131,17 @@ def prior_of(
   scaling = config.preconditioning and preconditionings.from_config(
       config.preconditioning)
 
+  wanted = conditions_of(config)
+
   def apply(
       params: arrays.PyTree,
       x: arrays.Batch,
       time: arrays.PerImage,
-      cond: Any,
+      cond: conditions.Conditions | None,
   ) -> arrays.Batch:
-    if config.family != "adm_superres":
-      return module.apply({"params": params}, x, time, cond)
-    if not isinstance(cond, tuple) or len(cond) != 2:
-      raise ValueError(
-          f"cond of the upsampler {name} must be a pair (labels or None, small "
-          f"images), got {type(cond).__name__}")
-    labels, low_res = cond
-    return module.apply({"params": params}, x, time, labels, low_res=low_res)
+    return module.apply(
+        {"params": params}, x, time,
+        **conditions.arguments(wanted, cond, name))
 
   return Prior(
       apply=apply,
@@ -160,17 +154,36 @@ def prior_of(
       name=name,
       sha256=sha256,
       preconditioning=scaling,
-      **_classes(config),
+      conditions=wanted,
   )
 
 
-def _classes(config: model_config.ModelConfig) -> dict[str, int | None]:
-  """What `Prior` says of the classes of a network of pixels."""
-  module = config.module
-  count = module.get("num_classes") or module.get("label_dim") or None
-  # To an EDM network a negative label is none; it has to know that case.
-  withheld = count and module.get("label_dropout", 0) > 0
-  return {"num_classes": count, "null_label": -1 if withheld else None}
+def conditions_of(
+    config: model_config.ModelConfig
+) -> tuple[conditions.Condition, ...]:
+  """What a network of pixels is conditioned on.
+
+  Args:
+    config: its own entries where it has them, else what follows from the
+      family and the module.
+  """
+  if config.conditions is not None:
+    return tuple(
+        conditions.Condition(**entry)._replace(
+            shape=tuple(entry.get("shape", ())))
+        for entry in config.conditions)
+  module, found = config.module, []
+  count = module.get("num_classes") or module.get("label_dim")
+  if count:
+    # To an EDM network a negative label is none, and so is no label at all.
+    withheld = module.get("label_dropout", 0) > 0
+    found.append(conditions.Condition(
+        "label", dtype="int32", num_values=count,
+        null=-1 if withheld else None, argument="labels",
+        optional="label_dim" in module))
+  if config.family == "adm_superres":
+    found.append(conditions.Condition("low_res", (None, None, config.channels)))
+  return tuple(found)
 
 
 def schedule_of(entry: dict[str, Any]) -> schedules.Schedule:

@@ -13,12 +13,10 @@ import dataclasses
 import re
 from typing import Any
 
-from flax import linen as nn
 import jax
 import numpy as np
 
 from jaxguide.convert import errors
-from jaxguide.convert import model_config
 
 # A tree as Linen has it, without the outer {"params": ...}.
 Params = Mapping[str, Any]
@@ -58,7 +56,8 @@ class Rule:
     module: regular expression of the module's dotted name.
     leaf: the parameter's name in Linen.
     weight: its name in PyTorch.
-    layout: how the axes differ; the rule is for parameters of its rank alone.
+    layout: difference between the axes; the rule is for parameters of its
+      rank alone.
   """
 
   module: str
@@ -70,25 +69,6 @@ class Rule:
     """Whether this rule is for that parameter."""
     return (leaf == self.leaf and self.layout.rank in (None, rank)
             and re.fullmatch(self.module, module) is not None)
-
-
-@dataclasses.dataclass(frozen=True)
-class Family:
-  """What conversion has to know about one kind of network.
-
-  Attributes:
-    module: the Linen class.
-    rules: its table.
-    inputs: (config, module) -> abstract arguments of the module's call.
-    constants: config -> the tensors that its checkpoints hold beside the
-      parameters, which the config determines.
-  """
-
-  module: type[nn.Module]
-  rules: tuple[Rule, ...]
-  inputs: Callable[[model_config.ModelConfig, nn.Module], dict[str, Any]]
-  constants: Callable[[model_config.ModelConfig], dict[str, np.ndarray]] = (
-      lambda config: {})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +158,8 @@ def without_constants(
 
   Args:
     state_dict: tensors by name.
-    constants: what those of their names must be; some may be missing.
+    constants: values that those of their names must have; some tensors may be
+      missing.
 
   Raises:
     ConversionError: one is something else.
@@ -200,8 +181,8 @@ def to_params(
   """Parameters for Linen out of a PyTorch state dict.
 
   Args:
-    state_dict: exactly the tensors of the table, of float type.
-    entries: from `table`.
+    state_dict: tensors of float type by name, exactly those of the table.
+    entries: the table, of `table`.
 
   Returns:
     The tree, float32. Leaves of float32 tensors are views of them.
@@ -243,8 +224,8 @@ def to_state_dict(
   """A PyTorch state dict out of parameters: the inverse of `to_params`.
 
   Args:
-    params: exactly the parameters of the table.
-    entries: from `table`.
+    params: tree of parameters, exactly those of the table.
+    entries: the table, of `table`.
 
   Returns:
     Arrays by PyTorch's names, views where possible.

@@ -18,6 +18,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from jaxguide import arrays
+from jaxguide import pixels
 from jaxguide.data import images
 
 NAMES = ("noto32", "twemoji32", "noto64")
@@ -83,7 +84,7 @@ def embedded_images(name: str = "noto32") -> np.ndarray:
   Raises:
     ValueError: if there is no such set.
   """
-  return images.from_uint8(read(name).images)
+  return pixels.to_float(read(name).images)
 
 
 def embedded_dataset(name: str = "noto32") -> images.ArrayImages:

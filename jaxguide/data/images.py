@@ -15,6 +15,7 @@ from PIL import Image
 from PIL import ImageOps
 
 from jaxguide import arrays
+from jaxguide import pixels
 from jaxguide.data import resizing
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff",
@@ -96,15 +97,6 @@ def items(
       yield Item(index, name, None, error)
 
 
-def from_uint8(image: np.ndarray) -> np.ndarray:
-  """0..255 as float32 in [-1, 1]: x / 127.5 - 1.
-
-  Args:
-    image: uint8, any shape.
-  """
-  return image.astype(np.float32) / np.float32(127.5) - np.float32(1)
-
-
 class ImageFolder:
   """The picture files of a folder, by sorted name.
 
@@ -161,7 +153,7 @@ class ImageFolder:
     """See `Dataset`."""
     name = self.names[index]
     picture = read_picture(self.path / name, name)
-    return from_uint8(_fit(picture, self._shape, self._resize, name))
+    return pixels.to_float(_fit(picture, self._shape, self._resize, name))
 
 
 class ArrayImages:
@@ -232,7 +224,7 @@ class ArrayImages:
     image = np.broadcast_to(image, (*image.shape[:2], 3))
     name = self.names[index]
     if image.dtype == np.uint8:
-      return from_uint8(_fit(image, self._shape, self._resize, name))
+      return pixels.to_float(_fit(image, self._shape, self._resize, name))
     image = image.astype(np.float32)
     if not np.all(np.isfinite(image)):
       raise ImageError(name, "non_finite", "has values that are not finite")

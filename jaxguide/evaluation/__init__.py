@@ -1,16 +1,19 @@
 """From an experiment to a folder of pictures, scores and tables.
 
-`evaluate` runs an `Experiment`; `score_outputs` scores what another program
-made; `write_table`, `write_grid` and `Scorer` are of use alone.
+`evaluate` runs an `Experiment`, `run_table` several, `load_row` reads one from
+a table file; `score_outputs` scores what another program made; `write_table`,
+`write_grid` and `Scorer` are of use alone.
 """
 
 from jaxguide.evaluation.experiments import Experiment
+from jaxguide.evaluation.methods import Baseline
 from jaxguide.evaluation.methods import Ddim
-from jaxguide.evaluation.methods import Degraded
 from jaxguide.evaluation.methods import Egsde
 from jaxguide.evaluation.methods import egsde_dagger
 from jaxguide.evaluation.methods import egsde_published
+from jaxguide.evaluation.methods import EnergySource
 from jaxguide.evaluation.methods import Ilvr
+from jaxguide.evaluation.methods import MeasurementEnergy
 from jaxguide.evaluation.methods import Method
 from jaxguide.evaluation.methods import SdEdit
 from jaxguide.evaluation.methods import Steered
@@ -20,7 +23,7 @@ from jaxguide.evaluation.methods import Vipaint
 from jaxguide.evaluation.methods import vipaint_edm
 from jaxguide.evaluation.methods import vipaint_imagenet256
 from jaxguide.evaluation.methods import vipaint_lsun256
-from jaxguide.evaluation.overrides import ConfigError
+from jaxguide.evaluation.overrides import OverrideError
 from jaxguide.evaluation.pictures import Cell
 from jaxguide.evaluation.pictures import write_grid
 from jaxguide.evaluation.reporting.comparison import compare
@@ -34,8 +37,10 @@ from jaxguide.evaluation.set_scores import RunImages
 from jaxguide.evaluation.set_scores import SourceImages
 from jaxguide.evaluation.set_scores import StatisticsFile
 from jaxguide.evaluation.sources import ClassFolders
+from jaxguide.evaluation.sources import ConditionSource
 from jaxguide.evaluation.sources import ConvertedExtractor
 from jaxguide.evaluation.sources import ConvertedPrior
+from jaxguide.evaluation.sources import DataSource
 from jaxguide.evaluation.sources import DrawnImages
 from jaxguide.evaluation.sources import EmbeddedExtractor
 from jaxguide.evaluation.sources import EmbeddedImages
@@ -45,10 +50,18 @@ from jaxguide.evaluation.sources import FixedLabel
 from jaxguide.evaluation.sources import FolderImages
 from jaxguide.evaluation.sources import InstalledLpips
 from jaxguide.evaluation.sources import LabelFile
+from jaxguide.evaluation.sources import LabelSource
 from jaxguide.evaluation.sources import Masks
+from jaxguide.evaluation.sources import NetworkSource
 from jaxguide.evaluation.sources import NpzImages
+from jaxguide.evaluation.sources import PriorSource
 from jaxguide.evaluation.sources import SplitImages
 from jaxguide.evaluation.store import StoreError
+from jaxguide.evaluation.table_files import load_row
+from jaxguide.evaluation.table_files import Table
+from jaxguide.evaluation.table_files import TableFileError
+from jaxguide.evaluation.table_runs import run_table
+from jaxguide.evaluation.table_runs import TableReport
 from jaxguide.evaluation.tables import Estimate
 from jaxguide.evaluation.tables import estimate
 from jaxguide.evaluation.tables import Published
@@ -63,20 +76,22 @@ from jaxguide.evaluation.tasks import Task
 from jaxguide.evaluation.tasks import Translation
 
 __all__ = [
+    "Baseline",
     "Cell",
     "ClassFolders",
     "Colorization",
-    "ConfigError",
+    "ConditionSource",
     "ConvertedExtractor",
     "ConvertedPrior",
+    "DataSource",
     "Ddim",
-    "Degraded",
     "DrawnImages",
     "Egsde",
     "EmbeddedExtractor",
     "EmbeddedImages",
     "EmbeddedLabels",
     "EmbeddedPrior",
+    "EnergySource",
     "Estimate",
     "Experiment",
     "FixedLabel",
@@ -87,9 +102,14 @@ __all__ = [
     "Inpainting",
     "InstalledLpips",
     "LabelFile",
+    "LabelSource",
     "Masks",
+    "MeasurementEnergy",
     "Method",
+    "NetworkSource",
     "NpzImages",
+    "OverrideError",
+    "PriorSource",
     "Published",
     "Report",
     "Row",
@@ -102,6 +122,9 @@ __all__ = [
     "Steered",
     "StoreError",
     "SuperResolution",
+    "Table",
+    "TableFileError",
+    "TableReport",
     "Task",
     "Translation",
     "Vipaint",
@@ -110,7 +133,9 @@ __all__ = [
     "egsde_published",
     "estimate",
     "evaluate",
+    "load_row",
     "published",
+    "run_table",
     "score",
     "score_outputs",
     "steered_paper",

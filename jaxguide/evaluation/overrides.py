@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from jaxguide.evaluation import experiments
+from jaxguide.evaluation import sources
 
 
-class ConfigError(ValueError):
-  """A config file, or a `--set`, that cannot be used."""
+class OverrideError(ValueError):
+  """A `--set` that cannot be used."""
 
 
 def override(
@@ -30,35 +31,48 @@ def override(
 
   Args:
     experiment: left as it is.
-    settings: for instance `["method.num_steps=50", "data.path=photos"]`.
+    settings: changes, for instance `["method.num_steps=50",
+      "data.path=photos"]`.
 
   Raises:
-    ConfigError: for an unknown path (with near matches), a value that does
+    OverrideError: for an unknown path (with near matches), a value that does
       not fit the field, or one that the field's owner refuses.
   """
   for setting in settings:
     path, equals, text = (part.strip() for part in setting.partition("="))
     if not equals:
-      raise ConfigError(f"--set needs name=value, got {setting!r}")
+      raise OverrideError(f"--set needs name=value, got {setting!r}")
     if not _is_field(experiment, path.split(".")):
-      raise ConfigError(_unknown(path, experiment))
+      raise OverrideError(_unknown(path, experiment))
     experiment = _replace(experiment, path.split("."), path, text)
   return experiment
 
 
+def _members(owner: Any) -> dict[str, Any]:
+  """What lies in a group, by name."""
+  if _is_members(owner):
+    return {member.key: member for member in owner}
+  if not _is_group(owner):
+    return {}
+  return {f.name: getattr(owner, f.name) for f in dataclasses.fields(owner)}
+
+
 def _is_field(owner: Any, names: Sequence[str]) -> bool:
   for name in names:
-    if not _is_group(owner) or name not in {
-        f.name for f in dataclasses.fields(owner)}:
+    members = _members(owner)
+    if name not in members:
       return False
-    owner = getattr(owner, name)
-  return True
+    owner = members[name]
+  return not _is_members(owner)
 
 
 def _replace(owner: Any, names: Sequence[str], path: str, text: str) -> Any:
   """`owner` with the field below it that `names` leads to replaced."""
   name, *rest = names
-  current = getattr(owner, name)
+  current = _members(owner)[name]
+  if _is_members(owner):
+    value = _replace(current, rest, path, text) if rest else current
+    return tuple(value if member is current else member for member in owner)
   if rest:
     value = _replace(current, rest, path, text)
   else:
@@ -71,12 +85,12 @@ def _replace(owner: Any, names: Sequence[str], path: str, text: str) -> Any:
     else:
       fields = ", ".join(
           f"{path}.{f.name}" for f in dataclasses.fields(current))
-      raise ConfigError(f"--set {path}: is a group, set one of {fields}" + (
+      raise OverrideError(f"--set {path}: is a group, set one of {fields}" + (
           ", or none to do without" if optional else ""))
   try:
     return dataclasses.replace(owner, **{name: value})
   except ValueError as error:
-    raise ConfigError(f"--set {path}={text}: {error}") from None
+    raise OverrideError(f"--set {path}={text}: {error}") from None
 
 
 def _unknown(path: str, root: experiments.Experiment) -> str:
@@ -95,7 +109,10 @@ def settable_paths(owner: Any, prefix: str = "") -> Iterator[str]:
   hints = typing.get_type_hints(type(owner))
   for field in dataclasses.fields(owner):
     value, path = getattr(owner, field.name), f"{prefix}{field.name}"
-    if _is_group(value):
+    if _is_members(value):
+      for name, member in _members(value).items():
+        yield from settable_paths(member, f"{path}.{name}.")
+    elif _is_group(value):
       yield from settable_paths(value, f"{path}.")
     elif _is_readable(hints[field.name]):
       yield path
@@ -105,13 +122,13 @@ def parse(text: str, kind: Any, path: str) -> Any:
   """Reads `text` as a value of the annotated type `kind`.
 
   Args:
-    text: as given on a command line.
+    text: text as given on a command line.
     kind: int, float, str, bool, Path, an Enum, `X | None`, `tuple[X, ...]`
       or `Literal[...]`.
-    path: of the field, for messages.
+    path: path of the field, for messages.
 
   Raises:
-    ConfigError: if the text is no such value, or the type cannot be given as
+    OverrideError: if the text is no such value, or the type cannot be given as
       text.
   """
   origin, inner = typing.get_origin(kind), typing.get_args(kind)
@@ -126,11 +143,11 @@ def parse(text: str, kind: Any, path: str) -> Any:
   if isinstance(kind, type) and issubclass(kind, enum.Enum):
     return _choose(text, {e.name: e for e in kind}, path)
   if kind not in (int, float, str, pathlib.Path):
-    raise ConfigError(f"--set {path}: cannot be given as text ({kind})")
+    raise OverrideError(f"--set {path}: cannot be given as text ({kind})")
   try:
     return kind(text)
   except ValueError:
-    raise ConfigError(
+    raise OverrideError(
         f"--set {path}: needs {kind.__name__}, got {text!r}"
     ) from None
 
@@ -143,7 +160,7 @@ def _parse_union(text: str, inner: Sequence[Any], path: str) -> Any:
     if kind is not type(None):
       try:
         return parse(text, kind, path)
-      except ConfigError as error:
+      except OverrideError as error:
         errors.append(error)
   raise errors[0]
 
@@ -153,7 +170,7 @@ def _parse_tuple(text: str, inner: Sequence[Any], path: str) -> tuple:
   if len(inner) == 2 and inner[1] is Ellipsis:
     return tuple(parse(p, inner[0], path) for p in parts)
   if len(parts) != len(inner):
-    raise ConfigError(
+    raise OverrideError(
         f"--set {path}: needs {len(inner)} comma-separated values, got {text!r}"
     )
   return tuple(
@@ -163,10 +180,15 @@ def _parse_tuple(text: str, inner: Sequence[Any], path: str) -> tuple:
 
 def _choose(text: str, choices: Mapping[str, Any], path: str) -> Any:
   if text not in choices:
-    raise ConfigError(
+    raise OverrideError(
         f"--set {path}: needs one of {', '.join(choices)}, got {text!r}"
     )
   return choices[text]
+
+
+def _is_members(value: Any) -> bool:
+  return isinstance(value, tuple) and bool(value) and all(
+      isinstance(v, sources.Member) for v in value)
 
 
 def _is_group(value: Any) -> bool:
@@ -185,7 +207,7 @@ def _is_readable(kind: Any) -> bool:
 
 
 def to_json(value: Any) -> Any:
-  """What a config value says, as JSON values: for run.json and summary.json.
+  """What a value of an experiment says, for run.json and summary.json.
 
   Dataclasses become objects with their class under "kind", functions their
   dotted name, arrays their shape and type.

@@ -10,41 +10,12 @@ from PIL import Image
 from PIL import ImageDraw
 from PIL import ImageFont
 
-from jaxguide import arrays
 from jaxguide.evaluation import store
 
 MARGIN = 6
 FONT_SIZE = 15
 INK = (20, 20, 20)
 PAPER = (255, 255, 255)
-
-
-# How floats become 8 bits; see `metrics.quantisation`.
-RULES = ("uint8", "uint8_truncated")
-
-
-def to_uint8(x: np.ndarray, rule: str = "uint8") -> np.ndarray:
-  """Float pictures in [-1, 1] as 8 bits: clipped, rounded half to even.
-
-  Args:
-    x: any shape; NaN is not allowed.
-    rule: "uint8_truncated" cuts off instead of rounding; values within 1e-3
-      of the next grey level are that level.
-
-  Raises:
-    ValueError: if the rule is unknown.
-  """
-  arrays.check_choice("rule", rule, RULES)
-  scaled = (np.asarray(x, np.float32) + np.float32(1)) * np.float32(127.5)
-  scaled = np.clip(scaled, 0, 255)
-  whole = np.rint(scaled) if rule == "uint8" else np.floor(
-      scaled + np.float32(1e-3))
-  return whole.astype(np.uint8)
-
-
-def to_float(x: np.ndarray) -> np.ndarray:
-  """8-bit pictures as float32 in [-1, 1]: x / 127.5 - 1."""
-  return np.asarray(x, np.float32) / np.float32(127.5) - np.float32(1)
 
 
 def encode_png(picture: np.ndarray) -> bytes:

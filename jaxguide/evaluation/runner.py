@@ -17,19 +17,21 @@ from typing import Any, NamedTuple, TextIO
 import jax
 import numpy as np
 
+from jaxguide import convert
 from jaxguide import data
 from jaxguide.evaluation import experiments
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
+from jaxguide.evaluation import records
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import store
-from jaxguide.evaluation import tasks
 from jaxguide.evaluation.reporting import reports
 from jaxguide.evaluation.running import compiled
 from jaxguide.evaluation.running import loading
 from jaxguide.evaluation.running import makers
 from jaxguide.evaluation.running import output_files
+from jaxguide.evaluation.running import pipeline
 from jaxguide.evaluation.running import progress
 
 
@@ -37,14 +39,12 @@ class _Run(NamedTuple):
   """What the loop over batches works with."""
 
   experiment: experiments.Experiment
-  dataset: data.Dataset
-  shape: tuple[int, int, int]
+  loader: loading.Loader
   folder: store.Store
-  producer: makers.Producer
+  maker: makers.PictureMaker
   scorer: scoring.Scorer
   progress: progress.Progress
   total: int
-  labels: Sequence[int] | None
 
 
 def evaluate(
@@ -57,6 +57,7 @@ def evaluate(
     devices: int | Sequence[jax.Device] | None = None,
     backend: str = "pmap",
     matmul_precision: str | None = None,
+    prior: convert.Prior | None = None,
     stream: TextIO | None = None,
 ) -> reports.Report:
   """Makes, scores and writes down the pictures of an experiment.
@@ -74,8 +75,11 @@ def evaluate(
     seed: replaces the experiment's.
     devices: how many local devices, or which; all when left out.
     backend: "pmap" or "jit"; changes no picture on CPU.
-    matmul_precision: as `jax.default_matmul_precision` takes it.
-    stream: where progress goes; stderr when left out.
+    matmul_precision: precision of matrix products, as
+      `jax.default_matmul_precision` takes it.
+    prior: what the experiment's source gives, where it is loaded already, by
+      another run of the same source; loaded here when left out.
+    stream: text stream for progress; stderr when left out.
 
   Returns:
     The report that the files hold.
@@ -87,31 +91,36 @@ def evaluate(
       nothing is written then.
   """
   experiment = _with(experiment, batch_size=batch_size, seed=seed)
-  prior = experiment.prior.load() if experiment.method.uses_prior else None
+  if not experiment.method.uses_prior:
+    prior = None
+  elif prior is None:
+    prior = experiment.prior.load()
   networks = methods.load_networks(experiment.method)
   scorer = _scorer(experiment)
   say = _Messages(stream)
   with _precision(matmul_precision):
     if prior is None:
-      producer = makers.DegradedProducer(scorer)
+      maker = makers.BaselinePictures(scorer)
     else:
       _check_size(experiment, prior)
       methods.check_prior(
-          experiment.method, prior, experiment.labels is not None)
+          experiment.method, prior,
+          tuple(source.key for source in experiment.conditions))
       sources.check(networks, prior)
-      producer = makers.SamplerProducer(
-          prior, experiment.task, experiment.method, experiment.seed,
-          networks=networks,
+      maker = makers.SampledPictures(
+          pipeline.Pipeline(
+              prior, experiment.task, experiment.method, networks),
+          experiment.seed,
           samples_per_image=experiment.samples_per_image,
           quantise=experiment.quantise,
           devices=_devices(devices), backend=backend,
           on_compiled=say.compiled,
       )
-      say.note = _padding_note(experiment.batch_size, producer)
+      say.note = _padding_note(experiment.batch_size, maker)
     identity = reports.identity(
         experiment, prior, matmul_precision, networks=networks)
     return _run(
-        experiment, identity, producer, scorer, out, limit, say, prior)
+        experiment, identity, maker, scorer, out, limit, say, prior)
 
 
 def score_outputs(
@@ -133,7 +142,7 @@ def score_outputs(
     out: a new folder, or that of an earlier scoring of the same.
     method_name: the row's name.
     limit: the first so many images; all when left out.
-    stream: where progress goes; stderr when left out.
+    stream: text stream for progress; stderr when left out.
 
   Raises:
     ValueError: if `outputs` holds no pictures.
@@ -143,16 +152,24 @@ def score_outputs(
       experiment, prior=None, method=methods.External(method_name))
   # All names, not those up to the limit: what one could be of does not depend
   # on it.
-  producer = output_files.FilesProducer(
+  maker = output_files.FoundPictures(
       outputs, experiment.samples_per_image, experiment.data.open().names)
   identity = reports.identity(
-      experiment, None, None, outputs=producer.fingerprint())
-  return _run(experiment, identity, producer, _scorer(experiment), out, limit,
+      experiment, None, None, outputs=maker.fingerprint())
+  return _run(experiment, identity, maker, _scorer(experiment), out, limit,
               _Messages(stream))
 
 
 def _run(
-    experiment, identity, producer, scorer, out, limit, say, prior=None):
+    experiment: experiments.Experiment,
+    identity: dict[str, Any],
+    maker: makers.PictureMaker,
+    scorer: scoring.Scorer,
+    out: pathlib.Path | str,
+    limit: int | None,
+    say: "_Messages",
+    prior: convert.Prior | None = None,
+) -> reports.Report:
   if limit is not None and limit < 1:
     raise ValueError(f"limit must be at least 1, got {limit}")
   start = time.monotonic()
@@ -161,18 +178,19 @@ def _run(
   count = len(dataset) if limit is None else min(limit, len(dataset))
   names = [dataset.name(n) for n in range(count)]
   _check_names(names)
-  labels = sources.labels_of(experiment.labels, prior, names)
-  if isinstance(experiment.task, tasks.Translation):
-    experiment.task.check(dataset.names)
+  conditions = sources.ImageConditions(experiment.conditions, prior, names)
+  experiment.task.check(dataset.names)
   total = count * experiment.samples_per_image
   with store.Store(out, identity) as folder:
     done = {
-        i for i in range(total) if _is_done(folder, dataset, i, labels)}
+        i for i in range(total) if _is_done(folder, dataset, i, conditions)}
     say.progress = bar = progress.Progress(total, len(done), stream=say.stream)
     if done:
       bar.message(f"{out}: {len(done)} of {total} pictures are there already")
-    run = _Run(experiment, dataset, shape, folder, producer, scorer, bar,
-               total, labels)
+    loader = loading.Loader(
+        dataset, experiment.task, conditions, shape,
+        experiment.samples_per_image)
+    run = _Run(experiment, loader, folder, maker, scorer, bar, total)
     try:
       _all_batches(run, done)
     finally:
@@ -185,7 +203,7 @@ def _run(
           "pictures_made": total - len(done),
           "wall_seconds": time.monotonic() - start,
           "batch_size": experiment.batch_size,
-          **producer.timing(),
+          **maker.timing(),
       })
     return report
 
@@ -194,7 +212,7 @@ def _is_done(
     folder: store.Store,
     dataset: data.Dataset,
     item: int,
-    labels: Sequence[int] | None,
+    conditions: sources.ImageConditions,
 ) -> bool:
   """Whether nothing is left to do for an item.
 
@@ -203,18 +221,17 @@ def _is_done(
   record = folder.records.get(item)
   if record is None:
     return False
-  name = dataset.name(record["index"])
-  if record["name"] != name:
+  name = dataset.name(record.index)
+  if record.name != name:
     raise store.StoreError(
         f"{folder.directory} is a run over other images: image "
-        f"{record['index']} was {record['name']} and is {name}")
-  label = None if labels is None else labels[record["index"]]
-  if record.get("label") != label:
+        f"{record.index} was {record.name} and is {name}")
+  described = conditions.described[record.index]
+  if record.conditions != described:
     raise store.StoreError(
-        f"{folder.directory} is a run with other labels: image {name} had "
-        f"{record.get('label')} and has {label}")
-  final = record["status"] in ("ok", "non_finite")
-  return final and folder.is_done(item)
+        f"{folder.directory} is a run with other conditions: image {name} had "
+        f"{record.conditions} and has {described}")
+  return record.is_final and folder.is_done(item)
 
 
 def _all_batches(run: _Run, done: set[int]) -> None:
@@ -227,11 +244,11 @@ def _all_batches(run: _Run, done: set[int]) -> None:
           _one_batch(run, items, batch_size, done)
       return
     except compiled.OutOfMemory as error:
-      smallest = run.producer.padded_rows(1)
+      smallest = run.maker.padded_rows(1)
       if batch_size <= smallest:
         raise MemoryError(
             f"the device has no room for a batch of {batch_size}, and a "
-            f"smaller one gains nothing on {run.producer.num_devices} "
+            f"smaller one gains nothing on {run.maker.num_devices} "
             f"device(s): {error}") from error
       batch_size = max(batch_size // 2, smallest)
       run.progress.message(
@@ -246,55 +263,51 @@ def _batches(total: int, batch_size: int) -> Iterator[range]:
 def _one_batch(
     run: _Run, items: range, batch_size: int, done: set[int]
 ) -> None:
-  batch = loading.load_batch(
-      run.dataset, run.experiment.task, run.shape, items,
-      batch_size=batch_size,
-      samples_per_image=run.experiment.samples_per_image, labels=run.labels)
+  batch = run.loader.batch(items, batch_size)
   outcomes: list[makers.Outcome] = []
   if len(batch.failures) < len(items):
-    outcomes = run.producer(batch)
-  records, files = [], {}
+    outcomes = run.maker(batch)
+  made, files = [], {}
   for place, item in enumerate(items):
     if item in done:
       continue
     failure = batch.failures.get(place)
     outcome = outcomes[place] if failure is None else failure
     record, png = _record(run, batch, place, outcome)
-    records.append(record)
+    made.append(record)
     if png is not None:
       files[item] = png
-  run.folder.add(records, files)
+  run.folder.add(made, files)
   done.update(items)
-  run.progress.advance(len(records))
+  run.progress.advance(len(made))
 
 
 def _record(
-    run: _Run, batch: makers.Batch, place: int, outcome: makers.Outcome
-) -> tuple[dict[str, Any], bytes | None]:
+    run: _Run, batch: loading.Batch, place: int, outcome: makers.Outcome
+) -> tuple[records.Record, bytes | None]:
   """The journal's line for one item, and its PNG."""
   sample, name = int(batch.samples[place]), batch.names[place]
-  record = {
-      "item": int(batch.items[place]), "index": int(batch.images[place]),
-      "sample": sample, "name": name, "status": "ok", "error": "",
-  }
-  if batch.labels is not None:
-    record["label"] = int(batch.labels[place])
-  if isinstance(outcome, makers.Failure):
-    return {**record, **outcome._asdict()}, None
+  index = int(batch.indices[place])
+  record = records.Record(
+      int(batch.items[place]), index, sample, name, records.OK,
+      conditions=run.loader.conditions.described[index])
+  if isinstance(outcome, loading.Failure):
+    return record._replace(**outcome._asdict()), None
   reference = batch.references[place]
   inputs = {k: v[place] for k, v in batch.inputs.items()}
-  index = int(batch.images[place])
   many = run.experiment.samples_per_image > 1
-  stem = makers.picture_name(name, sample, many)
-  if np.ptp(reference, axis=-1).max() == 0:
-    record["grey"] = True
-  record["input_sha256"] = store.sha256(reference.tobytes())
-  record["metrics"] = run.scorer(outcome, reference, inputs, index)
+  of_baseline = {}
   if sample == 0:
-    degraded = run.scorer.degraded(reference, inputs, index)
-    record["degraded"] = run.scorer(degraded, reference, inputs, index)
-  record["picture"] = run.folder.relative_picture(stem)
-  return record, pictures.encode_png(outcome)
+    shown = run.scorer.baseline(reference, inputs, index)
+    of_baseline = run.scorer(shown, reference, inputs, index)
+  return record._replace(
+      is_grey=bool(np.ptp(reference, axis=-1).max() == 0),
+      input_sha256=store.sha256(reference.tobytes()),
+      metrics=run.scorer(outcome, reference, inputs, index),
+      baseline=of_baseline,
+      picture=run.folder.relative_picture(
+          makers.picture_name(name, sample, many))
+  ), pictures.encode_png(outcome)
 
 
 def _with(
@@ -326,7 +339,9 @@ def _precision(name: str | None) -> contextlib.AbstractContextManager:
   return jax.default_matmul_precision(name)
 
 
-def _check_size(experiment: experiments.Experiment, prior: Any) -> None:
+def _check_size(
+    experiment: experiments.Experiment, prior: convert.Prior
+) -> None:
   size = experiment.data.size
   if prior.image_shape != (size, size, 3):
     made = "x".join(map(str, prior.image_shape))
@@ -351,13 +366,13 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _padding_note(
-    batch_size: int, producer: makers.SamplerProducer
+    batch_size: int, maker: makers.PictureMaker
 ) -> str:
   """What a user can gain who does not know that devices have a least share."""
-  rows = producer.padded_rows(batch_size)
+  rows = maker.padded_rows(batch_size)
   if rows == batch_size:
     return ""
-  return (f"; {producer.num_devices} device(s) pad them to {rows}, so "
+  return (f"; {maker.num_devices} device(s) pad them to {rows}, so "
           f"--batch_size={rows} costs no more")
 
 

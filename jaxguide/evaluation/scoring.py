@@ -14,35 +14,10 @@ import numpy as np
 
 from jaxguide import metrics
 from jaxguide import noises
+from jaxguide import pixels
 from jaxguide.convert import metric_files
-from jaxguide.evaluation import pictures
 from jaxguide.evaluation import tables
 from jaxguide.evaluation import tasks
-
-# One object each: programs are kept by the metrics that they compute.
-_PSNR = metrics.psnr_metric()
-_SSIM = metrics.ssim_metric()
-_CONSISTENCY = metrics.consistency_metric()
-_CONSISTENCY_SEEN = metrics.consistency_metric(region="observed")
-_TRANSLATION = metrics.egsde_metrics()
-_COUNTERPART = tuple(
-    metrics.against(m, tasks.COUNTERPART) for m in _TRANSLATION)
-
-
-def default_metrics(task: tasks.Task) -> tuple[metrics.Metric, ...]:
-  """PSNR, SSIM, and consistency with what the task observes.
-
-  Of a translation EGSDE's three, against the source and, where there are
-  any, against the counterparts.
-
-  Args:
-    task: inpainting observes nothing where the mask is 0, and y is 0 there.
-  """
-  if isinstance(task, tasks.Translation):
-    known = task.counterparts is not None
-    return _TRANSLATION + (_COUNTERPART if known else ())
-  masked = isinstance(task, tasks.Inpainting)
-  return _PSNR, _SSIM, _CONSISTENCY_SEEN if masked else _CONSISTENCY
 
 
 def vipaint_metrics(task: tasks.Task) -> tuple[metrics.Metric, ...]:
@@ -52,9 +27,9 @@ def vipaint_metrics(task: tasks.Task) -> tuple[metrics.Metric, ...]:
   `metrics.vipaint_metrics`.
 
   Args:
-    task: see `default_metrics`.
+    task: what is observed.
   """
-  return (*default_metrics(task), *_published_by_vipaint())
+  return (*task.default_metrics, *_published_by_vipaint())
 
 
 @functools.cache
@@ -85,25 +60,25 @@ class Scorer:
     Args:
       task: what was observed; hashable.
       chosen: the metrics.
-      seed: of the run; noisy observations are drawn with it.
+      seed: seed of the run; noisy observations are drawn with it.
     """
     self._metrics = tuple(chosen)
     self._task = task
     self._key = jax.random.key(seed)
 
-  def degraded(
+  def baseline(
       self, reference: np.ndarray, inputs: Mapping, index: int
   ) -> np.ndarray:
-    """The degraded picture of one image, uint8 `[H, W, C]`.
+    """The observation of one image as a picture, uint8 `[H, W, C]`.
 
     Args:
       reference: `[H, W, C]` in [-1, 1].
-      inputs: of the task, without a batch axis.
+      inputs: inputs of the task, without a batch axis.
       index: the image's number.
     """
     with jax.default_matmul_precision("highest"):
-      x = _degraded(self._task, self._key, *_single(reference, inputs, index))
-    return pictures.to_uint8(np.asarray(x)[0])
+      x = _baseline(self._task, self._key, *_single(reference, inputs, index))
+    return pixels.to_uint8(np.asarray(x)[0])
 
   def __call__(
       self,
@@ -117,10 +92,10 @@ class Scorer:
     Args:
       picture: uint8 `[H, W, C]`.
       reference: `[H, W, C]` in [-1, 1].
-      inputs: of the task, without a batch axis.
+      inputs: inputs of the task, without a batch axis.
       index: the image's number.
     """
-    x = pictures.to_float(picture)[None]
+    x = pixels.to_float(picture)[None]
     with jax.default_matmul_precision("highest"):
       values = _scores(
           self._task, self._metrics, self._key, x,
@@ -129,8 +104,8 @@ class Scorer:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _degraded(task, key, reference, inputs, index):
-  return _problem(task, key, reference, inputs, index).degraded()
+def _baseline(task, key, reference, inputs, index):
+  return _problem(task, key, reference, inputs, index).picture()
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
@@ -139,7 +114,7 @@ def _scores(task, chosen, key, x, reference, inputs, index):
   return {
       m.name: m.function(
           x, problem.inputs[m.reference] if m.reference else reference,
-          observation=problem.observation, mask=problem.inputs.get("mask"))
+          observation=problem.observation, mask=problem.mask)
       for m in chosen
   }
 
@@ -172,8 +147,8 @@ def score(
     task: what was observed.
     chosen: the metrics; the task's default ones when left out.
     indices: numbers of the images; 0 to N - 1 when left out.
-    names: of the images, for masks that are found by name.
-    seed: of noisy observations.
+    names: names of the images, for masks that are found by name.
+    seed: seed of noisy observations.
 
   Returns:
     float64 `[N]` by metric.
@@ -184,7 +159,7 @@ def score(
   count, shape = len(outputs), references.shape[1:3]
   indices = range(count) if indices is None else indices
   names = [""] * count if names is None else names
-  scorer = Scorer(task, chosen or default_metrics(task), seed)
+  scorer = Scorer(task, chosen or task.default_metrics, seed)
   rows = [
       scorer(x, reference, task.inputs(int(n), name, shape), int(n))
       for x, reference, n, name in zip(

@@ -17,8 +17,10 @@ import numpy as np
 
 from jaxguide import data
 from jaxguide import metrics
+from jaxguide import pixels
 from jaxguide.data import images
 from jaxguide.evaluation import pictures
+from jaxguide.evaluation import records
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import store
 from jaxguide.evaluation import tables
@@ -46,7 +48,7 @@ class ReferenceSet(Protocol):
     Args:
       features: which.
       shown: the images of the run.
-      indices: of those of which there are pictures.
+      indices: numbers of those of which there are pictures.
     """
 
 
@@ -71,7 +73,7 @@ class RunImages:
   ) -> metrics.FeatureSample:
     """See `ReferenceSet`."""
     once = features.extract(
-        (n, pictures.to_uint8(shown.load(n))) for n in indices)
+        (n, pixels.to_uint8(shown.load(n))) for n in indices)
     count = len(once)
     return metrics.feature_sample(
         once.signature, range(count * self.repeats),
@@ -83,7 +85,7 @@ class SourceImages:
   """All images of another source, such as the domain to be translated to.
 
   Attributes:
-    source: of the images; they are rounded to 8 bits.
+    source: source of the images; they are rounded to 8 bits.
   """
 
   source: sources.DataSource
@@ -94,7 +96,7 @@ class SourceImages:
     dataset = self.source.open()
     for n in range(len(dataset)):
       digest.update(dataset.name(n).encode() + b"\0")
-      digest.update(pictures.to_uint8(dataset.load(n)).tobytes())
+      digest.update(pixels.to_uint8(dataset.load(n)).tobytes())
     return {"sha256": digest.hexdigest(), "pictures": len(dataset)}
 
   def features(
@@ -105,7 +107,7 @@ class SourceImages:
     del shown, indices
     dataset = self.source.open()
     return features.extract(
-        (n, pictures.to_uint8(dataset.load(n)))
+        (n, pixels.to_uint8(dataset.load(n)))
         for n in range(len(dataset)))
 
 
@@ -114,7 +116,7 @@ class FolderPictures:
   """The pictures of a folder, in their own sizes.
 
   Attributes:
-    path: of the folder.
+    path: path of the folder.
     recursive: whether to look into folders inside.
   """
 
@@ -158,7 +160,7 @@ class StatisticsFile:
   is of, or one of `metrics.stream_moments`, which does.
 
   Attributes:
-    path: of the file.
+    path: path of the file.
   """
 
   path: str
@@ -187,11 +189,11 @@ class SetScore(NamedTuple):
 
   Attributes:
     value: NaN where there are fewer than two pictures.
-    spread: see `metrics.SetValue`; over seeds, the standard deviation of the
-      value.
+    spread: spread as `metrics.SetValue`; over seeds, the standard deviation of
+      the value.
     num_pictures: that were judged.
     num_references: that they were compared with; None if unknown.
-    signature: of the metric, with both numbers.
+    signature: signature of the metric, with both numbers.
   """
 
   value: float
@@ -206,7 +208,7 @@ def measure(
     reference: ReferenceSet,
     folder: store.Store,
     shown: data.Dataset,
-    records: Sequence[Mapping[str, Any]],
+    made: Sequence[records.Record],
     *,
     num_seeds: int | None = None,
 ) -> dict[str, SetScore]:
@@ -218,9 +220,9 @@ def measure(
   Args:
     chosen: the metrics; those with equal features share them.
     reference: what to compare with.
-    folder: of the run, every picture in place.
+    folder: folder of the run, every picture in place.
     shown: the images of the run.
-    records: of the journal; what failed is left out.
+    made: records of the journal; what failed is left out.
     num_seeds: scores sample s of all images as a run of its own, and gives
       the mean over these runs.
 
@@ -228,31 +230,30 @@ def measure(
     ValueError: if a metric cannot use the reference, or a picture of the
       reference cannot be read.
   """
-  done = [r for r in records if r["status"] == "ok"]
+  done = [r for r in made if r.is_ok]
   if not done:
     return {m.name: SetScore(math.nan, None, 0, None, m.signature)
             for m in chosen}
-  indices = list(dict.fromkeys(r["index"] for r in done))
+  indices = list(dict.fromkeys(r.index for r in done))
   scores, known = {}, {}
   for metric in chosen:
     features = metric.features
     if features.signature not in known:
-      made = features.extract(_made(folder, done))
+      sample = features.extract(_pictures(folder, done))
       folder.write(f"{FOLDER}/{features.frechet_name}.npz",
-                   statistics_files.dump_sample(made))
+                   statistics_files.dump_sample(sample))
       known[features.signature] = (
-          made, reference.features(features, shown, indices))
+          sample, reference.features(features, shown, indices))
     scores[metric.name] = _score(
         metric, *known[features.signature], num_seeds)
   return scores
 
 
-def _made(
-    folder: store.Store, done: Sequence[Mapping[str, Any]]
+def _pictures(
+    folder: store.Store, done: Sequence[records.Record]
 ) -> Iterator[tuple[int, np.ndarray]]:
   for record in done:
-    yield record["item"], pictures.decode(
-        folder.directory / record["picture"])
+    yield record.item, pictures.decode(folder.directory / record.picture)
 
 
 def _score(
@@ -298,7 +299,7 @@ def to_json(
   """For summary.json.
 
   Args:
-    scores: by name.
+    scores: scores by name.
     number: what JSON has for a float.
   """
   return {

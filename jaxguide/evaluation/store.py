@@ -19,6 +19,9 @@ import os
 import pathlib
 from typing import Any
 
+from jaxguide import identities
+from jaxguide.evaluation import records
+
 try:
   import fcntl
 except ImportError:  # Windows has no flock; two runs at once go unnoticed.
@@ -63,11 +66,6 @@ def write_atomic(path: pathlib.Path | str, data: bytes | str) -> None:
     _sync_folder(path.parent)
 
 
-def dump_json(value: Any) -> str:
-  """JSON with a fixed layout: equal values give equal bytes."""
-  return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
 class Store:
   """One run's folder, held by one process at a time.
 
@@ -75,7 +73,7 @@ class Store:
 
   Attributes:
     directory: the folder.
-    records: what the journal holds, by item number.
+    records: what the journal holds, by number of the item.
   """
 
   def __init__(self, directory: pathlib.Path | str, identity: Mapping):
@@ -96,7 +94,7 @@ class Store:
       self.directory.mkdir(parents=True, exist_ok=True)
     self._lock = _lock(self.directory)
     try:
-      self._claim(json.loads(json.dumps(identity)))
+      self._claim(identities.plain(identity))
       self._sweep()
       self._journal, self.records = _open_journal(
           self.directory / JOURNAL_FILE
@@ -123,34 +121,34 @@ class Store:
   def is_done(self, item: int) -> bool:
     """Whether the item is noted and its picture is whole."""
     record = self.records.get(item)
-    if record is None or record.get("picture") is None:
+    if record is None or not record.picture:
       return record is not None
-    path = self.directory / record["picture"]
-    return path.is_file() and sha256(path.read_bytes()) == record["sha256"]
+    path = self.directory / record.picture
+    return path.is_file() and sha256(path.read_bytes()) == record.sha256
 
   def add(
-      self, records: Sequence[Mapping], pictures: Mapping[int, bytes]
+      self,
+      made: Sequence[records.Record],
+      pictures: Mapping[int, bytes],
   ) -> None:
     """Writes pictures, then notes them; on return both are on the disk.
 
     Args:
-      records: JSON values with at least "item" (a number), and "picture",
-        the path inside the folder, where there is one.
+      made: records of the items; the hash of the picture's file is added.
       pictures: PNG bytes by item number.
 
     Raises:
       StoreError: if the disk is full. What was noted before stays good.
     """
     lines = []
-    for record in records:
-      record = dict(record)
-      data = pictures.get(record["item"])
+    for record in made:
+      data = pictures.get(record.item)
       if data is not None:
-        write_atomic(self.directory / record["picture"], data)
-        record["sha256"] = sha256(data)
+        write_atomic(self.directory / record.picture, data)
+        record = record._replace(sha256=sha256(data))
       lines.append(record)
     self._append(lines)
-    self.records.update({record["item"]: record for record in lines})
+    self.records.update({record.item: record for record in lines})
 
   def compact(self) -> None:
     """Rewrites the journal in item order, one line per item.
@@ -168,12 +166,12 @@ class Store:
     """Writes another file of the folder, atomically."""
     write_atomic(self.directory / name, data)
 
-  def _append(self, records: Sequence[Mapping]) -> None:
+  def _append(self, made: Sequence[records.Record]) -> None:
     path = self.directory / JOURNAL_FILE
     end = self._journal.tell()
     with _disk_errors(path):
       try:
-        self._journal.write("".join(map(_line, records)).encode("utf-8"))
+        self._journal.write("".join(map(_line, made)).encode("utf-8"))
         self._journal.flush()
         os.fsync(self._journal.fileno())
       except OSError:
@@ -195,7 +193,7 @@ class Store:
         raise StoreError(
             f"{path} is damaged: delete {self.directory} and start again"
         ) from None
-      changes = list(differences(found, identity))
+      changes = list(identities.differences(found, identity))
       if changes and self._is_begun():
         raise StoreError(
             f"{self.directory} holds another run: {'; '.join(changes)}; "
@@ -203,7 +201,7 @@ class Store:
         )
       if changes:
         # What failed before its first picture is no reason to refuse.
-        write_atomic(path, dump_json(identity))
+        write_atomic(path, identities.to_json(identity))
       return
     strangers = [p.name for p in self.directory.iterdir()
                  if not p.name.endswith(".tmp")]
@@ -212,7 +210,7 @@ class Store:
           f"{self.directory} is not empty and has no {RUN_FILE}: found "
           f"{', '.join(sorted(strangers)[:3])}; choose another folder"
       )
-    write_atomic(path, dump_json(identity))
+    write_atomic(path, identities.to_json(identity))
 
   def _is_begun(self) -> bool:
     """Whether there is anything that another run would lose."""
@@ -231,45 +229,28 @@ def sha256(data: bytes) -> str:
   return hashlib.sha256(data).hexdigest()
 
 
-def differences(
-    found: Any, wanted: Any, path: str = ""
-) -> Iterator[str]:
-  """Yields "path: found -> wanted" for every leaf that differs."""
-  if isinstance(found, Mapping) and isinstance(wanted, Mapping):
-    for key in dict.fromkeys((*found, *wanted)):
-      inner = f"{path}.{key}" if path else key
-      yield from differences(
-          found.get(key, "nothing"), wanted.get(key, "nothing"), inner
-      )
-  elif found != wanted:
-    yield f"{path}: {_short(found)} -> {_short(wanted)}"
+def _line(record: records.Record) -> str:
+  return json.dumps(record.to_json(), ensure_ascii=False) + "\n"
 
 
-def _short(value: Any) -> str:
-  text = json.dumps(value, ensure_ascii=False)
-  return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _line(record: Mapping) -> str:
-  return json.dumps(record, ensure_ascii=False) + "\n"
-
-
-def _open_journal(path: pathlib.Path) -> tuple[Any, dict[int, dict]]:
+def _open_journal(
+    path: pathlib.Path
+) -> tuple[Any, dict[int, records.Record]]:
   """Reads whole lines, cuts the file after the last good one."""
   data = path.read_bytes() if path.is_file() else b""
-  records, good = {}, 0
+  found, good = {}, 0
   while (end := data.find(b"\n", good)) >= 0:
     try:
-      record = json.loads(data[good:end])
-      records[record["item"]] = record
-    except (ValueError, KeyError, TypeError):
+      record = records.Record.from_json(json.loads(data[good:end]))
+    except ValueError:
       break
+    found[record.item] = record
     good = end + 1
   journal = open(path, "ab")
   if good < len(data):
     journal.truncate(good)
     journal.seek(good)
-  return journal, records
+  return journal, found
 
 
 def _lock(directory: pathlib.Path) -> int | None:

@@ -16,8 +16,8 @@ class Estimate(NamedTuple):
 
   Attributes:
     mean: the mean of the finite values; NaN of none.
-    standard_error: of the mean; None where it is not known (a published
-      number, or a single image).
+    standard_error: standard error of the mean; None where it is not known (a
+      published number, or a single image).
     num_images: how many images, None where that is not known.
     deviation: standard deviation of such means over seeds; None of one run.
   """
@@ -50,7 +50,7 @@ def estimate_over_seeds(
 
   Args:
     runs: the mean of each run; those that are NaN are left out.
-    num_images: of one run.
+    num_images: number of images of one run.
   """
   means = [r.mean if isinstance(r, Estimate) else r for r in runs]
   means = [m for m in means if not math.isnan(m)]
@@ -65,7 +65,7 @@ class Published:
   """A row of a paper's table, as printed there; see `published`.
 
   Attributes:
-    method: as the paper calls it.
+    method: name as the paper calls it.
     source: paper and table.
     values: printed numbers by metric name.
     num_images: how many images they are over; None where the paper does not
@@ -98,13 +98,13 @@ def published(
 
   Args:
     source: paper and table.
-    names: of the metrics in its columns.
-    rows: by method, as printed: a number, (mean, deviation over seeds), or
+    names: names of the metrics in its columns.
+    rows: rows by method, as printed: a number, (mean, deviation over seeds), or
       None where nothing is.
     num_images: how many images they are over; None where the paper does not
       say.
-    recalled: see `Published`.
-    note: see `Published`.
+    recalled: whether they were written down from memory.
+    note: note shown under the table.
 
   Raises:
     ValueError: if a row has another number of columns.
@@ -149,7 +149,7 @@ class Column(NamedTuple):
   """How a metric is shown.
 
   Attributes:
-    name: of the metric.
+    name: name of the metric.
     label: heading.
     higher_is_better: direction of the arrow; None without one.
     digits: after the point.
@@ -198,8 +198,8 @@ def columns_of(
   """The columns that some row fills: the given ones first, then the others.
 
   Args:
-    rows: of the table.
-    columns: of the metrics of this run, in their order.
+    rows: rows of the table.
+    columns: columns of the metrics of this run, in their order.
   """
   names = dict.fromkeys(name for row in rows for name in row.values)
   known = {c.name: c for c in (*COLUMNS, *columns)}
@@ -223,7 +223,7 @@ def format_table(
 
   Args:
     rows: measured and published, in the order wanted.
-    columns: of the run's metrics; others that rows fill are added.
+    columns: columns of the run's metrics; others that rows fill are added.
     title: a heading above.
     notes: lines below, before the notes of the rows.
   """

@@ -29,8 +29,8 @@ class ResBlock(nn.Module):
     use_scale_shift_norm: whether the embedding scales and shifts the second
       norm's output (the paper's AdaGN); else it is added before that norm.
     dropout: rate before the last convolution.
-    dtype: of convolutions and activations; norms stay float32.
-    conv_impl: see `layers.conv_3x3`.
+    dtype: type of convolutions and activations; norms stay float32.
+    conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
     num_groups: groups of every norm.
   """
 
@@ -82,9 +82,9 @@ class AttentionBlock(nn.Module):
 
   Attributes:
     num_heads: heads; divides the channels.
-    qkv_order: see `layers.split_qkv`.
-    dtype: of the projections; norm and softmax stay float32.
-    impl: see `layers.attention`.
+    qkv_order: order of queries, keys and values, see `layers.split_qkv`.
+    dtype: type of the projections; norm and softmax stay float32.
+    impl: formulation of the attention, see `layers.attention`.
     num_groups: groups of the norm.
   """
 
@@ -124,17 +124,17 @@ class AdmTrunk(nn.Module):
     dropout: rate in the residual blocks, in training.
     num_heads: attention heads, where `num_head_channels` is -1.
     num_head_channels: channels per head; -1: use `num_heads`.
-    use_scale_shift_norm: see `ResBlock`.
+    use_scale_shift_norm: way of the time embedding, see `ResBlock`.
     resblock_updown: whether a residual block resamples between levels.
-    conv_resample: where it does not, whether a 3x3 convolution does (stride
+    conv_resample: whether, where it does not, a 3x3 convolution does (stride
       2 down, nearest then convolution up); else 2x2 mean and bare nearest.
     qkv_order: "legacy" or "new", see `layers.split_qkv`.
-    dtype: of the activations inside the blocks; embeddings, norms, softmax
+    dtype: type of the activations inside the blocks; embeddings, norms, softmax
       and the output layers stay float32.
     remat: whether each block's activations are recomputed in the backward
       pass (`jax.checkpoint`) and not stored.
-    attention_impl: see `layers.attention`.
-    conv_impl: see `layers.conv_3x3`.
+    attention_impl: formulation of the attention, see `layers.attention`.
+    conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
     num_groups: groups of every norm; 32 in every released checkpoint. A
       network that predicts noise needs several channels per group at every
       width: the norm of a lone channel erases its mean, and with it the mean

@@ -26,7 +26,7 @@ class AttentionPool(nn.Module):
   Attributes:
     features: outputs.
     num_heads: heads; q, k, v always lie in the "new" order.
-    attention_impl: see `layers.attention`.
+    attention_impl: formulation of the attention, see `layers.attention`.
   """
 
   features: int

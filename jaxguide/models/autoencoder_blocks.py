@@ -23,8 +23,8 @@ class ResnetBlock(nn.Module):
   Attributes:
     features: output channels.
     dropout: rate before the second convolution, in training.
-    dtype: of the activations; norms stay float32.
-    conv_impl: see `layers.conv_3x3`.
+    dtype: type of the activations; norms stay float32.
+    conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
     num_groups: groups of the norms.
   """
 
@@ -57,8 +57,8 @@ class PixelAttention(nn.Module):
   """Self-attention over the pixels with one head, and a residual connection.
 
   Attributes:
-    dtype: of the projections; norm and softmax stay float32.
-    impl: see `layers.attention`.
+    dtype: type of the projections; norm and softmax stay float32.
+    impl: formulation of the attention, see `layers.attention`.
     num_groups: groups of the norm.
   """
 
@@ -83,8 +83,8 @@ class Downsample(nn.Module):
   """A 3x3 convolution of stride 2, zeros below and to the right alone.
 
   Attributes:
-    dtype: of the computation.
-    conv_impl: see `layers.conv_3x3`.
+    dtype: type of the computation.
+    conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
   """
 
   dtype: Any = jnp.float32
@@ -108,8 +108,8 @@ class Upsample(nn.Module):
   """Nearest neighbours, then a 3x3 convolution.
 
   Attributes:
-    dtype: of the computation.
-    conv_impl: see `layers.conv_3x3`.
+    dtype: type of the computation.
+    conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
   """
 
   dtype: Any = jnp.float32
@@ -135,11 +135,11 @@ class Half(nn.Module):
       by attention.
     mid_attention: whether there is attention at the coarsest level's middle.
     dropout: rate in the blocks, in training.
-    dtype: of the activations; norms and softmax stay float32.
+    dtype: type of the activations; norms and softmax stay float32.
     remat: whether each block's activations are recomputed in the backward
       pass and not stored.
-    attention_impl: see `layers.attention`.
-    conv_impl: see `layers.conv_3x3`.
+    attention_impl: formulation of the attention, see `layers.attention`.
+    conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
     num_groups: groups of every norm.
   """
 

@@ -128,11 +128,11 @@ class KlAutoencoder(_Autoencoder):
     z_channels: channels between the two halves and the latent.
     latent_channels: channels of the latent.
     dropout: rate in the blocks, in training.
-    dtype: of the activations; norms and softmax stay float32.
+    dtype: type of the activations; norms and softmax stay float32.
     remat: whether each block's activations are recomputed in the backward
       pass and not stored.
-    attention_impl: see `layers.attention`.
-    conv_impl: see `layers.conv_3x3`.
+    attention_impl: formulation of the attention, see `layers.attention`.
+    conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
     num_groups: groups of every norm.
   """
 

@@ -265,8 +265,8 @@ class Conv3x3(nn.Module):
   Attributes:
     features: O.
     stride: 1 or 2.
-    dtype: of the computation; parameters stay float32.
-    impl: see `conv_3x3`.
+    dtype: type of the computation; parameters stay float32.
+    impl: formulation of the 3x3 convolutions, see `conv_3x3`.
     kernel_init: initialiser of the kernel.
   """
 

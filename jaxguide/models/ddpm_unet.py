@@ -26,8 +26,8 @@ class ResnetBlock(nn.Module):
     features: output channels.
     dropout: rate before conv2.
     num_groups: groups of the norms.
-    dtype: of convolutions and activations; norms stay float32.
-    conv_impl: see `layers.conv_3x3`.
+    dtype: type of convolutions and activations; norms stay float32.
+    conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
   """
 
   features: int
@@ -64,8 +64,8 @@ class AttentionBlock(nn.Module):
 
   Attributes:
     num_groups: groups of the norm.
-    dtype: of the projections; norm and softmax stay float32.
-    impl: see `layers.attention`.
+    dtype: type of the projections; norm and softmax stay float32.
+    impl: formulation of the attention, see `layers.attention`.
   """
 
   num_groups: int = 32
@@ -100,12 +100,12 @@ class DdpmUnet(nn.Module):
     resample_with_conv: whether a convolution halves the size (stride 2, a
       border of one zero at the bottom and on the right) and one follows the
       doubling; else 2x2 mean and bare nearest.
-    dtype: of the activations inside the blocks; embeddings, norms, softmax
+    dtype: type of the activations inside the blocks; embeddings, norms, softmax
       and the output layers stay float32.
     remat: whether each block's activations are recomputed in the backward
       pass (`jax.checkpoint`) and not stored.
-    attention_impl: see `layers.attention`.
-    conv_impl: see `layers.conv_3x3`.
+    attention_impl: formulation of the attention, see `layers.attention`.
+    conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
     num_groups: groups of every norm; 32 in every released checkpoint.
   """
 
@@ -137,7 +137,7 @@ class DdpmUnet(nn.Module):
     Args:
       x: `[B, H, W, in_channels]`; H and W divide by 2^(levels - 1).
       time: `[B]`, the network's time (0 to 999), may be fractional.
-      labels: must be None: the network is unconditional.
+      labels: None; the network is unconditional.
       train: whether dropout is on (needs a "dropout" random stream).
 
     Returns:

@@ -176,15 +176,15 @@ class UnetBlock(nn.Module):
     resample_proj: whether a resampled skip has a 1x1 convolution even where
       the channels stay the same.
     num_heads: attention heads; 0: no attention.
-    adaptive_scale: see above.
-    skip_scale: see above.
-    eps: of the norms.
+    adaptive_scale: whether the embedding scales too, see above.
+    skip_scale: factor of the sum, see above.
+    eps: epsilon of the norms.
     dropout: rate before conv1.
     inits: initialisers of the kernels: of all, of the last of a branch
       (conv1 and proj), of qkv.
-    dtype: of convolutions and activations; norms stay float32.
-    conv_impl: see `layers.conv_3x3`.
-    attention_impl: see `layers.attention`.
+    dtype: type of convolutions and activations; norms stay float32.
+    conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
+    attention_impl: formulation of the attention, see `layers.attention`.
   """
 
   features: int

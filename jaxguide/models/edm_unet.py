@@ -45,12 +45,12 @@ class EdmTrunk(nn.Module):
     attn_resolutions: sizes of the levels that have attention, in pixels.
     dropout: rate in the residual blocks, in training.
     label_dropout: rate at which labels are withheld, in training.
-    dtype: of the activations inside the blocks; embeddings, norms, softmax
+    dtype: type of the activations inside the blocks; embeddings, norms, softmax
       and the output layers stay float32.
     remat: whether each block's activations are recomputed in the backward
       pass (`jax.checkpoint`) and not stored.
-    attention_impl: see `layers.attention`.
-    conv_impl: see `layers.conv_3x3`.
+    attention_impl: formulation of the attention, see `layers.attention`.
+    conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
   """
 
   img_resolution: int = 64
@@ -161,8 +161,8 @@ class SongUnet(EdmTrunk):
   """DDPM++ and NCSN++ as EDM configures them.
 
   Attributes:
-    embedding_type: of the noise condition: "positional" (DDPM++) or "fourier"
-      (NCSN++).
+    embedding_type: kind of embedding of the noise condition: "positional"
+      (DDPM++) or "fourier" (NCSN++).
     channel_mult_noise: width of that embedding over m; 1 for DDPM++, 2 for
       NCSN++.
     encoder_type: "standard" (DDPM++); "residual" (NCSN++): a filtered pyramid

@@ -39,7 +39,7 @@ class Dense(nn.Module):
 
   Attributes:
     features: O.
-    dtype: of the computation; parameters stay float32.
+    dtype: type of the computation; parameters stay float32.
     kernel_init: initialiser of the kernel.
   """
 
@@ -62,7 +62,7 @@ class Conv1x1(nn.Module):
 
   Attributes:
     features: O.
-    dtype: of the computation; parameters stay float32.
+    dtype: type of the computation; parameters stay float32.
     kernel_init: initialiser of the kernel.
   """
 

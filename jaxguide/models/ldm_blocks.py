@@ -58,7 +58,7 @@ class Projection(nn.Module):
 
   Attributes:
     features: O.
-    dtype: of the computation; parameters stay float32.
+    dtype: type of the computation; parameters stay float32.
     kernel_init: initialiser of the kernel.
   """
 
@@ -80,8 +80,8 @@ class CrossAttention(nn.Module):
 
   Attributes:
     num_heads: heads; divides the channels.
-    dtype: of the projections; the softmax stays float32.
-    impl: see `layers.attention`.
+    dtype: type of the projections; the softmax stays float32.
+    impl: formulation of the attention, see `layers.attention`.
   """
 
   num_heads: int
@@ -107,7 +107,7 @@ class FeedForward(nn.Module):
   GELU is the exact one, x Phi(x).
 
   Attributes:
-    dtype: of the computation.
+    dtype: type of the computation.
   """
 
   dtype: Any = jnp.float32
@@ -127,10 +127,10 @@ class TransformerBlock(nn.Module):
   """Self-attention, attention to the context, feed-forward, each residual.
 
   Attributes:
-    num_heads: of both attentions.
+    num_heads: number of heads of both attentions.
     dropout: rate after the feed-forward layer, in training.
-    dtype: of the activations; norms and softmax stay float32.
-    impl: see `layers.attention`.
+    dtype: type of the activations; norms and softmax stay float32.
+    impl: formulation of the attention, see `layers.attention`.
   """
 
   num_heads: int
@@ -161,8 +161,8 @@ class SpatialTransformer(nn.Module):
     num_heads: heads; divides the channels.
     depth: transformer blocks.
     dropout: rate in the blocks, in training.
-    dtype: of the activations; norms and softmax stay float32.
-    impl: see `layers.attention`.
+    dtype: type of the activations; norms and softmax stay float32.
+    impl: formulation of the attention, see `layers.attention`.
     num_groups: groups of the norm at the entrance.
   """
 

@@ -31,7 +31,7 @@ class Lpips(nn.Module):
     net: "alex" or "vgg".
     version: "0.1" standardises its input; "0.0" does not (by oversight). The
       weights w of the two differ as well.
-    width_divisor: see `PerceptualTrunk`.
+    width_divisor: divisor of all widths, see `PerceptualTrunk`.
   """
 
   net: str = "alex"

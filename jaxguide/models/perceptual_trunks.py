@@ -28,7 +28,7 @@ class _Layer(NamedTuple):
     number: its place in torchvision's list.
     features: output channels.
     window: 3, 5 or 11.
-    stride: of the convolution.
+    stride: stride of the convolution.
   """
 
   number: int

@@ -30,7 +30,7 @@ def convolve(
 
   Args:
     x: images.
-    kernel: of the dtype of x.
+    kernel: weights, of the dtype of x.
     stride: along both axes.
     padding: zeros on both sides of the rows, and of the columns.
 
@@ -143,7 +143,7 @@ class Conv(nn.Module):
     features: O.
     window: (h, w).
     stride: along both axes.
-    padding: see `convolve`.
+    padding: zeros on both sides of rows and columns, see `convolve`.
     use_bias: whether there is a bias.
   """
 
@@ -175,7 +175,7 @@ def max_pool(
 
   Args:
     x: `[B, H, W, C]`.
-    size: of the window.
+    size: height and width of the window.
     stride: along both axes; windows that do not fit are left out.
     padding: pixels of -inf on every side.
 

@@ -5,15 +5,15 @@ import numpy as np
 from jaxguide.operators import base
 
 
-def identity() -> base.Operator:
+def identity() -> base.LinearOperator:
   """A = I, for images of any shape: y is the noisy image itself.
 
   Returns:
-    An `Operator`; `pseudo_inverse` is exact, all singular values are 1.
+    A `LinearOperator`; `pseudo_inverse` is exact, all singular values are 1.
   """
   rotation = base.identity_rotation()
   svd = base.Svd(rotation, rotation, np.ones((1, 1, 1, 1), np.float32))
-  return base.Operator(
+  return base.LinearOperator(
       apply=lambda x: x,
       adjoint=lambda y: y,
       pseudo_inverse=lambda y: y,

@@ -16,7 +16,7 @@ def lowpass(
     image_size: int | tuple[int, int],
     factor: int,
     kernel: str = "linear",
-) -> base.Operator:
+) -> base.LinearOperator:
   """A x = U D x: antialiased downsampling by `factor`, then upsampling.
 
   EGSDE's domain-independent energy (arXiv:2207.06635) and ILVR (Choi et al.,
@@ -36,7 +36,7 @@ def lowpass(
     kernel: "linear" (EGSDE) or "cubic" (Keys, a = -1/2; ILVR).
 
   Returns:
-    An `Operator` from `[B, H, W, C]` to the same shape, with `svd`. Its
+    A `LinearOperator` from `[B, H, W, C]` to the same shape, with `svd`. Its
     adjoint is itself.
 
   Raises:

@@ -1,11 +1,13 @@
 """What a forward operator is, and what follows from its singular values.
 
-An observation is y = A x + noise_std * n. Samplers see A only through the
-functions of an `Operator`; whatever else a method wants (a lift that is no
-pseudo-inverse, a released colour swap) is an argument of the sampler.
+An observation is y = A(x) + noise_std * n. Samplers see A only through the
+functions of an `Operator`: `apply` alone, or those of a `LinearOperator`.
+Whatever else a method wants (a lift that is no pseudo-inverse, a released
+colour swap) is an argument of the sampler.
 """
 
 from collections.abc import Callable
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -19,7 +21,12 @@ Prox = Callable[[arrays.Batch, arrays.Batch, arrays.Array], arrays.Batch]
 
 
 class Rotation(NamedTuple):
-  """An orthogonal change of coordinates and its transpose, as functions."""
+  """An orthogonal change of coordinates and its transpose.
+
+  Attributes:
+    apply: function from the new coordinates to the old ones.
+    transpose: function back, its inverse.
+  """
 
   apply: Map
   transpose: Map
@@ -32,11 +39,11 @@ class Svd(NamedTuple):
   arXiv:2201.11793; DDNM+, arXiv:2212.00490) are element-wise formulas.
 
   Attributes:
-    V: orthogonal; `apply` takes spectral coordinates to x, `transpose` takes
-      x to spectral coordinates.
-    U: `apply` takes spectral coordinates to y and reads only the entries
-      that belong to a row of A, `transpose` takes y to spectral coordinates
-      and is 0 everywhere else.
+    V: rotation whose `apply` takes spectral coordinates to x and whose
+      `transpose` takes x to spectral coordinates.
+    U: rotation whose `apply` takes spectral coordinates to y and reads only
+      the entries that belong to a row of A, and whose `transpose` takes y to
+      spectral coordinates and is 0 everywhere else.
     s: singular values >= 0, broadcastable to the shape of x; 0 marks the
       null space. Values under the cut-off of the operator are stored as 0.
   """
@@ -46,32 +53,69 @@ class Svd(NamedTuple):
   s: arrays.Batch
 
 
-class Operator(NamedTuple):
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True, eq=False)
+class Operator:
   """A forward operator on batches of images; no image sees another.
 
+  It need not be linear: a saturating camera, phase retrieval, a network. To
+  its adjoint comes closest the vector-Jacobian product of `apply`, which is
+  what a gradient through it makes.
+
+  In a pytree an operator has no leaves: an `Observation` may be an argument
+  of a jitted function, which is traced anew for every operator made. Call the
+  factory inside jit where its arrays (masks, say) change.
+
   Attributes:
-    apply: A, from x `[B, H, W, C]` to y `[B, h, w, c]`, dtype kept.
-    adjoint: A^T, from y to x.
-    pseudo_inverse: A^+ (Moore-Penrose), from y to x. Each factory says how
-      exact it is.
-    svd: the decomposition, where it is cheap; else None.
-    prox: `(x, y, rho) -> argmin_u |y - A u|^2 + rho |u - x|^2`, rho > 0 a
-      scalar or `[B]`; None where there is no closed form.
+    apply: function A, from x `[B, H, W, C]` to y `[B, h, w, c]`, dtype kept.
   """
 
   apply: Map
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True, eq=False)
+class LinearOperator(Operator):
+  """A linear forward operator: an `Operator` with ways back.
+
+  Attributes:
+    adjoint: function A^T, from y to x.
+    pseudo_inverse: function A^+ (Moore-Penrose), from y to x. Each factory
+      says how exact it is.
+    svd: decomposition of A, where it is cheap; else None.
+    prox: function `(x, y, rho) -> argmin_u |y - A u|^2 + rho |u - x|^2`, rho
+      > 0 a scalar or `[B]`; None where there is no closed form.
+  """
+
   adjoint: Map
   pseudo_inverse: Map
   svd: Svd | None = None
   prox: Prox | None = None
 
 
+def check_linear(name: str, operator: Operator) -> None:
+  """Refuses an operator that is not known to be linear.
+
+  Args:
+    name: argument of the caller that the operator was given as.
+    operator: any operator.
+
+  Raises:
+    ValueError: unless it is a `LinearOperator`.
+  """
+  if not isinstance(operator, LinearOperator):
+    raise ValueError(
+        f"{name} must be a LinearOperator, which has an adjoint and a "
+        f"pseudo-inverse; got {type(operator).__name__}, which is not known "
+        "to be linear")
+
+
 class Observation(NamedTuple):
-  """A measurement y = A x + noise_std * n, n standard normal.
+  """A measurement y = A(x) + noise_std * n, n standard normal.
 
   Attributes:
     y: the measurement, `[B, h, w, c]` on the [-1, 1] scale.
-    operator: A.
+    operator: A, linear or not.
     noise_std: standard deviation on the [-1, 1] scale, a scalar or `[B]`.
   """
 
@@ -115,7 +159,7 @@ def householder_basis(first: np.ndarray) -> np.ndarray:
   The Householder reflection that exchanges e_0 and `first`; symmetric.
 
   Args:
-    first: `[n]`, float64, of unit length.
+    first: vector `[n]`, float64, of unit length.
 
   Returns:
     `[n, n]`, float64.
@@ -132,8 +176,9 @@ def check_basis(basis: np.ndarray, first: np.ndarray) -> float:
   """Checks an injected orthogonal basis against its known first column.
 
   Args:
-    basis: `[n, n]`; a recorded decomposition, whose null space is arbitrary.
-    first: `[n]`, the unit vector that spans the row space.
+    basis: matrix `[n, n]`; a recorded decomposition, whose null space is
+      arbitrary.
+    first: unit vector `[n]` that spans the row space.
 
   Returns:
     +1.0 or -1.0, the sign of the first column against `first`.

@@ -13,7 +13,7 @@ def gaussian_blur(
     std: float = 3.0,
     boundary: str = "reflect",
     cutoff: float = 0.03,
-) -> base.Operator:
+) -> base.LinearOperator:
   """A x = x convolved with a Gaussian, the size kept.
 
   The defaults are the deblurring task of DPS (arXiv:2209.14687) and VIPaint:
@@ -34,7 +34,7 @@ def gaussian_blur(
     cutoff: singular values of an axis that count as zero, absolute.
 
   Returns:
-    An `Operator` from `[B, H, W, C]` to the same shape, with `svd`.
+    A `LinearOperator` from `[B, H, W, C]` to the same shape, with `svd`.
 
   Raises:
     ValueError: if an option is out of range.

@@ -14,7 +14,7 @@ def colorization(
     weights: tuple[float, ...] = LUMA_WEIGHTS,
     *,
     basis: np.ndarray | None = None,
-) -> base.Operator:
+) -> base.LinearOperator:
   """A x = sum_c w_c x_c per pixel: from colour to one channel.
 
   The weights sum to 1, so luma may be taken on [-1, 1] values directly.
@@ -27,7 +27,7 @@ def colorization(
       to a Householder reflection.
 
   Returns:
-    An `Operator` from `[B, H, W, C]` to `[B, H, W, 1]`, with `svd`.
+    A `LinearOperator` from `[B, H, W, C]` to `[B, H, W, 1]`, with `svd`.
 
   Raises:
     ValueError: if `basis` does not fit, or an image has other channels.
@@ -51,7 +51,7 @@ def colorization(
     return y * base.table_like(vector, y)
 
   svd = _luma_svd(w / norm, norm, basis)
-  return base.Operator(
+  return base.LinearOperator(
       apply=apply,
       adjoint=lambda y: times(w32, y),
       pseudo_inverse=lambda y: times(dual, y),

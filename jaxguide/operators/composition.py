@@ -1,6 +1,7 @@
 """Composition of operators, and least squares for those without an SVD."""
 
 from collections.abc import Callable
+import typing
 from typing import Any
 
 import jax
@@ -12,15 +13,37 @@ from jaxguide.operators import sums
 
 PSEUDO_INVERSES = ("least_squares", "product")
 
+Inner = base.Operator | Callable[[Any], arrays.Batch]
+
+
+@typing.overload
+def compose(
+    outer: base.LinearOperator,
+    inner: base.LinearOperator,
+    *,
+    pseudo_inverse: str = ...,
+    num_iters: int = ...,
+) -> base.LinearOperator: ...
+
+
+@typing.overload
+def compose(
+    outer: base.Operator,
+    inner: Inner,
+    *,
+    pseudo_inverse: str = ...,
+    num_iters: int = ...,
+) -> base.Operator: ...
+
 
 def compose(
     outer: base.Operator,
-    inner: base.Operator | Callable[[Any], arrays.Images],
+    inner: Inner,
     *,
     pseudo_inverse: str = "least_squares",
     num_iters: int = 30,
 ) -> base.Operator:
-  """A = outer after inner.
+  """A = outer after inner; linear where both are.
 
   The adjoint is inner^T outer^T. The pseudo-inverse of a product is NOT the
   product of pseudo-inverses in general, so it is chosen by name:
@@ -35,16 +58,16 @@ def compose(
     columns of equal length; the caller vouches for that.
 
   Args:
-    outer: applied last.
-    inner: applied first: an `Operator`, or any function of a batch, such as
-      the decoder of a latent model. A function need not be linear, and the
-      result then has no adjoint or pseudo-inverse: calling them raises.
-    pseudo_inverse: see above.
+    outer: operator applied last.
+    inner: operator applied first, or any function of a batch, such as the
+      decoder of a latent model, which need not be linear.
+    pseudo_inverse: name of the rule, "least_squares" or "product"; without
+      effect where the result is not linear.
     num_iters: iterations of "least_squares" and of `prox`.
 
   Returns:
-    An `Operator` without `svd`; its `prox` is solved by conjugate gradients
-    too (None for a function).
+    A `LinearOperator` where both are, without `svd`; its `prox` is solved by
+    conjugate gradients too. Otherwise an `Operator`.
 
   Raises:
     ValueError: if `pseudo_inverse` is unknown or `num_iters` is under 1.
@@ -52,13 +75,11 @@ def compose(
   arrays.check_choice("pseudo_inverse", pseudo_inverse, PSEUDO_INVERSES)
   if num_iters < 1:
     raise ValueError(f"num_iters must be >= 1, got {num_iters}")
-  if not isinstance(inner, base.Operator):
-    return base.Operator(
-        apply=lambda x: outer.apply(inner(x)),
-        adjoint=_undefined("adjoint"),
-        pseudo_inverse=_undefined("pseudo_inverse"),
-    )
-  apply = lambda x: outer.apply(inner.apply(x))
+  first = inner.apply if isinstance(inner, base.Operator) else inner
+  apply = lambda x: outer.apply(first(x))
+  if not (isinstance(outer, base.LinearOperator)
+          and isinstance(inner, base.LinearOperator)):
+    return base.Operator(apply)
   adjoint = lambda y: inner.adjoint(outer.adjoint(y))
 
   def solve(y: arrays.Batch, damping: arrays.Array = 0.0) -> arrays.Batch:
@@ -69,7 +90,7 @@ def compose(
   def product(y: arrays.Batch) -> arrays.Batch:
     return inner.pseudo_inverse(outer.pseudo_inverse(y))
 
-  return base.Operator(
+  return base.LinearOperator(
       apply=apply,
       adjoint=adjoint,
       pseudo_inverse=product if pseudo_inverse == "product" else solve,
@@ -134,13 +155,3 @@ def _ratio_where(
 ) -> arrays.PerImage:
   """numerator / denominator where `use`, else 0, with finite gradients."""
   return jnp.where(use, numerator / jnp.where(use, denominator, 1), 0)
-
-
-def _undefined(name: str) -> base.Map:
-  def refuse(y: arrays.Batch) -> arrays.Batch:
-    raise ValueError(
-        f"{name} is undefined: compose was given a function as inner, which"
-        " need not be linear; differentiate apply instead"
-    )
-
-  return refuse

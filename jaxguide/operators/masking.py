@@ -6,7 +6,7 @@ from jaxguide import arrays
 from jaxguide.operators import base
 
 
-def inpainting(mask: arrays.Batch) -> base.Operator:
+def inpainting(mask: arrays.Batch) -> base.LinearOperator:
   """A x = mask * x; y keeps the shape of x and is 0 where nothing is seen.
 
   With a soft mask (values strictly between 0 and 1, as left by resizing a
@@ -22,7 +22,7 @@ def inpainting(mask: arrays.Batch) -> base.Operator:
       1 to share one mask. Any other rank works too, if x has the same.
 
   Returns:
-    An `Operator` whose `svd` has U = V = I and s = mask.
+    A `LinearOperator` whose `svd` has U = V = I and s = mask.
 
   Raises:
     ValueError: if the shapes of `mask` and an image do not fit.
@@ -41,7 +41,7 @@ def inpainting(mask: arrays.Batch) -> base.Operator:
 
   rotation = base.identity_rotation()
   svd = base.Svd(rotation, rotation, mask)
-  return base.Operator(
+  return base.LinearOperator(
       apply=apply,
       adjoint=apply,
       pseudo_inverse=pseudo_inverse,

@@ -17,7 +17,7 @@ def separable(
     horizontal: np.ndarray,
     *,
     cutoff: float = 0.0,
-) -> base.Operator:
+) -> base.LinearOperator:
   """A x = M x N^T per channel, M along height and N along width.
 
   The decomposition is the product of those of M and N (computed in float64
@@ -34,7 +34,7 @@ def separable(
     cutoff: absolute, per axis.
 
   Returns:
-    An `Operator` from `[B, H, W, C]` to `[B, h, w, C]`, with `svd`.
+    A `LinearOperator` from `[B, H, W, C]` to `[B, h, w, C]`, with `svd`.
 
   Raises:
     ValueError: if a matrix has more rows than columns, `cutoff` is negative,
@@ -50,7 +50,7 @@ def separable(
     return apply_matrices(x, left, right)
 
   svd = _product_svd(rows, cols)
-  return base.Operator(
+  return base.LinearOperator(
       apply=lambda x: through("x", x, rows.matrix, cols.matrix),
       adjoint=lambda y: through("y", y, rows.matrix.T, cols.matrix.T),
       pseudo_inverse=lambda y: through("y", y, rows.inverse, cols.inverse),

@@ -12,7 +12,7 @@ def average_pool(
     factor: int,
     *,
     basis: np.ndarray | None = None,
-) -> base.Operator:
+) -> base.LinearOperator:
   """A x = mean of every block of factor x factor pixels.
 
   A^T y = y / factor^2 replicated over the block, A^+ y = y replicated, all
@@ -27,7 +27,7 @@ def average_pool(
       reflection.
 
   Returns:
-    An `Operator` from `[B, H, W, C]` to `[B, H/factor, W/factor, C]`, with
+    A `LinearOperator` from `[B, H, W, C]` to `[B, H/factor, W/factor, C]`, with
     `svd`: coefficient k of a block lies at the block's pixel k.
 
   Raises:
@@ -49,7 +49,7 @@ def average_pool(
     return jnp.repeat(jnp.repeat(y, factor, axis=1), factor, axis=2)
 
   svd = _block_svd(shape, factor, basis)
-  return base.Operator(
+  return base.LinearOperator(
       apply=apply,
       adjoint=lambda y: replicate(y) / factor**2,
       pseudo_inverse=replicate,

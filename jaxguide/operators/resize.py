@@ -21,7 +21,7 @@ def bicubic(
     boundary: str = "symmetric",
     axes: str = "both",
     cutoff: float = 0.0,
-) -> base.Operator:
+) -> base.LinearOperator:
   """A = bicubic downsampling by an integer factor, with antialiasing.
 
   The kernel is Keys' cubic with a = -0.5, stretched by the factor; weights
@@ -41,8 +41,8 @@ def bicubic(
     cutoff: see `matrices.separable`.
 
   Returns:
-    An `Operator` from `[B, H, W, C]` to `[B, H/factor, W/factor, C]`, or to
-    `[B, H, W/factor, C]` for `axes` = "width"; with `svd`.
+    A `LinearOperator` from `[B, H, W, C]` to `[B, H/factor, W/factor, C]`, or
+    to `[B, H, W/factor, C]` for `axes` = "width"; with `svd`.
 
   Raises:
     ValueError: if `factor` does not divide `shape`, or an option is unknown.

@@ -12,7 +12,6 @@ networks have a learned variance and clip x0: `variance="learned"` and
 `denoisers.clip_x0`.
 """
 
-import importlib
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +22,8 @@ from jaxguide import noises
 from jaxguide import operators
 from jaxguide import schedules
 from jaxguide.operators import lifts
+from jaxguide.samplers import _ddpm
 from jaxguide.samplers import core
-
-# The attribute of the package is the factory of the same name.
-ddpm = importlib.import_module("jaxguide.samplers._ddpm")
 
 STARTS = ("noise", "reference")
 
@@ -41,7 +38,7 @@ class IlvrCoefficients(NamedTuple):
     refine: 1 where the step is refined, else 0.
   """
 
-  ancestral: ddpm.DdpmCoefficients
+  ancestral: _ddpm.DdpmCoefficients
   reference_alpha: arrays.Array
   reference_sigma: arrays.Array
   refine: arrays.Array
@@ -84,7 +81,7 @@ def ilvr_steps(
     ValueError: naming the argument out of range.
   """
   arrays.check_choice("variant", variant, core.VARIANTS)
-  ancestral = ddpm.ddpm_steps(schedule, num_steps, first_level=first_level)
+  ancestral = _ddpm.ddpm_steps(schedule, num_steps, first_level=first_level)
   released = variant == "released"
   if refine_above is None:
     refine_above = 1 if released else 0
@@ -106,7 +103,7 @@ def ilvr(
     noise: noises.Noise,
     *,
     reference: arrays.Batch,
-    operator: operators.Operator,
+    operator: operators.LinearOperator,
     lift: lifts.Lift | None = None,
     start: str = "noise",
     variance: str = "fixed_small",
@@ -140,18 +137,20 @@ def ilvr(
     noise: random draws, of one row per image; of others it raises ValueError
       when run.
     reference: clean, `[B, ...]`.
-    operator: A, linear; `operators.lowpass(size, 32, "cubic")` in the paper.
-    lift: L, linear, from what A gives to an image; the identity when left
-      out.
+    operator: linear operator A; `operators.lowpass(size, 32, "cubic")` in the
+      paper.
+    lift: linear function L, from what A gives to an image; the identity when
+      left out.
     start: "noise" starts from z, "reference" from the noised reference.
     variance: of the ancestral step, see `ddpm`.
 
   Raises:
-    ValueError: for an unknown option, or (when called) if P does not map the
-      reference's shape to itself.
+    ValueError: for an unknown option, an operator that is not linear, or
+      (when called) if P does not map the reference's shape to itself.
   """
   arrays.check_choice("start", start, STARTS)
-  inner = ddpm.ddpm(denoise, noise, variance=variance)
+  operators.check_linear("operator", operator)
+  inner = _ddpm.ddpm(denoise, noise, variance=variance)
 
   def filtered(x: arrays.Batch) -> arrays.Batch:
     low = operator.apply(x)
@@ -172,7 +171,7 @@ def ilvr(
   def step(state: IlvrState, step: core.Step) -> IlvrState:
     c, dtype = step.coefficients, state.x.dtype
     proposal = inner.step(
-        ddpm.DdpmState(state.x), step._replace(coefficients=c.ancestral)).x
+        _ddpm.DdpmState(state.x), step._replace(coefficients=c.ancestral)).x
     rows, *shape = state.x.shape
     n = noises.checked_rows(noise, rows)(step.index, "reference", shape)
     noisy = c.reference_alpha * reference + c.reference_sigma * n

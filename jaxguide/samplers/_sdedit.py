@@ -4,7 +4,6 @@ Its plan and its step are those of `egsde` without energies: one program, so
 that EGSDE with weights of zero is SDEdit to the bit.
 """
 
-import importlib
 from typing import Any
 
 import jax.numpy as jnp
@@ -14,11 +13,9 @@ from jaxguide import arrays
 from jaxguide import denoisers
 from jaxguide import noises
 from jaxguide import schedules
+from jaxguide.samplers import _egsde
 from jaxguide.samplers import _egsde_plan
 from jaxguide.samplers import core
-
-# The attribute of the package is the factory of the same name.
-egsde = importlib.import_module("jaxguide.samplers._egsde")
 
 
 def sdedit_steps(
@@ -86,7 +83,7 @@ def sdedit(
     initial: what is noised for the start, `[B, ...]`; the guide when left
       out.
   """
-  return egsde.egsde(
+  return _egsde.egsde(
       denoise, noise, source=source, mask=mask, initial=initial)
 
 

@@ -23,12 +23,14 @@ def linear(
   x0 meets the observation exactly.
 
   Args:
-    observation: y and A.
-    lift: L, linear; the pseudo-inverse of A when left out.
+    observation: measurement y and its operator A, linear.
+    lift: function L, linear; the pseudo-inverse of A when left out.
 
   Raises:
-    ValueError: (when called) if y has not the shape of A x0.
+    ValueError: if A is not linear, or (when called) y has not the shape of
+      A x0.
   """
+  operators.check_linear("observation.operator", observation.operator)
   lift = lift or observation.operator.pseudo_inverse
 
   def correction(x0: arrays.Batch) -> arrays.Batch:
@@ -119,7 +121,7 @@ def super_resolution(
 
 def super_resolution_operator(
     shape: tuple[int, int], factor: int, variant: str = "paper"
-) -> operators.Operator:
+) -> operators.LinearOperator:
   """The D of `super_resolution`."""
   return operators.bicubic(shape, factor, **_resizing(variant))
 

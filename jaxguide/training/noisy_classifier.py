@@ -16,21 +16,10 @@ import optax
 
 from jaxguide import schedules
 from jaxguide.training import diffusion
+from jaxguide.training import image_sets
 
 # apply(params, x_t, time) -> logits [B, classes].
 Apply = Callable[[Any, jax.Array, jax.Array], jax.Array]
-
-
-class Labelled(NamedTuple):
-  """A batch.
-
-  Attributes:
-    x0: clean images `[B, H, W, C]` in [-1, 1].
-    label: `[B]` int, from 0.
-  """
-
-  x0: jax.Array
-  label: jax.Array
 
 
 class Scores(NamedTuple):
@@ -63,7 +52,8 @@ class ClassifierState(NamedTuple):
   average_accuracy: jax.Array
 
 
-Update = Callable[[ClassifierState, Labelled, jax.Array], ClassifierState]
+Update = Callable[
+    [ClassifierState, image_sets.Labelled, jax.Array], ClassifierState]
 
 
 def init_state(
@@ -153,11 +143,11 @@ def make_update(
     schedule: the diffusion.
 
   Returns:
-    `update(state, Labelled, key) -> state`.
+    `update(state, image_sets.Labelled, key) -> state`.
   """
 
   def update(
-      state: ClassifierState, batch: Labelled, key: jax.Array
+      state: ClassifierState, batch: image_sets.Labelled, key: jax.Array
   ) -> ClassifierState:
     keys = jax.random.split(jax.random.fold_in(key, state.step))
     level = jax.random.randint(

@@ -77,8 +77,9 @@ def test_the_latent_model_denoises_and_knows_the_classes(images):
     for level in (200, 700):
       row = prior.schedule.at_level(level)
       z = row.alpha * z0 + row.sigma * noise
-      for given in (labels, jnp.full_like(labels, prior.null_label)):
-        x0 = prior.denoiser(cond=given)(z, row).x0
+      null = jnp.full_like(labels, prior.conditions[0].null)
+      for given in (labels, null):
+        x0 = prior.denoiser(cond={"label": given})(z, row).x0
         found.append(jnp.mean((x0 - z0) ** 2))
     return jnp.stack(found)
 

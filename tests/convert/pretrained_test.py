@@ -40,15 +40,19 @@ def test_an_upsampler_is_a_prior_given_small_images(tmp_path):
   low = np.float32(rng.normal(size=(2, 4, 4, 3)))
   labels, level = np.array([1, 4]), prior.schedule.at_level(300)
   evaluate = programs.jit(lambda low: prior.denoiser(
-      cond=(labels, low))(x, level).eps)
+      cond={"label": labels, "low_res": low})(x, level).eps)
   want = programs.jit(lambda: convert.build_module(config).apply(
       {"params": params}, x, np.full(2, level.time, np.float32), labels,
       low_res=low))()
   np.testing.assert_allclose(
       evaluate(low), want[..., :3], rtol=1e-4, atol=1e-5)
   assert np.abs(evaluate(-low) - want[..., :3]).max() > 1e-3
-  for cond in (None, labels):
-    with pytest.raises(ValueError, match="cond of the upsampler.*pair"):
+  for cond, message in (
+      (None, "must have a value for 'label', got none"),
+      ({"label": labels}, "must have a value for 'low_res', got label"),
+      ({"label": labels, "low": low}, "among label, low_res, got 'low'"),
+      ({"label": low, "low_res": low}, "label must have shape")):
+    with pytest.raises(ValueError, match=message):
       prior.denoiser(cond=cond)(x, level)
 
 

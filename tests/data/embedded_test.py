@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from experiments.priors import make_embedded_set
+from experiments.training import make_embedded_set
 from jaxguide import data
 from jaxguide.data import embedded
 from jaxguide.data import masks

@@ -1,7 +1,5 @@
 """Tests of the energies of EGSDE and of `class_log_prob`."""
 
-import importlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,9 +9,7 @@ from jaxguide import energies
 from jaxguide import schedules
 from jaxguide.energies import similarities
 from jaxguide.energies import sources
-
-# The attribute of the package is the factory of the same name.
-lowpass = importlib.import_module("jaxguide.operators._lowpass")
+from jaxguide.operators import _lowpass
 
 RNG = np.random.default_rng(8)
 X = RNG.normal(size=(2, 8, 8, 3)).astype(np.float32)
@@ -46,7 +42,7 @@ def _identity(x, time):
 def test_lowpass_distance_and_its_closed_form_gradient(kernel):
   energy = energies.lowpass_distance(SOURCE, 4, kernel=kernel)
   value, slope = _evaluate(energy)
-  a = lowpass.axis_matrix(8, 4, kernel)
+  a = _lowpass.axis_matrix(8, 4, kernel)
   filtered = np.einsum("hk,bklc,wl->bhwc", a, X - NOISY, a)
   np.testing.assert_allclose(
       value, np.sum(filtered**2, axis=(1, 2, 3)), rtol=1e-5)
@@ -56,7 +52,7 @@ def test_lowpass_distance_and_its_closed_form_gradient(kernel):
 
 
 def test_lowpass_gradient_is_that_of_plain_differentiation():
-  a = jnp.asarray(lowpass.axis_matrix(8, 4), jnp.float32)
+  a = jnp.asarray(_lowpass.axis_matrix(8, 4), jnp.float32)
 
   def plain(x, level, draw):
     r = jnp.einsum("hk,bklc,wl->bhwc", a, x - np.float32(NOISY), a)
@@ -68,7 +64,7 @@ def test_lowpass_gradient_is_that_of_plain_differentiation():
 
 
 def test_lowpass_distance_ignores_what_the_filter_removes():
-  a = lowpass.axis_matrix(8, 4)
+  a = _lowpass.axis_matrix(8, 4)
   values, vectors = np.linalg.eigh(a)
   null = vectors[:, np.argmin(np.abs(values))]
   assert np.abs(a @ null).max() < 1e-12
@@ -83,7 +79,7 @@ def test_lowpass_distance_ignores_what_the_filter_removes():
 def test_lowpass_cosine():
   energy = energies.lowpass_distance(SOURCE, 4, distance="cosine")
   value, _ = _evaluate(energy)
-  a = lowpass.axis_matrix(8, 4)
+  a = _lowpass.axis_matrix(8, 4)
   mine, theirs = (np.einsum("hk,bklc,wl->bhwc", a, v, a) for v in (X, NOISY))
   dots = np.sum(mine * theirs, axis=-1)
   dots /= np.linalg.norm(mine, axis=-1) * np.linalg.norm(theirs, axis=-1)

@@ -13,27 +13,26 @@ from jaxguide.evaluation import store
 from tests.evaluation import support
 
 ROOT = pathlib.Path(__file__).parents[2]
-CONFIG = """
+TABLE = """
 from tests.evaluation import support
 
-def get_config(smoke=False):
-  return support.experiment(samples_per_image=2)
+TABLE = {"only": support.experiment(samples_per_image=2)}
 """
 
 
 @pytest.fixture(scope="module")
 def start(tmp_path_factory, compiled_programs):
   """Starts a run in a process of its own; gives the process."""
-  config = tmp_path_factory.mktemp("config") / "config.py"
-  config.write_text(CONFIG)
+  table = tmp_path_factory.mktemp("table") / "table.py"
+  table.write_text(TABLE)
 
   def run(out, *killed):
-    code = ["experiments/evaluate.py"]
+    code = ["-c", "from jaxguide import cli; cli.run()", "evaluate"]
     if killed:
       code = ["-m", "tests.evaluation.killed", *killed]
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
-        [sys.executable, *code, f"--config={config}", f"--out={out}",
+        [sys.executable, *code, str(table), f"--out={out}",
          "--devices=1", f"--compilation_cache={compiled_programs}"],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -1,6 +1,6 @@
-"""Runs the evaluation command and kills itself, as kill -9 does.
+"""Runs `jaxguide evaluate` and kills itself, as kill -9 does.
 
-  python -m tests.evaluation.killed MOMENT CALL [flags of the command]
+  python -m tests.evaluation.killed MOMENT CALL [arguments of the command]
 
 MOMENT is the name of an `os` function that a run writes through; the process
 is killed inside the CALL-th call of it; for "fsync" the last third of the file
@@ -12,7 +12,7 @@ import signal
 import stat
 import sys
 
-from jaxguide.evaluation import command
+from jaxguide import cli
 
 
 def _kill() -> None:
@@ -36,4 +36,4 @@ def _die_in(moment: str, call: int) -> None:
 
 if __name__ == "__main__":
   _die_in(sys.argv[1], int(sys.argv[2]))
-  sys.exit(command.main(["evaluate", *sys.argv[3:]]))
+  sys.exit(cli.main(["evaluate", *sys.argv[3:]]))

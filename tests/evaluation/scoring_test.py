@@ -5,7 +5,7 @@ import pytest
 
 from jaxguide import data
 from jaxguide import metrics
-from jaxguide.evaluation import pictures
+from jaxguide import pixels
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import tasks
 
@@ -14,13 +14,13 @@ def _set(count=3):
   rng = np.random.default_rng(0)
   references = rng.uniform(-1, 1, (count, 16, 16, 3)).astype(np.float32)
   noise = rng.normal(0, 0.1, references.shape)
-  return pictures.to_uint8(references + noise), references
+  return pixels.to_uint8(references + noise), references
 
 
 def test_scores_are_the_metrics_of_the_batch():
   outputs, references = _set()
   found = scoring.score(outputs, references, tasks.Colorization())
-  x = pictures.to_float(outputs)
+  x = pixels.to_float(outputs)
   for metric in (metrics.psnr_metric(), metrics.ssim_metric()):
     np.testing.assert_allclose(
         found[metric.name], metric.function(x, references), rtol=1e-5)
@@ -30,7 +30,7 @@ def test_consistency_of_inpainting_is_over_what_was_seen():
   outputs, references = _set()
   task = tasks.Inpainting(data.masks.Half(missing="right"))
   found = scoring.score(outputs, references, task)["consistency"]
-  error = (pictures.to_float(outputs) - references)[:, :, :8]
+  error = (pixels.to_float(outputs) - references)[:, :, :8]
   np.testing.assert_allclose(
       found, np.sqrt(np.mean(error**2, axis=(1, 2, 3))), rtol=1e-5)
 
@@ -59,10 +59,9 @@ def test_lengths_must_agree():
 
 
 def test_default_metrics_and_their_columns():
-  assert [m.name for m in scoring.default_metrics(tasks.Colorization())] == [
+  assert [m.name for m in tasks.Colorization().default_metrics] == [
       "psnr", "ssim", "consistency"]
-  signature = scoring.default_metrics(
-      tasks.Inpainting(data.masks.Box()))[2].signature
+  signature = tasks.Inpainting(data.masks.Box()).default_metrics[2].signature
   assert "region=observed" in signature
   columns = scoring.columns((metrics.psnr_metric(), metrics.l2_metric()))
   assert columns[0].label == "PSNR [dB]"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxguide import metrics
+from jaxguide import pixels
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import overrides
 from jaxguide.evaluation import pictures
@@ -37,7 +38,7 @@ def chosen():
 def experiment(**changes):
   """Greys the drawn images; nothing is sampled."""
   return support.experiment(**{
-      "prior": None, "method": methods.Degraded(), "set_metrics": chosen(),
+      "prior": None, "method": methods.Baseline(), "set_metrics": chosen(),
       "metrics": (metrics.mse_metric(),), **changes})
 
 
@@ -50,7 +51,7 @@ def run(out, limit=None, **changes):
 def by_hand(folder):
   made = [pictures.decode(p) for p in sorted((folder / "images").iterdir())]
   dataset = experiment().data.open()
-  true = [pictures.to_uint8(dataset.load(n)) for n in range(len(made))]
+  true = [pixels.to_uint8(dataset.load(n)) for n in range(len(made))]
   return [np.stack([p.mean((0, 1)) / 127.5 - 1 for p in part])
           for part in (made, true)]
 

@@ -25,7 +25,7 @@ def tint(params, x, time):
 
 
 @dataclasses.dataclass(frozen=True)
-class Tint:
+class Tint(sources.NetworkSource):
   """An extractor without convolutions, quick to compile."""
 
   slope: float = 1.5
@@ -38,9 +38,12 @@ class Tint:
         schedules.linear(self.num_levels), self.size, "tint",
         f"{self.slope:g}")
 
+  def tiny(self, size):
+    return sources.RandomExtractor(size)
+
 
 @dataclasses.dataclass(frozen=True)
-class GaussianPrior:
+class GaussianPrior(sources.PriorSource):
   """Pixels independent and standard normal: eps(x_t) = sigma_t x_t."""
 
   size: int = 16
@@ -60,6 +63,9 @@ class GaussianPrior:
         apply=apply, params=params, schedule=schedule, prediction="eps",
         learned_variance=False, image_size=self.size, channels=3,
         name="gaussian", sha256=hashlib.sha256(str(self).encode()).hexdigest())
+
+  def tiny(self, size, conditions=()):
+    return sources.RandomPrior(size)
 
 
 def experiment(**changes) -> evaluation.Experiment:

@@ -1,3 +1,3 @@
-"""Configs that run the same program compile it once."""
+"""Rows that run the same program compile it once."""
 
 from tests.evaluation.conftest import compiled_programs  # noqa: F401

@@ -114,17 +114,27 @@ def test_converged_images_and_zeros_have_finite_gradients():
   assert np.all(np.isfinite(gradient))
 
 
-def test_a_function_as_inner_has_no_adjoint():
+def test_a_function_as_inner_makes_an_operator_that_has_apply_alone():
   operator = operators.compose(operators.colorization(), jnp.tanh)
   x = jnp.ones((1, 2, 2, 3))
   np.testing.assert_allclose(
       operator.apply(x), np.tanh(1.0) * np.ones((1, 2, 2, 1)), rtol=1e-6
   )
-  assert operator.prox is None and operator.svd is None
-  with pytest.raises(ValueError, match="adjoint is undefined"):
-    operator.adjoint(x[..., :1])
-  with pytest.raises(ValueError, match="pseudo_inverse is undefined"):
-    operator.pseudo_inverse(x[..., :1])
+  assert type(operator) is operators.Operator
+
+
+@pytest.mark.parametrize("first", ["outer", "inner", "neither"])
+def test_a_composition_is_linear_where_both_are(first):
+  nonlinear, linear = operators.high_dynamic_range(), operators.identity()
+  outer = nonlinear if first == "outer" else linear
+  inner = nonlinear if first == "inner" else linear
+  composed = operators.compose(outer, inner)
+  wanted = (operators.LinearOperator if first == "neither"
+            else operators.Operator)
+  assert type(composed) is wanted
+  x = jnp.float32([[0.2, 0.8]])
+  np.testing.assert_allclose(
+      composed.apply(x), x if first == "neither" else [[0.4, 1.0]])
 
 
 def test_bad_options_are_named():

@@ -1,4 +1,4 @@
-"""One contract for every operator of the catalogue."""
+"""One contract for every operator of the catalogue, and more if linear."""
 
 import functools
 
@@ -10,10 +10,14 @@ import pytest
 
 from jaxguide import operators
 from tests import programs
+from tests import public_names
 from tests.operators import catalogue
 
 EVERY = pytest.mark.parametrize(
-    "case", catalogue.CASES, ids=lambda case: case.name
+    "case", catalogue.ALL, ids=lambda case: case.name
+)
+EVERY_LINEAR = pytest.mark.parametrize(
+    "case", catalogue.LINEAR, ids=lambda case: case.name
 )
 ALL_IMAGES = np.arange(catalogue.BATCH)
 
@@ -31,7 +35,9 @@ def images(case, n=ALL_IMAGES, salt=0):
 def compiled(case):
   """The operator of all images with its functions compiled, once per case."""
   made = case.make(ALL_IMAGES)
-  return operators.Operator(
+  if not case.linear:
+    return operators.Operator(programs.jit(made.apply))
+  return operators.LinearOperator(
       apply=programs.jit(made.apply),
       adjoint=programs.jit(made.adjoint),
       pseudo_inverse=programs.jit(made.pseudo_inverse),
@@ -56,7 +62,26 @@ def assert_close(left, right, bound):
   assert np.all(gap <= bound), f"{gap} over {bound}"
 
 
+def test_every_factory_has_cases():
+  """A public function of the package that returns an operator is one."""
+  factories = public_names.returning(
+      operators, (operators.Operator, operators.LinearOperator))
+  assert sorted(factories) == sorted(catalogue.CASES)
+
+
 @EVERY
+def test_its_type_says_whether_it_is_linear(case):
+  made = case.make(ALL_IMAGES)
+  assert type(made) is (
+      operators.LinearOperator if case.linear else operators.Operator)
+  if not case.linear:
+    with pytest.raises(ValueError, match="observed_by must be a LinearOp"):
+      operators.check_linear("observed_by", made)
+  else:
+    operators.check_linear("observed_by", made)
+
+
+@EVERY_LINEAR
 def test_is_linear(case):
   operator = compiled(case)
   a, b = images(case), images(case, salt=1)
@@ -65,7 +90,7 @@ def test_is_linear(case):
   np.testing.assert_allclose(combined, apart, atol=5e-6)
 
 
-@EVERY
+@EVERY_LINEAR
 def test_adjoint_satisfies_its_definition(case):
   operator = compiled(case)
   x = images(case)
@@ -75,7 +100,7 @@ def test_adjoint_satisfies_its_definition(case):
   assert_close(left, right, 1e-5 * norm(x) * norm(y))
 
 
-@EVERY
+@EVERY_LINEAR
 def test_vjp_is_the_adjoint(case):
   operator = compiled(case)
   x = images(case)
@@ -87,7 +112,7 @@ def test_vjp_is_the_adjoint(case):
   )
 
 
-@EVERY
+@EVERY_LINEAR
 def test_pseudo_inverse_reproduces_the_observation(case):
   operator = compiled(case)
   x = images(case)
@@ -97,7 +122,7 @@ def test_pseudo_inverse_reproduces_the_observation(case):
   assert np.all(norm(again - y) <= bound), norm(again - y) / norm(x)
 
 
-@EVERY
+@EVERY_LINEAR
 def test_pseudo_inverse_is_the_moore_penrose_one(case):
   if not case.linear_inverse:
     pytest.skip("the pseudo-inverse is an iteration stopped early")
@@ -117,7 +142,7 @@ def test_pseudo_inverse_is_the_moore_penrose_one(case):
   assert_close(left, right, 2e-5 * norm(x) * norm(w))
 
 
-@EVERY
+@EVERY_LINEAR
 def test_svd_reassembles_the_operator(case):
   operator = compiled(case)
   if operator.svd is None:
@@ -144,7 +169,7 @@ def test_svd_reassembles_the_operator(case):
   assert np.all(norm(back - wanted) <= 1e-4 * (norm(wanted) + norm(x)))
 
 
-@EVERY
+@EVERY_LINEAR
 def test_prox_minimises_its_objective(case):
   operator = compiled(case)
   x = images(case)
@@ -166,6 +191,13 @@ def test_jit_is_eager(case):
   with jax.disable_jit():
     np.testing.assert_allclose(operator.apply(x), y, atol=1e-6)
   # The factory may be called inside jit.
+  inside = programs.jit(lambda x: case.make(ALL_IMAGES).apply(x))
+  np.testing.assert_allclose(inside(x), y, atol=1e-6)
+
+
+@EVERY_LINEAR
+def test_a_linear_factory_may_be_called_inside_jit(case):
+  y = compiled(case).apply(images(case))
   inside = programs.jit(lambda y: case.make(ALL_IMAGES).pseudo_inverse(y))
   back = compiled(case).pseudo_inverse(y)
   np.testing.assert_allclose(inside(y), back, atol=2e-5)
@@ -178,11 +210,15 @@ def test_an_image_has_the_same_bits_in_any_batch(case):
 
   def run(n):
     operator = case.make(n)
-    every = jax.jit(
-        lambda x, y: (
-            operator.apply(x), operator.adjoint(y), operator.pseudo_inverse(y)
-        )
-    )
+
+    @jax.jit
+    def every(x, y):
+      if case.linear:
+        return (operator.apply(x), operator.adjoint(y),
+                operator.pseudo_inverse(y))
+      seen, pull_back = jax.vjp(operator.apply, x)
+      return seen, pull_back(y)[0]
+
     return [np.asarray(a) for a in every(x[n], y[n])]
 
   whole = run(ALL_IMAGES)
@@ -198,6 +234,8 @@ def test_gradients_do_not_mix_images(case):
 
   def first_image(x):
     y = operator.apply(x)
+    if not case.linear:
+      return jnp.sum(y[0] ** 2)
     back = operator.pseudo_inverse(y)
     return jnp.sum(y[0] ** 2) + jnp.sum(back[0] ** 2)
 
@@ -208,12 +246,43 @@ def test_gradients_do_not_mix_images(case):
 
 
 @EVERY
+def test_a_nan_stays_in_its_image(case):
+  operator, x = compiled(case), np.asarray(images(case))
+  broken = x.copy()
+  broken[1] = np.nan
+  others = np.arange(len(x)) != 1
+  ways = [operator.apply]
+  if case.linear:
+    ways.append(lambda x: operator.pseudo_inverse(operator.apply(x)))
+  for way in ways:
+    got = np.asarray(way(broken))
+    assert np.any(np.isnan(got[1]))
+    np.testing.assert_array_equal(got[others], np.asarray(way(x))[others])
+
+
+@EVERY
+def test_an_observation_is_an_argument_of_jitted_functions(case):
+  operator, x = case.make(ALL_IMAGES), images(case)
+  observation = operators.Observation(operator.apply(x), operator, 0.1)
+
+  @programs.jit
+  def residual(observation, x):
+    return observation.y - observation.operator.apply(x)
+
+  np.testing.assert_allclose(residual(observation, x), 0, atol=5e-6)
+  y, noise_std = jax.tree.leaves(observation)
+  assert y is observation.y and noise_std == 0.1
+
+
+@EVERY
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
 def test_dtype_is_kept(case, dtype):
   operator = case.make(ALL_IMAGES)
   x = jax.ShapeDtypeStruct((catalogue.BATCH, *case.shape), dtype)
   y = jax.eval_shape(operator.apply, x)
   assert y.dtype == dtype
+  if not case.linear:
+    return
   assert jax.eval_shape(operator.adjoint, y) == x
   assert jax.eval_shape(operator.pseudo_inverse, y) == x
   assert jax.eval_shape(operator.prox, x, y, 1.0) == x
@@ -232,8 +301,8 @@ def test_vmap_over_single_images(case):
 
 @EVERY
 def test_an_unfit_image_is_named(case):
-  if case.name == "identity":
-    pytest.skip("the identity takes any shape")
+  if case.any_shape:
+    pytest.skip("it takes images of any shape")
   operator = case.make(ALL_IMAGES)
   x = images(case)
   with pytest.raises(ValueError, match="^x .*shape"):

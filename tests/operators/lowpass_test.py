@@ -1,17 +1,13 @@
 """The low-pass filter against its recipe, its algebra and recordings."""
 
-import importlib
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxguide import operators
+from jaxguide.operators import _lowpass
 from jaxguide.operators import resize
 from tests import recorded_kinds
-
-# The attribute of the package is the factory of the same name.
-lowpass = importlib.import_module("jaxguide.operators._lowpass")
 
 GRID = [(kernel, size, factor)
         for kernel in ("linear", "cubic")
@@ -21,7 +17,7 @@ each = pytest.mark.parametrize("kernel, size, factor", GRID)
 
 @each
 def test_matrix_algebra(kernel, size, factor):
-  a = lowpass.axis_matrix(size, factor, kernel)
+  a = _lowpass.axis_matrix(size, factor, kernel)
   np.testing.assert_allclose(a, a.T, atol=1e-15)
   np.testing.assert_allclose(a.sum(axis=1), 1, atol=1e-14)
   s = np.linalg.svd(a, compute_uv=False)
@@ -32,7 +28,7 @@ def test_matrix_algebra(kernel, size, factor):
 
 
 def test_it_is_no_projection():
-  a = lowpass.axis_matrix(256, 32)
+  a = _lowpass.axis_matrix(256, 32)
   assert abs(np.abs(a @ a - a).max() - 9.9e-3) < 1e-4
 
 
@@ -41,7 +37,7 @@ def test_single_outputs_by_hand(kernel):
   """Row j of D is the stretched kernel around (j + 1/2) N - 1/2, reflected."""
   factor, size = 4, 16
   shape = {"linear": _hat, "cubic": _keys}[kernel]
-  down = lowpass.resize_matrix(size, 1 / factor, kernel)
+  down = _lowpass.resize_matrix(size, 1 / factor, kernel)
   reach = 2 * factor if kernel == "cubic" else factor
   for j in range(size // factor):
     centre = (j + 0.5) * factor - 0.5
@@ -67,7 +63,7 @@ def _keys(u):
 
 
 def test_64_taps_for_linear_32():
-  neighbours, weights = lowpass.resize_table(256, 1 / 32, "linear")
+  neighbours, weights = _lowpass.resize_table(256, 1 / 32, "linear")
   assert np.count_nonzero(weights[0]) == 64
   used = neighbours[0][weights[0] != 0]
   assert (used.min(), used.max()) == (-16, 47)
@@ -76,7 +72,7 @@ def test_64_taps_for_linear_32():
 @pytest.mark.parametrize("size, factor", [(16, 4), (32, 8)])
 def test_cubic_down_is_the_bicubic_operator_s(size, factor):
   np.testing.assert_allclose(
-      lowpass.resize_matrix(size, 1 / factor, "cubic"),
+      _lowpass.resize_matrix(size, 1 / factor, "cubic"),
       resize.cubic_matrix(size, size // factor, 1 / factor), atol=1e-14)
 
 
@@ -84,8 +80,8 @@ def test_cubic_down_is_the_bicubic_operator_s(size, factor):
 def test_operator_is_the_matrices(kernel):
   x = np.random.default_rng(0).normal(size=(2, 16, 24, 3))
   got = operators.lowpass((16, 24), 8, kernel).apply(jnp.float32(x))
-  want = np.einsum("hk,bklc,wl->bhwc", lowpass.axis_matrix(16, 8, kernel), x,
-                   lowpass.axis_matrix(24, 8, kernel))
+  want = np.einsum("hk,bklc,wl->bhwc", _lowpass.axis_matrix(16, 8, kernel), x,
+                   _lowpass.axis_matrix(24, 8, kernel))
   np.testing.assert_allclose(got, want, atol=2e-6)
 
 
@@ -120,7 +116,7 @@ def test_recorded_matrices(path):
       wide = archive[key].shape[1]
       scale = 1 / factor if key.endswith("_Dmat") else factor
       np.testing.assert_allclose(
-          lowpass.resize_matrix(wide, scale, kernel), archive[key], atol=1e-7,
+          _lowpass.resize_matrix(wide, scale, kernel), archive[key], atol=1e-7,
           err_msg=key)
 
 
@@ -138,7 +134,7 @@ def test_recorded_taps(path):
       np.add.at(
           dense, (rows, np.where(at < size, at, 2 * size - 1 - at)), weights)
       np.testing.assert_allclose(
-          lowpass.resize_matrix(size, 1 / factor, kernel), dense, atol=2e-7,
+          _lowpass.resize_matrix(size, 1 / factor, kernel), dense, atol=2e-7,
           err_msg=key)
 
 
@@ -152,9 +148,9 @@ def test_recorded_images(path):
       source = archive["image64" if "64" in middle else "image"]
       factor = int(middle[-1][1:])
       size = source.shape[-1]
-      matrix = lowpass.resize_matrix(size, 1 / factor, kernel)
+      matrix = _lowpass.resize_matrix(size, 1 / factor, kernel)
       if kind == "updown":
-        matrix = lowpass.axis_matrix(size, factor, kernel)
+        matrix = _lowpass.axis_matrix(size, factor, kernel)
       want = np.einsum("hk,bckl,wl->bchw", matrix, source, matrix)
       np.testing.assert_allclose(archive[key], want, atol=1e-6, err_msg=key)
       if kind == "updown":

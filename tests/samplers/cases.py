@@ -1,8 +1,8 @@
 """Every sampler with its plan, its settings and its own float64 recursion.
 
-`CASES` has an entry for every name of `samplers.__all__`; the first case of
-an entry stands for the sampler in the structural tests. Recursions are
-written from the papers, not from the library's plans.
+`CASES` has an entry for every public function of `samplers` that returns a
+`Sampler`; the first case of an entry stands for it in the structural tests.
+Recursions are written from the papers, not from the library's plans.
 """
 
 from typing import NamedTuple
@@ -13,9 +13,9 @@ from jaxguide import energies
 from jaxguide import guidance
 from jaxguide import operators
 from jaxguide import samplers
-from jaxguide import schedules
 from tests.samplers import case
 from tests.samplers import gaussians
+from tests.samplers import own_cases
 from tests.samplers import source_cases
 
 Case = case.Case
@@ -47,8 +47,8 @@ def _ddim(eta: float) -> Case:
     return 1.0, maps
 
   return Case(
-      f"ddim-eta{eta:g}", plan, make, recursion, ("step",),
-      plan_scalars={"eta": 0.7}, limit=eta in (0.0, 1.0),
+      f"ddim-eta{eta:g}", plan, make, ("step",), recursion=recursion,
+      plan_scalars={"eta": 0.7}, limit=eta in (0.0, 1.0), cheap_draws=True,
   )
 
 
@@ -80,8 +80,8 @@ def _ddpm(variance: str) -> Case:
     return 1.0, maps
 
   return Case(
-      f"ddpm-{variance}", samplers.ddpm_steps, make, recursion, ("step",),
-      limit=variance == "fixed_small",
+      f"ddpm-{variance}", samplers.ddpm_steps, make, ("step",),
+      recursion=recursion, limit=variance == "fixed_small",
   )
 
 
@@ -123,9 +123,10 @@ def _steered(name: str, o: _Steered) -> Case:
   if o.constraint:
     scalars["constraint_scale"] = o.constraint
   return Case(
-      f"steered-{name}", plan, make,
-      lambda prior, y, num_steps: _steered_recursion(o, prior, y, num_steps),
-      ("step", "renoise"), scalars=scalars, plan_scalars={"eta": 0.5},
+      f"steered-{name}", plan, make, ("step", "renoise"),
+      recursion=lambda prior, y, num_steps: _steered_recursion(
+          o, prior, y, num_steps),
+      scalars=scalars, plan_scalars={"eta": 0.5},
   )
 
 
@@ -206,13 +207,8 @@ CASES: dict[str, tuple[Case, ...]] = {
 
 CASES |= source_cases.CASES
 
-ALL = tuple(one for group in CASES.values() for one in group)
+ALL = (*(one for group in CASES.values() for one in group), *own_cases.ALL)
 FIRST = tuple(group[0] for group in CASES.values())
 # Its program has a branch that no first case has.
 LOOKING_AHEAD = _steered("looking-ahead", _Steered(
     num_inner=2, gradient=0.4, look_ahead="bayes"))
-
-
-def schedule() -> schedules.Schedule:
-  """The schedule that the recursions assume."""
-  return schedules.linear(gaussians.NUM_LEVELS)

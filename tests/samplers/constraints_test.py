@@ -117,6 +117,14 @@ def test_any_operator():
   np.testing.assert_allclose(operator.apply(moved), observation.y, atol=1e-5)
 
 
+@pytest.mark.parametrize("lift", [None, lambda y: y])
+def test_an_operator_that_is_not_linear_is_refused(lift):
+  operator = operators.high_dynamic_range()
+  with pytest.raises(ValueError, match=(
+      "^observation.operator must be a LinearOperator, .* got Operator")):
+    constraints.linear(operators.Observation(X0, operator), lift)
+
+
 def test_what_already_agrees_is_left_alone():
   for move in (
       constraints.inpainting(X0, np.ones((1, 1, 1, 1), np.float32)),

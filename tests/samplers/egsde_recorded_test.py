@@ -1,6 +1,5 @@
 """EGSDE, SDEdit and ILVR against recorded runs of the released programs."""
 
-import importlib
 import os
 
 import jax
@@ -15,6 +14,7 @@ from jaxguide import noises
 from jaxguide import operators
 from jaxguide import samplers
 from jaxguide import schedules
+from jaxguide.samplers import _egsde
 from jaxguide.training import noisy_classifier
 from tests import programs
 from tests import recorded_kinds
@@ -24,9 +24,6 @@ STEP_ATOL = 5e-6
 TRAJECTORY_ATOL = 5e-5
 GRADIENT_RTOL = 1e-4
 NETWORK_RTOL = 2e-5  # Of the largest |output|.
-
-# The attribute of the package is the factory of the same name.
-egsde = importlib.import_module("jaxguide.samplers._egsde")
 
 each_chain = recorded_kinds.parametrized("EGSDE run")
 each_masked = recorded_kinds.parametrized("masked SDEdit run")
@@ -193,7 +190,7 @@ def _replayers(arrays, net, extractor):
     def one(row):
       x, e, step = row
       return sampler(params, tables).step(
-          egsde.EgsdeState(x, x, e), step).result
+          _egsde.EgsdeState(x, x, e), step).result
     return jax.lax.map(one, (starts, e, steps))
 
   params = (net.params, extractor and extractor.params)

@@ -19,7 +19,7 @@ import pytest
 
 from jaxguide import denoisers
 from jaxguide import schedules
-from jaxguide.convert.networks import adm_layout
+from jaxguide.convert.networks import adm
 from jaxguide.models import adm_classifier
 from jaxguide.models import adm_unet
 from tests.models import recordings as model_recordings
@@ -127,19 +127,19 @@ def _adm(
     tensors: Arrays, num_head_channels: int = NUM_HEAD_CHANNELS,
 ) -> Network:
   shapes = {k: v.shape for k, v in tensors.items()}
-  layout = adm_layout.infer(shapes)
-  fields = dict(adm_layout.module_fields(layout), conv_impl="lax",
+  inferred = adm.infer(shapes).module
+  fields = dict(inferred, conv_impl="lax",
                 num_head_channels=num_head_channels)
-  side = 32
-  if layout.classifier:
-    place = f"{layout.head_name}.2.positional_embedding"
+  side, is_classifier = 32, "head_name" in inferred
+  if is_classifier:
+    place = f"{inferred['head_name']}.2.positional_embedding"
     small = round((shapes[place][1] - 1) ** 0.5)
-    side = small * 2 ** (len(layout.channel_mult) - 1)
+    side = small * 2 ** (len(inferred["channel_mult"]) - 1)
     # [C, T + 1]; the other tensors of two axes are [O, I].
     module = adm_classifier.AdmClassifier(image_size=side, **fields)
   else:
     module = adm_unet.AdmUnet(**fields)
-  return Network("extractor" if layout.classifier else "unet", module,
+  return Network("extractor" if is_classifier else "unet", module,
                  _filled(module, tensors, side))
 
 

@@ -173,7 +173,7 @@ def test_the_sampler_has_the_means_of_its_recursion(name, stated):
   def silence(index, slot, shape, law="normal", inner=0):
     return jnp.zeros((y.shape[0], *shape))
 
-  shared = runs.shared_of(case, case.plan(cases.schedule(), stated.num_steps))
+  shared = runs.shared_of(case, case.plan(runs.schedule(), stated.num_steps))
   out = np.float64(programs.jit(
       lambda shared, y: runs.run(case, shared, {"y": y}, silence)
   )(shared, y))

@@ -120,6 +120,9 @@ def test_options_are_checked():
   with pytest.raises(ValueError, match="start must be one of"):
     samplers.ilvr(_shrink, NOISE, reference=REFERENCE, start="zero",
                   operator=OPERATORS["lowpass"])
+  with pytest.raises(ValueError, match="operator must be a LinearOperator"):
+    samplers.ilvr(_shrink, NOISE, reference=REFERENCE,
+                  operator=operators.high_dynamic_range())
   with pytest.raises(ValueError, match="variant must be one of"):
     samplers.ilvr_steps(SCHEDULE, 2, variant="ours")
   with pytest.raises(ValueError, match="refine_above must be at least 0"):

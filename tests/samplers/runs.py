@@ -1,6 +1,7 @@
 """Running a case of the contract tests."""
 
 from collections.abc import Mapping
+import math
 from typing import Any
 
 import jax
@@ -10,14 +11,18 @@ import numpy as np
 from jaxguide import denoisers
 from jaxguide import noises
 from jaxguide import samplers
+from jaxguide import schedules
 from tests import draws
 from tests import programs
-from tests.samplers import cases
+from tests.samplers import case as cases
 from tests.samplers import gaussians
 
 SHAPE = (gaussians.DIM,)
-# No case iterates more often inside a step; a draw beyond a table is NaN.
-MOST_INNER = 3
+
+
+def schedule() -> schedules.Schedule:
+  """The schedule that the recursions assume."""
+  return schedules.linear(gaussians.NUM_LEVELS)
 
 
 def shared_of(
@@ -53,34 +58,43 @@ def batch_of(count: int, seed: int = 0) -> dict[str, Any]:
 
 
 def drawn_batch_of(
-    case: cases.Case, count: int, size: int, dim: int = gaussians.DIM
+    case: cases.Case,
+    count: int,
+    size: int,
+    shape: cases.Shape = SHAPE,
+    seed: int = 23,
 ) -> dict[str, Any]:
   """`batch_of`, with draws in place of keys.
 
   Where the source of randomness is not what is tested, tables compile in a
-  third of the time.
+  third of the time. They hold what the case says is drawn, no more: a draw
+  beyond them is NaN, one of another slot or shape an error.
 
   Args:
-    case: whose slots are drawn.
-    count: of rows.
+    case: sampler whose slots are drawn.
+    count: rows of the batch.
     size: steps of the longest plan that is run with them.
-    dim: numbers in a draw.
+    shape: trailing shape of x.
+    seed: number that the draws depend on.
   """
-  rng = np.random.default_rng(23)
-  shape = (size, MOST_INNER, count, dim)
-  tables = {slot: np.float32(rng.normal(size=shape))
-            for slot in (*case.slots, "start")}
+  rng = np.random.default_rng(seed)
+  tables = {}
+  for slot in case.draws:
+    sides = (size, slot.num_inner, count, *slot.shape(shape))
+    drawn = (rng.uniform(size=sides) if slot.law == "uniform"
+             else rng.normal(size=sides))
+    tables[slot.name] = np.float32(drawn)
   return {"tables": tables, "y": batch_of(count)["y"]}
 
 
-def run(
+def samples(
     case: cases.Case,
     shared: Mapping[str, Any],
     batch: Mapping[str, Any],
     noise: noises.Noise | None = None,
     dtype: Any = jnp.float32,
-) -> jax.Array:
-  """Samples `[B, 16]` under the exact denoiser of the prior."""
+) -> samplers.Samples:
+  """Samples of x `[B, 16]` under the exact denoiser of the prior."""
   denoise = denoisers.gaussian(shared["mean"], shared["covariance"])
   if noise is None and "tables" in batch:
     noise = noises.recorded_noise(batch["tables"])
@@ -91,7 +105,12 @@ def run(
   sampler = case.make(cases.Setting(
       denoise, noise, batch["y"], shared["mask"], shared["scalars"]
   ))
-  return samplers.sample(sampler, z, shared["steps"]).x
+  return samplers.sample(sampler, z, shared["steps"])
+
+
+def run(*args: Any, **options: Any) -> jax.Array:
+  """x `[B, 16]` of `samples`, which takes the same arguments."""
+  return samples(*args, **options).x
 
 
 def measured_moments(
@@ -104,26 +123,26 @@ def measured_moments(
   to the result.
 
   Args:
-    case: affine in its draws.
-    num_steps: of the plan.
-    y: what is observed, `[16]`, the same for all rows.
+    case: sampler that is affine in its draws.
+    num_steps: steps of the plan.
+    y: signal that is observed, `[16]`, the same for all rows.
   """
-  steps = case.plan(cases.schedule(), num_steps)
-  where = [("start", -1)] + [
-      (slot, i) for slot in case.slots for i in range(steps.index.size)
-  ]
-  names = ("start", *case.slots)
-  rows = [(-1, -2, 0)] + [
-      (names.index(slot), i, d)
-      for slot, i in where for d in range(gaussians.DIM)
-  ]
-  slot_of, index_of, dim_of = (jnp.asarray(c) for c in np.transpose(rows))
+  steps = case.plan(schedule(), num_steps)
+  names, rows = [slot.name for slot in case.draws], [(-1, -2, 0, 0)]
+  for slot in case.draws:
+    size = math.prod(slot.shape(SHAPE))
+    indices = [-1] if slot.name == "start" else range(steps.index.size)
+    rows += [(names.index(slot.name), i, inner, d) for i in indices
+             for inner in range(slot.num_inner) for d in range(size)]
+  slot_of, index_of, inner_of, dim_of = (
+      jnp.asarray(column) for column in np.transpose(rows))
 
   def noise(index, slot, shape, law="normal", inner=0):
-    del shape, law, inner
-    hit = (slot_of == names.index(slot)) & (index_of == index)
-    unit = jax.nn.one_hot(dim_of, gaussians.DIM)
-    return jnp.where(hit[:, None], unit, 0.0)
+    del law
+    hit = ((slot_of == names.index(slot)) & (index_of == index)
+           & (inner_of == inner))
+    unit = jax.nn.one_hot(dim_of, math.prod(shape))
+    return jnp.where(hit[:, None], unit, 0.0).reshape(-1, *shape)
 
   y = np.broadcast_to(np.float32(y), (len(rows), gaussians.DIM))
   out = programs.jit(lambda shared, batch: run(case, shared, batch, noise))(

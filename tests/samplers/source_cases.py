@@ -69,10 +69,11 @@ def _chain(name: str, o: _Chain) -> case.Case:
   if o.source_noise == "fresh" and (o.energy or o.masked):
     slots.append("source")
   return case.Case(
-      f"{o.sampler}-{name}", plan, make,
-      lambda prior, y, num_steps: _chain_recursion(o, prior, y, num_steps),
-      tuple(slots), scalars={"guidance_scale": o.energy} if o.energy else {},
-      limit=not o.has_source)
+      f"{o.sampler}-{name}", plan, make, tuple(slots),
+      recursion=lambda prior, y, num_steps: _chain_recursion(
+          o, prior, y, num_steps),
+      scalars={"guidance_scale": o.energy} if o.energy else {},
+      limit=not o.has_source, cheap_draws=True)
 
 
 def _distance(s):
@@ -158,6 +159,37 @@ def _restart(o, prior, source, first):
       matrix, offset, (np.vstack([first.sigma * EYE, EYE]),))
 
 
+# Any sampler, started from a source.
+
+
+def _from_source() -> case.Case:
+  def plan(schedule, num_steps):
+    top = max(num_steps, schedule.num_levels // 2)
+    return samplers.ddim_steps(schedule, num_steps, first_level=top)
+
+  def make(s):
+    return samplers.from_source(
+        samplers.ddim(s.denoise, s.noise), s.y * s.mask)
+
+  def recursion(prior, y, num_steps):
+    top = max(num_steps, gaussians.NUM_LEVELS // 2)
+    levels = gaussians.visited(prior, num_steps, top)
+    first, source = levels[0], prior.observed.T @ y
+    maps = [gaussians.Affine(first.sigma * EYE, first.alpha * source)]
+    for t, s in case.pairs(levels):
+      # Song et al. 2021, Eq. 12, without noise.
+      direction = s.sigma / t.sigma
+      maps.append(gaussians.Affine(
+          s.alpha * t.gain + direction * (EYE - t.alpha * t.gain),
+          (s.alpha - direction * t.alpha) * t.offset))
+    return 1.0, maps
+
+  step = case.Slot("step", matters=False)  # The plan has eta = 0.
+  return case.Case(
+      "from-source", plan, make, (step,), recursion=recursion,
+      cheap_draws=True)
+
+
 # ILVR.
 
 
@@ -201,7 +233,8 @@ def _ilvr(name: str, o: _Ilvr) -> case.Case:
     return 1.0, maps
 
   return case.Case(
-      f"ilvr-{name}", plan, make, recursion, ("step", "reference"))
+      f"ilvr-{name}", plan, make, ("step", "reference"), recursion=recursion,
+      cheap_draws=True)
 
 
 def _ilvr_maps(o, prior, reference, t, s):
@@ -250,6 +283,7 @@ CASES: dict[str, tuple[case.Case, ...]] = {
             "sdedit", num_repeats=3, masked=True, source_noise="shared",
             variant="released")),
     ),
+    "from_source": (_from_source(),),
     "ilvr": (
         _ilvr("paper", _Ilvr()),
         _ilvr("released", _Ilvr("released", share=0.6, variance="learned")),

@@ -12,6 +12,7 @@ from jaxguide import convert
 from jaxguide import schedules
 from jaxguide.convert import rules
 from jaxguide.convert.networks import families
+from jaxguide.training import image_sets
 from jaxguide.training import noisy_classifier
 from tests import programs
 from tests import recorded_kinds
@@ -87,7 +88,7 @@ def test_levels_are_uniform_and_images_are_noised_by_the_table():
   state = noisy_classifier.init_state({"b": jnp.zeros(2)}, optimizer)
   update = noisy_classifier.make_update(apply, optimizer, SCHEDULE)
   jax.block_until_ready(update(
-      state, noisy_classifier.Labelled(x0, np.zeros(2000, int)),
+      state, image_sets.Labelled(x0, np.zeros(2000, int)),
       jax.random.key(0)))
   jax.effects_barrier()
   x_t, index = (np.asarray(value) for value in seen[0])
@@ -115,7 +116,7 @@ def test_a_separable_toy_is_learned():
     label = rng.integers(0, 2, 32)
     x0 = np.where(label == 0, -0.5, 0.5)[:, None, None, None]
     x0 = x0 + 0.1 * rng.standard_normal((32, 2, 2, 3))
-    return noisy_classifier.Labelled(x0.astype(np.float32), label)
+    return image_sets.Labelled(x0.astype(np.float32), label)
 
   state = first
   for _ in range(60):

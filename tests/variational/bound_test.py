@@ -223,7 +223,7 @@ def test_the_likelihood_with_a_variance():
   level = VP.at_level(300)
   a, b = VP.alpha[300], VP.sigma[300]
   left = 1 / (1 / s2 + a**2 / b**2)
-  halved = operators.Operator(lambda x: 0.5 * x, None, None)
+  halved = operators.Operator(lambda x: 0.5 * x)
   for operator, scale in ((None, 1.0), (halved, 0.5)):
     moments = variational.Moments(0.0, jnp.float32(s2))
     energy = variational.gaussian_likelihood(

@@ -15,21 +15,20 @@ from jaxguide import noises
 from jaxguide import parallel
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import table_files
-from jaxguide.evaluation.running import makers
 from tests import programs
-from tests.evaluation.methods import vipaint_test
+from tests.evaluation import vipaint_runs
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
 def experiment(**changes):
   return dataclasses.replace(
-      vipaint_test.experiment(), samples_per_image=3, **changes)
+      vipaint_runs.experiment(), samples_per_image=3, **changes)
 
 
 def test_a_line_per_size(monkeypatch):
   # Draws that compile fast.
-  monkeypatch.setattr(noises, "prng_noise", vipaint_test.hashed)
+  monkeypatch.setattr(noises, "prng_noise", vipaint_runs.hashed)
   costs = cost.measure(experiment(), [2, 3], repeats=2)
   assert [(c.images, c.samples) for c in costs] == [(2, 6), (3, 9)]
   for found in costs:
@@ -73,31 +72,29 @@ def test_a_fit_needs_no_more_memory_than_the_readme_says(num_levels):
       r"samples in one of\s+([\d.]+)\.\s",
       (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
   assert said, "README states it in other words"
-  experiment = table_files.load(
-      ROOT / "experiments/vipaint/configs"
-      / f"emoji64_rotated_vipaint{num_levels}.py")
+  experiment = table_files.load_row(
+      ROOT / "experiments/vipaint/tables/emoji64.py",
+      f"rotated_vipaint{num_levels}")
   given = inputs.load(experiment, range(16))
   limit = float(said.group(1 if num_levels == 2 else 2))
-  assert 0.8 * limit < _gibibytes(given, makers.fit, given.batch) <= limit
+  needed = _gibibytes(given.functions.fit, given, given.rows)
+  assert 0.8 * limit < needed <= limit
   if num_levels > 2:
     return
-  fitted = jax.eval_shape(
-      makers.fit(given.prior, given.task, given.method, given.networks),
-      given.shared, given.batch)
+  fitted = jax.eval_shape(given.functions.fit, given.shared, given.rows)
   rows = jax.tree.map(
       lambda leaf: np.zeros((4 * leaf.shape[0], *leaf.shape[1:]), leaf.dtype),
-      given.batch | {"fitted": fitted})
-  rows["sample"] = np.zeros(64, np.int32)
+      given.rows._replace(fitted=fitted))
+  rows = rows._replace(samples=np.zeros(64, np.int32))
   limit = float(said.group(3))
-  assert 0.8 * limit < _gibibytes(given, makers.restore, rows) <= limit
+  assert 0.8 * limit < _gibibytes(given.functions.sample, given, rows) <= limit
 
 
-def _gibibytes(given, make, batch):
+def _gibibytes(fn, given, rows):
   program = parallel.map_batch(
-      make(given.prior, given.task, given.method, given.networks),
-      devices=jax.local_devices()[:1], backend="jit")
+      fn, devices=jax.local_devices()[:1], backend="jit")
   # Memory is assigned before LLVM sees the program.
-  compiled = program.lower(program.replicate(given.shared), batch).compile(
+  compiled = program.lower(program.replicate(given.shared), rows).compile(
       compiler_options=programs.FAST)
   memory = compiled.memory_analysis()
   return (memory.temp_size_in_bytes + memory.argument_size_in_bytes

@@ -7,30 +7,30 @@ import numpy as np
 import pytest
 
 from experiments.vipaint import figures
+from jaxguide import pixels
 from jaxguide.data import images as image_files
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import overrides
-from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import table_files
 from jaxguide.training import curves
 
-CONFIG = (
-    pathlib.Path(figures.__file__).parent / "configs"
-    / "emoji64_rotated_vipaint2.py")
+TABLES = pathlib.Path(figures.__file__).parent / "tables"
 CLASSES = (0, 1, 2)
 
 
 def own_classes(experiment, count):
   data = experiment.data.open()
-  return [experiment.labels.label(n, data.name(n)) for n in range(count)]
+  (labels,) = experiment.conditions
+  return [labels.label(n, data.name(n)) for n in range(count)]
 
 
 @pytest.fixture(scope="module")
 def experiment():
   """Two levels, two updates, random networks; images and labels are real."""
-  tiny = table_files.load(CONFIG, smoke=True)
+  tiny = table_files.load_row(
+      TABLES / "emoji64.py", "rotated_vipaint2", smoke=True)
   # From the published start: nearer to the observation, random networks
   # hardly know their classes.
   return overrides.override(tiny, [
@@ -73,7 +73,7 @@ def test_samples_are_those_of_a_run(experiment, traces, tmp_path):
   assert len(files) == 4
   for n in range(2):
     for sample in range(2):
-      shown = pictures.to_uint8(traces.samples[sample, n]).astype(int)
+      shown = pixels.to_uint8(traces.samples[sample, n]).astype(int)
       close = [np.abs(image_files.read_picture(f) - shown).max() <= 1
                for f in files if f.stem.endswith(f"_s{sample}")]
       assert sum(close) == 1
@@ -126,13 +126,13 @@ def test_what_does_not_fit_is_named(experiment, options, message):
 @pytest.mark.slow
 def test_one_image_without_labels_under_two_classes():
   """A class-conditional prior of pixels, whose images have no labels."""
-  tiny = table_files.load(CONFIG.with_name("imagenet64_rotated_vipaint2.py"),
-                     smoke=True)
-  plain = dataclasses.replace(tiny, labels=None)
+  tiny = table_files.load_row(
+      TABLES / "imagenet64.py", "rotated_vipaint2", smoke=True)
+  plain = dataclasses.replace(tiny, conditions=())
   found = figures.trace(
       plain, [1], every=1, columns=1, num_samples=1, classes=[0, 1])
   assert found.classes.shape == (2, 1, *found.reference.shape[1:])
-  assert len(found.reference) == len(found.degraded) == 1
+  assert len(found.reference) == len(found.observed) == 1
   assert {part.shape[1] for part in (
       found.progress, found.levels, found.samples, *found.history)} == {1}
   assert np.abs(found.classes[0] - found.classes[1]).max() > 1e-4
@@ -146,7 +146,7 @@ def test_another_method_is_named(experiment):
 
 def test_classes_of_a_prior_that_has_none_are_refused(experiment):
   plain = dataclasses.replace(
-      experiment, prior=sources.RandomLatentPrior(), labels=None,
+      experiment, prior=sources.RandomLatentPrior(), conditions=(),
       method=dataclasses.replace(experiment.method, guidance=1.0))
   with pytest.raises(ValueError, match="need a prior with classes; random"):
     figures.trace(plain, [0], columns=1, classes=[1])

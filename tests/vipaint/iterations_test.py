@@ -49,7 +49,7 @@ def runs(tmp_path_factory):
     for name, method in made.items():
       runner.evaluate(_experiment(method), folder / name, devices=1,
                       stream=io.StringIO())
-  runner.evaluate(_experiment(methods.Degraded()), folder / "degraded",
+  runner.evaluate(_experiment(methods.Baseline()), folder / "degraded",
                   devices=1, stream=io.StringIO())
   return folder
 
@@ -92,7 +92,7 @@ def test_untimed_runs_have_no_seconds(runs, tmp_path):
 @pytest.mark.parametrize("names, metric, message", [
     ([], None, "at least one folder, got none"),
     (["few", "few/../few"], None, "must differ in K, variant or updates"),
-    (["degraded"], None, "must be a run of Vipaint, got Degraded"),
+    (["degraded"], None, "must be a run of Vipaint, got Baseline"),
     (["few"], "lpips_of_others", "metric lpips_of_others is none of"),
 ])
 def test_runs_that_do_not_fit_are_named(runs, tmp_path, names, metric, message):

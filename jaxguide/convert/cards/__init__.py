@@ -1,24 +1,29 @@
 """Cards: what a released checkpoint's state dict cannot tell.
 
-One per public checkpoint. `third_party/cards.md` is the same table with the
-places where the files are found.
+One per public checkpoint; those of latent diffusion models, whose files hold
+several networks, are in `ldm_cards`. `third_party/cards.md` is the same table
+with the places where the files are found.
 """
 
 from __future__ import annotations
 
-import difflib
+import importlib
 
 from jaxguide.convert import errors
-from jaxguide.convert.cards import adm_cards
-from jaxguide.convert.cards import ddpm_cards
-from jaxguide.convert.cards import edm_cards
 from jaxguide.convert.cards.model_card import ModelCard
 
 __all__ = ["CARDS", "ModelCard", "find"]
 
-CARDS = {
-    card.name: card for card in (
-        *adm_cards.CARDS, *ddpm_cards.CARDS, *edm_cards.CARDS)}
+# Files of this package, one per family of networks, each with its `CARDS`.
+_FILES = (
+    "adm_cards",
+    "ddpm_cards",
+    "edm_cards",
+)
+
+CARDS: dict[str, ModelCard] = {
+    card.name: card for file in _FILES
+    for card in importlib.import_module(f"{__name__}.{file}").CARDS}
 
 
 def find(name: str) -> ModelCard:
@@ -26,9 +31,13 @@ def find(name: str) -> ModelCard:
 
   Raises:
     ConversionError: there is none; names those that sound like it.
+
+  Example:
+    >>> find("ffhq_10m").num_parameters
+    93563910
   """
   if name not in CARDS:
-    near = difflib.get_close_matches(name, CARDS, n=3) or sorted(CARDS)
     raise errors.ConversionError(
-        f"there is no card {errors.quoted(name)}; try {', '.join(near)}")
+        f"there is no card {errors.quoted(name)}; "
+        f"{errors.near(name, list(CARDS))}")
   return CARDS[name]

@@ -1,14 +1,13 @@
 """Cards of released latent diffusion models: what their files cannot tell.
 
-Such a file holds several networks. `latent.convert` takes them apart, by one
-of these cards.
+Such a file holds several networks. `latent_checkpoints` takes them apart, by
+one of these cards.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 import dataclasses
-import difflib
 from typing import Any
 
 from jaxguide.convert import errors
@@ -23,24 +22,26 @@ class LatentCard:
   """A released latent diffusion model, or a first stage alone.
 
   Attributes:
-    name: of the card.
-    file_names: what the file is called where it is published.
-    origin: the program that it belongs to.
-    licence: of that program's code or, where they have one, of the weights.
+    name: name of the card.
+    file_names: names of the file where it is published.
+    origin: program that it belongs to.
+    licence: terms of that program's code or, where they have any, of the
+      weights.
     image_size: height and width of an image, pixels.
     first_stage: options of the autoencoder, as in a released configuration:
       see `ldm.autoencoder_fields`.
-    num_parameters: of each part.
+    num_parameters: number of parameters of each part.
     unet: options of the UNet, see `ldm.unet_fields`; None: a first stage
       alone, whose file has no prefix in front of the names.
     classes: (classes, width) of a class embedder; None: there is none, or a
       text encoder, which is not converted.
     betas: first and last of the schedule.
-    scale_factor: of the latents; None: the file says.
+    scale_factor: factor of the latents over the autoencoder's own; None: the
+      file says.
     null_label: the class that stands for "no class" in guidance.
     has_average: whether the file is known to hold averaged weights.
-    note: what else a user has to know.
-    sha256: of the file; None where nobody has recorded it.
+    note: anything else a user has to know.
+    sha256: hash of the file; None where nobody has recorded it.
   """
 
   name: str
@@ -220,10 +221,9 @@ def find(name: str) -> LatentCard:
     ConversionError: there is none; names those that sound like it.
   """
   if name not in CARDS:
-    near = difflib.get_close_matches(name, CARDS, n=3) or sorted(CARDS)
     raise errors.ConversionError(
-        f"there is no latent card {errors.quoted(name)}; try "
-        f"{', '.join(near)}")
+        f"there is no latent card {errors.quoted(name)}; "
+        f"{errors.near(name, list(CARDS))}")
   return CARDS[name]
 
 
@@ -238,13 +238,13 @@ def from_configuration(
   """A card of one's own model out of the file that it was trained by.
 
   Args:
-    name: of the card.
+    name: name of the card.
     configuration: the parsed YAML of a latent-diffusion training run: its
       "model" with "params" holding "unet_config", "first_stage_config",
       "linear_start", "linear_end" and, where set, "scale_factor",
       "scale_by_std" and a class embedder as "cond_stage_config".
     image_size: height and width of an image, pixels.
-    licence: of the weights.
+    licence: terms of the weights.
     null_label: the class that was trained to stand for "no class", which the
       configuration does not tell; without one there is no guidance.
 
@@ -262,7 +262,7 @@ def from_configuration(
     classes = _classes(params.get("cond_stage_config"))
   except (KeyError, TypeError) as error:
     raise errors.ConversionError(
-        f"configuration lacks {errors.quoted(str(error))}") from error
+        f"the configuration lacks the entry {error}") from error
   if null_label is not None and (
       classes is None or not 0 <= null_label < classes[0]):
     raise errors.ConversionError(

@@ -14,13 +14,15 @@ class ModelCard:
   """A released checkpoint.
 
   Attributes:
-    name: of the card.
-    file_names: what the file is called where it is published.
-    origin: the program that it belongs to.
-    licence: of that program; "unknown" where the weights have no stated one.
-    num_parameters: of the network, label embedding included.
-    sha256: of the file; None where nobody has recorded it.
-    note: what else a user has to know.
+    name: name of the card.
+    file_names: names of the file where it is published.
+    origin: program that it belongs to.
+    licence: terms of that program; "unknown" where the weights have no stated
+      ones.
+    num_parameters: number of the network's parameters, label embedding
+      included, constants left out.
+    sha256: hash of the file; None where nobody has recorded it.
+    note: anything else a user has to know.
 
   The rest is as in `model_config.ModelConfig`.
   """

@@ -108,7 +108,7 @@ def network(
       takes a context argument.
 
   Returns:
-    One of `families.FAMILIES`, and the arguments of its module.
+    One of `families.NETWORKS`, and the arguments of its module.
 
   Raises:
     ConversionError: an option is missing, or asks for a network that is not
@@ -209,7 +209,8 @@ def _levels(
   attention = [_BLOCKS[block][0] for block in down]
   if [_BLOCKS[block][0] for block in up] != attention[::-1]:
     raise errors.ConversionError(
-        "up_block_types are not the mirror image of down_block_types")
+        "up_block_types attend at other levels than down_block_types do, of "
+        "which they must be the mirror image")
   residual = set()
   # The last block of each side does not resample.
   for side, blocks in (("down", down[:-1]), ("up", up[:-1])):
@@ -228,7 +229,9 @@ def _block_types(name, options, key) -> Sequence[str]:
   allowed = _BLOCKS_OF.get(name, _AUTOENCODER_BLOCKS)
   count = len(options["block_out_channels"])
   if not isinstance(blocks, (list, tuple)) or len(blocks) != count:
-    raise errors.ConversionError(f"{key} has to name {count} blocks")
+    raise errors.ConversionError(
+        f"{key} is {errors.quoted(blocks)}; it has to name {count} blocks, as "
+        "many as block_out_channels has widths")
   odd = [block for block in blocks if block not in allowed]
   if odd:
     raise errors.ConversionError(
@@ -332,7 +335,8 @@ def image_size(options: Mapping[str, Any], given: int | None = None) -> int:
     size = size[0]
   if not _is_positive(size):
     raise errors.ConversionError(
-        f"sample_size is {errors.quoted(size)}: give image_size")
+        f"sample_size is {errors.quoted(size)}; expected one positive "
+        "integer: give image_size")
   return size
 
 

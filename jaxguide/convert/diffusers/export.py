@@ -35,7 +35,7 @@ _EMBEDDINGS = {
 _EMBEDDINGS["ldm_unet"] = _EMBEDDINGS["adm_unet"]
 
 
-def export(
+def export_folder(
     path: str | os.PathLike[str], out: str | os.PathLike[str],
 ) -> str:
   """Writes a model directory of one network as a folder of diffusers.
@@ -83,7 +83,7 @@ def options_of(config: model_config.ModelConfig) -> dict[str, Any]:
   """
   if config.family not in _CLASSES:
     raise errors.ConversionError(
-        f"family is {errors.quoted(config.family)}; of diffusers' are "
+        f"family is {errors.quoted(config.family)}; diffusers has "
         f"{', '.join(_CLASSES)}")
   fields = config.module
   widths = [
@@ -92,7 +92,7 @@ def options_of(config: model_config.ModelConfig) -> dict[str, Any]:
   if widths[0] != fields["model_channels"]:
     raise errors.ConversionError(
         f"channel_mult begins with {fields['channel_mult'][0]}; diffusers "
-        "knows 1")
+        "has networks that begin with 1 alone")
   options = {
       "_class_name": _CLASSES[config.family],
       "sample_size": config.image_size, "act_fn": "silu",
@@ -117,15 +117,15 @@ def _unet(
   context = fields.get("context_width")
   if fields.get("transformer_depth") and context is None:
     raise errors.ConversionError(
-        "transformers without a context are not in diffusers")
+        "diffusers has no transformers without a context")
   if not (fields.get("resample_with_conv", True)
           and (resnet or fields.get("conv_resample", True))):
     raise errors.ConversionError(
-        "resampling without parameters is not in diffusers")
+        "diffusers has no resampling without parameters")
   if fields.get("num_heads_upsample", -1) not in (
       -1, fields.get("num_heads", 1)) and not context:
     raise errors.ConversionError(
-        "a decoder with other heads is not in diffusers")
+        "diffusers has no decoder with other heads than the encoder's")
   options = {
       **_EMBEDDINGS[config.family], "dropout": fields.get("dropout", 0.0),
       "resnet_time_scale_shift": (
@@ -162,7 +162,7 @@ def _head_width(
   if len(found) > 1:
     raise errors.ConversionError(
         f"num_heads is {fields['num_heads']} at several widths; diffusers "
-        "wants heads of one width")
+        "has heads of one width alone")
   return found.pop()
 
 
@@ -171,7 +171,7 @@ def _conditioned(
 ) -> dict[str, Any]:
   if resnet:
     raise errors.ConversionError(
-        "a UNet with a context and residual resampling is not in diffusers")
+        "diffusers has no UNet with a context and residual resampling")
   widths = [
       int(ratio * fields["model_channels"]) for ratio in fields["channel_mult"]]
   heads = [fields["num_heads"]] * len(widths)
@@ -213,5 +213,5 @@ def _autoencoder(
   if fields["z_channels"] != fields["latent_channels"]:
     raise errors.ConversionError(
         f"z_channels is {fields['z_channels']} and latent_channels "
-        f"{fields['latent_channels']}; diffusers has one number")
+        f"{fields['latent_channels']}; diffusers has one number for both")
   return options

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxguide.convert import commands
 from jaxguide.convert import errors
 from jaxguide.convert import latent_store
 from jaxguide.convert import model_config
 from jaxguide.convert import model_store
+from jaxguide.convert import provenance
 from jaxguide.convert import rules
 from jaxguide.convert.cards import ldm_cards
 from jaxguide.convert.diffusers import configs
@@ -49,7 +49,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     return False
 
 
-def convert(
+def convert_folder(
     path: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
@@ -59,18 +59,19 @@ def convert(
 ) -> str:
   """Converts a folder of diffusers.
 
-  A pipeline with an autoencoder becomes a latent model (`latent.save`),
+  A pipeline with an autoencoder becomes a latent model (`latent_store`),
   everything else one model directory. The weights are those in the folder;
   which of raw and averaged ones they are, it does not say.
 
   Args:
     path: a network's folder, or a pipeline's.
     out: the new directory.
-    scale_factor: of a pipeline's latents; None: the autoencoder's
+    scale_factor: factor of a pipeline's latents; None: the autoencoder's
       "scaling_factor"; where that is missing, 0.18215 of an AutoencoderKL, as
       diffusers has it, and 1 of a VQModel.
-    image_size: of a network whose config has no "sample_size", pixels.
-    licence: of the weights.
+    image_size: height and width of a network whose config has no
+      "sample_size", pixels.
+    licence: terms of the weights.
 
   Returns:
     A report of what was done, one fact per line.
@@ -116,12 +117,13 @@ def read_network(
   """The parameters and config of one network's folder.
 
   Args:
-    path: holds `config.json` and one of `WEIGHTS`.
+    path: folder that holds `config.json` and one of `WEIGHTS`.
     scheduler: a `scheduler_config.json`, which says what a UNet predicts and
       at which noise levels; None or missing: eps, at levels not known.
     latent: whether a UNet is of a latent model.
-    image_size: see `convert`.
-    licence: of the weights.
+    image_size: height and width that it was trained for, pixels, where its
+      config has no "sample_size".
+    licence: terms of the weights.
 
   Raises:
     ConversionError: something is missing, damaged or not supported. One line.
@@ -133,9 +135,8 @@ def read_network(
     size = configs.image_size(options, image_size)
   file = _weights(path)
   checkpoint = torch_reader.read_checkpoint(file)
-  source = {
-      "file_name": file.name, "sha256": commands.sha256(file),
-      "container": checkpoint.container, "layout": "diffusers"}
+  source = provenance.source_of(
+      file, checkpoint.container, layout="diffusers")
   config = model_config.ModelConfig(
       family, fields, size, licence=licence, source=source,
       **_use(options, fields, scheduler))
@@ -170,8 +171,8 @@ def _weights(path: pathlib.Path) -> pathlib.Path:
     if (path / name).is_file():
       return path / name
   raise errors.ConversionError(
-      f"{path}: holds none of {', '.join(WEIGHTS)} (weights in several files "
-      "are not supported)")
+      f"{path}: the folder holds none of {', '.join(WEIGHTS)} (weights in "
+      "several files are not supported)")
 
 
 def _read_json(file: str | os.PathLike[str]) -> dict[str, Any]:
@@ -179,9 +180,9 @@ def _read_json(file: str | os.PathLike[str]) -> dict[str, Any]:
     try:
       entries = json.loads(pathlib.Path(file).read_text("utf-8"))
     except (ValueError, RecursionError) as error:
-      raise errors.ConversionError("is no JSON") from error
+      raise errors.ConversionError("the file is no JSON") from error
     if not isinstance(entries, dict):
-      raise errors.ConversionError("is no JSON object")
+      raise errors.ConversionError("the file is no JSON object")
   return entries
 
 
@@ -194,11 +195,12 @@ def _scale_factor(
   if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not (
       0.0 < scale < float("inf")):
     raise errors.ConversionError(
-        f"scale_factor is {errors.quoted(scale)}; it must be positive")
+        f"scale_factor is {errors.quoted(scale)}; it must be a positive "
+        "number")
   return float(scale)
 
 
-def describe(path: str | os.PathLike[str]) -> str:
+def describe_folder(path: str | os.PathLike[str]) -> str:
   """What is in a folder of diffusers, one fact per line.
 
   Raises:

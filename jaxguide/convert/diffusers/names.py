@@ -67,8 +67,8 @@ def names(name: str, config: model_config.ModelConfig) -> tuple[str, ...]:
   """What a tensor of a config's network is called there.
 
   Args:
-    name: of the tensor where our modules' names come from.
-    config: of the network: a family of `UNETS`, "ddpm_unet" or an
+    name: the tensor's name where our modules' names come from.
+    config: config of the network, of a family of `UNETS`, "ddpm_unet" or an
       autoencoder.
 
   Returns:
@@ -153,7 +153,7 @@ def to_reference(
   Args:
     tensors: a file's, exactly those of the network.
     entries: the network's, `families.table(config)`.
-    config: of the network; plain attention has qkv_order "new".
+    config: config of the network; plain attention has qkv_order "new".
 
   Returns:
     The tensors of `entries`, of their shapes.
@@ -210,7 +210,7 @@ def from_reference(
 
   Args:
     state_dict: the network's tensors by the names our modules come from.
-    config: of the network.
+    config: config of the network.
 
   Returns:
     Tensors by Hugging Face's names, in the shapes of its present version.

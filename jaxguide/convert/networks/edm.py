@@ -13,14 +13,14 @@ import math
 from typing import Any
 
 from flax import linen as nn
-import jax
-import jax.numpy as jnp
 import numpy as np
 
+from jaxguide import checkpoint_settings
 from jaxguide import preconditioning
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
+from jaxguide.convert.networks import family
 from jaxguide.models import edm_unet
 
 RULES = (
@@ -34,8 +34,8 @@ RULES = (
     rules.Rule(r".*", "bias", "bias", rules.SAME),
 )
 
-# Names that every EDM network has, by which its prefix in a file is found.
-ANCHORS = (
+# Names that every EDM network has.
+_ANCHORS = (
     "map_layer0.weight", "map_layer0.bias", "map_layer1.weight",
     "map_layer1.bias")
 
@@ -49,10 +49,8 @@ _MOST_BLOCKS = 512
 def _inputs(
     config: model_config.ModelConfig, module: nn.Module,
 ) -> dict[str, Any]:
-  size, channels = config.image_size, module.in_channels
-  return {
-      "x": jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32),
-      "noise": jax.ShapeDtypeStruct((1,), jnp.float32)}
+  inputs = family.image_and_time(config, module)
+  return {"x": inputs["x"], "noise": inputs["time"]}
 
 
 def _constants(config: model_config.ModelConfig) -> dict[str, np.ndarray]:
@@ -74,9 +72,6 @@ def _constants(config: model_config.ModelConfig) -> dict[str, np.ndarray]:
     names += [f"dec.{r}x{r}_aux_up" for r in sizes[:-1]]
   return {f"{name}.resample_filter": taps for name in names}
 
-
-SONG = rules.Family(edm_unet.SongUnet, RULES, _inputs, _constants)
-DHARIWAL = rules.Family(edm_unet.DhariwalUnet, RULES, _inputs, _constants)
 
 _NETWORKS = {
     "SongUNet": ("edm_song", edm_unet.SongUnet),
@@ -100,9 +95,8 @@ _CLASSES = {
 _ELSEWHERE = {
     "img_channels", "use_fp16", "model_type",
     *(name for *_, names in _CLASSES.values() for name in names)}
-# What a user chooses and no file tells; what matters in training alone.
+# What a user chooses and no file tells.
 _CHOICES = {"dtype", "remat", "attention_impl", "conv_impl", "parent", "name"}
-_TRAINING = {"dropout", "label_dropout"}
 
 
 def module_fields(kind: str, **fields: Any) -> dict[str, Any]:
@@ -129,40 +123,65 @@ def module_fields(kind: str, **fields: Any) -> dict[str, Any]:
   return {**defaults, **fields}
 
 
-def is_told(metadata: Mapping[str, Any]) -> bool:
-  """Whether a file's metadata is that of an EDM pickle."""
-  return metadata.get("class_name") in _CLASSES and isinstance(
-      metadata.get("init_kwargs"), Mapping)
+def infer(shapes: family.Shapes) -> family.Inferred:
+  """Which of EDM's networks the names and shapes are those of.
+
+  Their preconditioning is not in their tensors: EDM, VP, VE and iDDPM files of
+  one network look alike. Cards fit by size, which tells the released ones
+  apart.
+  """
+  kind = "DhariwalUNet" if "out_norm.weight" in shapes else "SongUNet"
+  size = sum(
+      int(np.prod(shape)) for name, shape in shapes.items()
+      if not name.endswith((".resample_filter", ".freqs")))
+  return family.Inferred(
+      f"EDM {kind}: {size:,} parameters; its preconditioning is not told",
+      (_NETWORKS[kind][0],), {}, size)
 
 
-def config_from(
+def config_of(
+    inferred: family.Inferred,
+    settings: checkpoint_settings.Settings,
+    source: Mapping[str, Any],
+) -> model_config.ModelConfig:
+  """Refuses: no setting says the preconditioning of a bare state dict."""
+  del inferred, settings, source
+  raise errors.ConversionError(
+      "the state dict of an EDM network does not tell its preconditioning: "
+      "name the checkpoint's card, or convert the .pkl file itself")
+
+
+def config_in(
     metadata: Mapping[str, Any],
     source: Mapping[str, Any],
     licence: str = "unknown",
-) -> model_config.ModelConfig:
+) -> model_config.ModelConfig | None:
   """The config of an EDM pickle, out of what it says about itself.
 
   Args:
-    metadata: of the file; `is_told` holds.
-    source: where it comes from.
-    licence: of the weights, which no file tells.
+    metadata: values that the file holds beside its tensors.
+    source: entries that say where it comes from.
+    licence: terms of the weights, which no file tells.
 
   Returns:
-    The config.
+    The config; None where the metadata are not those of an EDM pickle.
 
   Raises:
     ConversionError: the file lacks an argument, or has an unknown or senseless
       one.
   """
+  if metadata.get("class_name") not in _CLASSES or not isinstance(
+      metadata.get("init_kwargs"), Mapping):
+    return None
   kwargs = dict(metadata["init_kwargs"])
   kind, network, names = _CLASSES[metadata["class_name"]]
   network = kwargs.get("model_type", network)
   size, channels = kwargs.get("img_resolution"), kwargs.get("img_channels")
   if network not in _NETWORKS or not size or not channels:
     raise errors.ConversionError(
-        f"has model_type {errors.quoted(network)}, img_resolution "
+        f"the file has model_type {errors.quoted(network)}, img_resolution "
         f"{errors.quoted(size)}, img_channels {errors.quoted(channels)}; "
-        f"expected {' or '.join(_NETWORKS)} and two sizes")
+        f"expected {' or '.join(_NETWORKS)} and two positive sizes")
   fields = {n: v for n, v in kwargs.items() if n not in _ELSEWHERE}
   twice = kind == "iddpm"
   module = module_fields(
@@ -192,33 +211,12 @@ def schedule(entry: Mapping[str, Any]) -> dict[str, Any]:
   try:
     made = preconditioning.from_config(entry)
   except (ValueError, TypeError, ArithmeticError) as error:
-    raise errors.ConversionError(f"preconditioning: {error}") from error
+    raise errors.ConversionError(
+        f"the preconditioning is wrong: {error}") from error
   return {
       "kind": "edm", "num_steps": _NUM_STEPS,
       "sigma_min": max(_SIGMA_MIN, made.sigma_min),
       "sigma_max": min(_SIGMA_MAX, made.sigma_max)}
-
-
-def check_agrees(
-    told: model_config.ModelConfig, config: model_config.ModelConfig,
-) -> None:
-  """Raises ConversionError where a file contradicts its card.
-
-  VP, VE, iDDPM and EDM files of the same network have the same tensors.
-  """
-  def essence(of: model_config.ModelConfig) -> dict[str, Any]:
-    module = {n: v for n, v in of.module.items() if n not in _TRAINING}
-    return {"family": of.family, **module,
-            "preconditioning": dict(of.preconditioning or {})}
-
-  found, expected = essence(told), essence(config)
-  wrong = [
-      f"{name} is {errors.quoted(found.get(name))}, and "
-      f"{errors.quoted(expected.get(name))} in the card"
-      for name in sorted({*found, *expected})
-      if found.get(name) != expected.get(name)]
-  if wrong:
-    raise errors.ConversionError("; ".join(wrong))
 
 
 def describe(config: model_config.ModelConfig) -> str:
@@ -241,16 +239,26 @@ def _check_walk(module: Mapping[str, Any]) -> None:
       isinstance(m, (int, float)) for m in mult)
   if not plain or not 0 < blocks * len(mult) <= _MOST_BLOCKS:
     raise errors.ConversionError(
-        f"has channel_mult {errors.quoted(mult)} and num_blocks "
-        f"{errors.quoted(blocks)}; expected numbers, and at most "
+        f"the file has channel_mult {errors.quoted(mult)} and num_blocks "
+        f"{errors.quoted(blocks)}; expected a list of numbers and at most "
         f"{_MOST_BLOCKS} blocks")
   for name in ("img_resolution", "label_dim", "augment_dim"):
     value = module[name]
     if not isinstance(value, int) or value < 0:
       raise errors.ConversionError(
-          f"has {name} {errors.quoted(value)}; expected a size")
+          f"the file has {name} {errors.quoted(value)}; expected a size of 0 "
+          "or more")
 
 
 def _finite(value: Any) -> Any:
   """JSON has no infinity: null stands for it."""
   return None if isinstance(value, float) and math.isinf(value) else value
+
+
+FAMILY = family.Family(
+    name="EDM network",
+    networks={
+        name: family.Network(module, RULES, _inputs, _constants)
+        for name, module in _NETWORKS.values()},
+    anchors=_ANCHORS, infer=infer, config_of=config_of, config_in=config_in,
+    describe=describe)

@@ -55,7 +55,7 @@ def from_classifier(
   if not wanted or not given:
     which = "the extractor" if not wanted else "the classifier"
     raise errors.ConversionError(
-        f"nothing matches: {which} has no parameter under "
+        f"there is nothing to copy: {which} has no parameter under "
         f"{errors.listed(_TRUNK)}")
   try:
     rules.compare(*(

@@ -1,6 +1,6 @@
-"""The network families that checkpoints can be converted to.
+"""The families of networks that checkpoints can be converted to.
 
-A new one is a file with its rule table and one line here.
+A new one is a file of this package that holds a `FAMILY`, and its name here.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 import dataclasses
 import functools
+import importlib
 from typing import Any
 
 from flax import linen as nn
@@ -17,23 +18,24 @@ import numpy as np
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
-from jaxguide.convert.networks import adm
-from jaxguide.convert.networks import ddpm
-from jaxguide.convert.networks import edm
-from jaxguide.convert.networks import ldm
-from jaxguide.convert.networks import metric_networks
+from jaxguide.convert.networks import family as family_lib
 
-FAMILIES = {
-    "adm_unet": adm.UNET,
-    "adm_superres": adm.SUPERRES,
-    "adm_classifier": adm.CLASSIFIER,
-    "ddpm_unet": ddpm.UNET,
-    "edm_song": edm.SONG,
-    "edm_dhariwal": edm.DHARIWAL,
-    "lpips": metric_networks.LPIPS,
-    "inception_fid": metric_networks.INCEPTION,
-    **ldm.FAMILIES,
-}
+# Files of this package.
+NAMES = (
+    "adm",
+    "ddpm",
+    "edm",
+    "ldm",
+    "metric_networks",
+)
+
+FAMILIES: tuple[family_lib.Family, ...] = tuple(
+    importlib.import_module(f"{__package__}.{name}").FAMILY for name in NAMES)
+
+# What `ModelConfig.family` may name.
+NETWORKS: dict[str, family_lib.Network] = {
+    name: network for family in FAMILIES
+    for name, network in family.networks.items()}
 
 # What Linen adds to a module's fields.
 _LINEN_FIELDS = ("parent", "name")
@@ -54,8 +56,16 @@ def build_module(
 
   Raises:
     ConversionError: the family is unknown, or its module has no such argument.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> config = convert.ModelConfig(
+    ...     "class_embedder", {"num_classes": 5, "width": 8}, image_size=16,
+    ...     prediction=None)
+    >>> convert.build_module(config).num_classes
+    5
   """
-  module = _family(config).module
+  module = _network(config).module
   allowed = [
       field.name for field in dataclasses.fields(module)
       if field.name not in _LINEN_FIELDS]
@@ -80,28 +90,28 @@ def _trace(text: str) -> dict[str, Any]:
   """Tracing a large network takes seconds, and a conversion asks thrice."""
   config = model_config.ModelConfig.from_json(text)
   module = build_module(config)
-  inputs = _family(config).inputs(config, module)
+  inputs = _network(config).inputs(config, module)
   try:
     return jax.eval_shape(module.init, jax.random.key(0), **inputs)["params"]
   except (ValueError, TypeError, ZeroDivisionError, IndexError) as error:
     reason = " ".join(str(error).split())[:200]
     raise errors.ConversionError(
-        f"module does not make a network: {reason}") from error
+        f"the module does not make a network: {reason}") from error
 
 
 def table(config: model_config.ModelConfig) -> Sequence[rules.Entry]:
   """Both names and shapes of each of a config's parameters."""
-  return rules.table(abstract_params(config), _family(config).rules)
+  return rules.table(abstract_params(config), _network(config).rules)
 
 
 def constants(config: model_config.ModelConfig) -> dict[str, np.ndarray]:
   """What a config's checkpoints hold beside its parameters, by name."""
-  return _family(config).constants(config)
+  return _network(config).constants(config)
 
 
-def _family(config: model_config.ModelConfig) -> rules.Family:
-  if config.family not in FAMILIES:
+def _network(config: model_config.ModelConfig) -> family_lib.Network:
+  if config.family not in NETWORKS:
     raise errors.ConversionError(
         f"family is {errors.quoted(config.family)}; known are "
-        f"{', '.join(FAMILIES)}")
-  return FAMILIES[config.family]
+        f"{', '.join(NETWORKS)}")
+  return NETWORKS[config.family]

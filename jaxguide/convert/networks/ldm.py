@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from flax import linen as nn
-import jax
-import jax.numpy as jnp
 
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
+from jaxguide.convert.networks import family
 from jaxguide.models import autoencoders
 from jaxguide.models import ldm_unet
 
@@ -46,42 +45,46 @@ _EMBEDDER_RULES = (
     rules.Rule(r"embedding", "embedding", "weight", rules.SAME),)
 
 
-def _floats(*shape):
-  return jax.ShapeDtypeStruct(shape, jnp.float32)
-
-
-def _unet_inputs(config: model_config.ModelConfig, module: nn.Module) -> dict:
-  """Abstract arguments of the module's `__call__`."""
-  size = config.image_size
-  inputs = {"x": _floats(1, size, size, module.in_channels),
-            "time": _floats(1)}
+def _unet_inputs(
+    config: model_config.ModelConfig, module: nn.Module,
+) -> dict[str, Any]:
+  inputs = family.image_and_time(config, module)
   if module.context_width is not None:
-    inputs["context"] = _floats(1, 1, module.context_width)
+    inputs["context"] = family.floats(1, 1, module.context_width)
   if module.num_classes is not None:
-    inputs["labels"] = jax.ShapeDtypeStruct((1,), jnp.int32)
+    inputs["labels"] = family.labels()
   return inputs
 
 
-def _image_inputs(config: model_config.ModelConfig, module: nn.Module) -> dict:
-  size = config.image_size
-  return {"x": _floats(1, size, size, module.in_channels)}
+def _image_inputs(
+    config: model_config.ModelConfig, module: nn.Module,
+) -> dict[str, Any]:
+  return {"x": family.image_and_time(config, module)["x"]}
 
 
-def _label_inputs(config: model_config.ModelConfig, module: nn.Module) -> dict:
+def _label_inputs(
+    config: model_config.ModelConfig, module: nn.Module,
+) -> dict[str, Any]:
   del config, module
-  return {"labels": jax.ShapeDtypeStruct((1,), jnp.int32)}
+  return {"labels": family.labels()}
 
 
-UNET = rules.Family(ldm_unet.LdmUnet, UNET_RULES, _unet_inputs)
 AUTOENCODERS = {
-    "kl_autoencoder": rules.Family(
+    "kl_autoencoder": family.Network(
         autoencoders.KlAutoencoder, AUTOENCODER_RULES, _image_inputs),
-    "vq_autoencoder": rules.Family(
+    "vq_autoencoder": family.Network(
         autoencoders.VqAutoencoder, AUTOENCODER_RULES, _image_inputs),
 }
-EMBEDDER = rules.Family(
-    ldm_unet.ClassEmbedder, _EMBEDDER_RULES, _label_inputs)
-FAMILIES = {"ldm_unet": UNET, **AUTOENCODERS, "class_embedder": EMBEDDER}
+
+# `latent_checkpoints` takes their files apart, by cards of their own.
+FAMILY = family.Family(
+    name="latent diffusion",
+    networks={
+        "ldm_unet": family.Network(
+            ldm_unet.LdmUnet, UNET_RULES, _unet_inputs),
+        **AUTOENCODERS,
+        "class_embedder": family.Network(
+            ldm_unet.ClassEmbedder, _EMBEDDER_RULES, _label_inputs)})
 
 # Options of the reference's UNet that ask for a network we do not have,
 # with the values that do not.
@@ -143,7 +146,8 @@ def unet_fields(options: Mapping[str, Any]) -> dict[str, Any]:
       "context_width": options.get("context_dim") if transformer else None,
   }
   if -1 == fields["num_heads"] == fields["num_head_channels"]:
-    raise errors.ConversionError("lacks num_heads or num_head_channels")
+    raise errors.ConversionError(
+        "the configuration lacks num_heads or num_head_channels")
   if transformer or not options.get("legacy", True):
     # There the reference divides the width by num_heads everywhere.
     fields["num_heads_upsample"] = -1
@@ -173,7 +177,8 @@ def autoencoder_fields(
   family = "vq_autoencoder" if codes else "kl_autoencoder"
   if halves.get("double_z", True) == bool(codes):
     raise errors.ConversionError(
-        f"double_z is {halves.get('double_z', True)} in a {family}")
+        f"double_z is {halves.get('double_z', True)}; expected "
+        f"{not codes} of a {family}")
   fields = {
       "in_channels": _required(halves, "in_channels"),
       "out_channels": _required(halves, "out_ch"),
@@ -193,5 +198,5 @@ def autoencoder_fields(
 
 def _required(options: Mapping[str, Any], name: str) -> Any:
   if name not in options:
-    raise errors.ConversionError(f"lacks {name}")
+    raise errors.ConversionError(f"the configuration lacks {name}")
   return options[name]

@@ -1,4 +1,4 @@
-"""The rule tables of the metric networks: LPIPS and FID's Inception."""
+"""The metric networks, LPIPS and FID's Inception: their rule tables."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 from flax import linen as nn
 import jax
-import jax.numpy as jnp
 
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
+from jaxguide.convert.networks import family
 from jaxguide.models import inception
 from jaxguide.models import lpips
 
@@ -20,8 +20,8 @@ _CONVOLUTIONS = (
 
 
 def _images(config: model_config.ModelConfig) -> jax.ShapeDtypeStruct:
-  shape = (1, config.image_size, config.image_size, config.channels)
-  return jax.ShapeDtypeStruct(shape, jnp.float32)
+  size = config.image_size
+  return family.floats(1, size, size, config.channels)
 
 
 def _lpips_inputs(
@@ -38,17 +38,21 @@ def _inception_inputs(
   return {"x": _images(config)}
 
 
-LPIPS = rules.Family(lpips.Lpips, _CONVOLUTIONS, _lpips_inputs)
-INCEPTION = rules.Family(
-    inception.InceptionV3,
-    (
-        *_CONVOLUTIONS,
-        rules.Rule(r"fc", "kernel", "weight", rules.LINEAR),
-        rules.Rule(r".*\.bn", "scale", "weight", rules.SAME),
-        rules.Rule(r".*\.bn", "mean", "running_mean", rules.SAME),
-        rules.Rule(r".*\.bn", "var", "running_var", rules.SAME),
-    ),
-    _inception_inputs)
+_INCEPTION_RULES = (
+    *_CONVOLUTIONS,
+    rules.Rule(r"fc", "kernel", "weight", rules.LINEAR),
+    rules.Rule(r".*\.bn", "scale", "weight", rules.SAME),
+    rules.Rule(r".*\.bn", "mean", "running_mean", rules.SAME),
+    rules.Rule(r".*\.bn", "var", "running_var", rules.SAME),
+)
+
+# `metric_files` reads their files, each of which has ways of its own.
+FAMILY = family.Family(
+    name="metric networks",
+    networks={
+        "lpips": family.Network(lpips.Lpips, _CONVOLUTIONS, _lpips_inputs),
+        "inception_fid": family.Network(
+            inception.InceptionV3, _INCEPTION_RULES, _inception_inputs)})
 
 
 def lpips_config(
@@ -59,8 +63,8 @@ def lpips_config(
   Args:
     net: "alex" or "vgg".
     version: "0.1" or "0.0".
-    licence: of the weights.
-    **source: where they come from.
+    licence: terms of the weights.
+    **source: entries that say where the weights come from.
   """
   return model_config.ModelConfig(
       family="lpips", module={"net": net, "version": version},
@@ -68,7 +72,11 @@ def lpips_config(
 
 
 def inception_config(**source: Any) -> model_config.ModelConfig:
-  """The config of FID's Inception network; `source`: see `lpips_config`."""
+  """The config of FID's Inception network.
+
+  Args:
+    **source: entries that say where the weights come from.
+  """
   return model_config.ModelConfig(
       family="inception_fid", module={}, image_size=299, prediction=None,
       licence="Apache-2.0", source=source)

@@ -1,65 +1,71 @@
-"""Tells which network a file's tensors are, and which cards fit.
-
-ADM networks and DDPM UNets are inferred from names and shapes. An EDM network
-is recognised, but its preconditioning is not in its tensors: EDM, VP, VE and
-iDDPM files of one network look alike.
-"""
+"""Tells which family a file's tensors are of, and which cards fit."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 import contextlib
-import dataclasses
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from jaxguide.convert import cards
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
-from jaxguide.convert.networks import adm_layout
-from jaxguide.convert.networks import ddpm_layout
-from jaxguide.convert.networks import edm
+from jaxguide.convert.networks import families
+from jaxguide.convert.networks import family as family_lib
 
-Shapes = Mapping[str, tuple[int, ...]]
 
-@dataclasses.dataclass(frozen=True)
-class Network:
-  """What the names and shapes of a network's tensors tell.
+class Recognised(NamedTuple):
+  """What a network's tensors are.
 
   Attributes:
-    kind: "adm", "ddpm" or "edm".
-    description: the architecture in one line.
+    family: family of the network.
+    inferred: everything that names and shapes tell of it.
     cards: names of the cards of these shapes.
-    layout: of an ADM network, else None.
-    module: constructor arguments of a DDPM UNet, else None.
   """
 
-  kind: str
-  description: str
+  family: family_lib.Family
+  inferred: family_lib.Inferred
   cards: tuple[str, ...]
-  layout: adm_layout.AdmLayout | None = None
-  module: Mapping[str, Any] | None = None
 
 
-def anchors(names: Collection[str]) -> tuple[str, ...]:
-  """Names of a network, by which its prefix among `names` is found.
+class Told(NamedTuple):
+  """What a file says about itself.
+
+  Attributes:
+    family: family of the network.
+    config: config that its metadata make.
+  """
+
+  family: family_lib.Family
+  config: model_config.ModelConfig
+
+
+def nearest_family(names: Collection[str]) -> family_lib.Family:
+  """The family most of whose anchors are among some names.
+
+  Its anchors are the names by which a network's prefix in a file is found.
 
   Args:
-    names: all of a file.
+    names: all of a file, or a network's.
 
-  Returns:
-    The anchors of the family that all occur, an ADM network's if none do.
+  Raises:
+    ConversionError: no family has any.
   """
-  for wanted in (ddpm_layout.ANCHORS, edm.ANCHORS):
-    if all(
-        any(full == name or full.endswith(f".{name}") for full in names)
-        for name in wanted):
-      return wanted
-  return adm_layout.ANCHORS
+  # Each name without any number of its leading parts.
+  ends = {
+      ".".join(parts[i:]) for name in names
+      if (parts := name.split(".")) for i in range(len(parts))}
+  candidates = [family for family in families.FAMILIES if family.anchors]
+  found = [
+      sum(anchor in ends for anchor in family.anchors) / len(family.anchors)
+      for family in candidates]
+  if not any(found):
+    raise errors.ConversionError(
+        "no tensor has a name of a known network; known are "
+        f"{', '.join(family.name for family in candidates)}")
+  return candidates[found.index(max(found))]
 
 
-def recognise(shapes: Shapes) -> Network:
+def recognise(shapes: family_lib.Shapes) -> Recognised:
   """The network of these tensors.
 
   Args:
@@ -68,56 +74,82 @@ def recognise(shapes: Shapes) -> Network:
   Raises:
     ConversionError: they are none of the known families.
   """
-  if all(name in shapes for name in ddpm_layout.ANCHORS):
-    module = ddpm_layout.infer(shapes)
-    return Network(
-        "ddpm", ddpm_layout.describe(module), _cards(module, ("ddpm_unet",)),
-        module=module)
-  if all(name in shapes for name in edm.ANCHORS):
-    return _edm(shapes)
-  layout = adm_layout.infer(shapes)
-  families = ("adm_classifier",) if layout.classifier else (
-      "adm_unet", "adm_superres")
-  return Network(
-      "adm", adm_layout.describe(layout),
-      _cards(adm_layout.module_fields(layout), families), layout=layout)
+  family = nearest_family(shapes)
+  inferred = family.infer(shapes)
+  return Recognised(family, inferred, tuple(
+      card.name for card in cards.CARDS.values() if _fits(card, inferred)))
 
 
-def _cards(
-    told: Mapping[str, Any], families: Collection[str],
-) -> tuple[str, ...]:
-  """Cards whose networks have the arguments that the shapes told."""
-  return tuple(
-      card.name for card in cards.CARDS.values()
-      if card.family in families and all(
-          card.module.get(key) == value for key, value in told.items()
-          if key != "dropout"))
+def _fits(card: cards.ModelCard, inferred: family_lib.Inferred) -> bool:
+  return (
+      card.family in inferred.networks
+      and inferred.num_parameters in (None, card.num_parameters)
+      and all(card.module.get(name) == value
+              for name, value in inferred.module.items()
+              if name not in family_lib.TRAINING))
 
 
-def _edm(shapes: Shapes) -> Network:
-  """Its cards are those of equal size, which tells the released ones apart."""
-  kind, family = ("DhariwalUNet", "edm_dhariwal") if (
-      "out_norm.weight" in shapes) else ("SongUNet", "edm_song")
-  size = sum(
-      int(np.prod(shape)) for name, shape in shapes.items()
-      if not name.endswith((".resample_filter", ".freqs")))
-  return Network(
-      "edm",
-      f"EDM {kind}: {size:,} parameters; its preconditioning is not told",
-      tuple(card.name for card in cards.CARDS.values()
-            if card.family == family and card.num_parameters == size))
+def told(
+    metadata: Mapping[str, Any],
+    source: Mapping[str, Any],
+    licence: str = "unknown",
+) -> Told | None:
+  """The network that a file says it holds; None where it does not say.
+
+  Args:
+    metadata: values that the file holds beside its tensors.
+    source: entries that say where it comes from.
+    licence: terms of the weights, which no file tells.
+
+  Raises:
+    ConversionError: what it says makes no network.
+  """
+  for family in families.FAMILIES:
+    config = family.config_in(metadata, source, licence)
+    if config is not None:
+      return Told(family, config)
+  return None
+
+
+def check_agrees(
+    told_config: model_config.ModelConfig, config: model_config.ModelConfig,
+) -> None:
+  """Raises ConversionError where a file contradicts its card.
+
+  Files of the same tensors may be preconditioned in other ways.
+
+  Args:
+    told_config: config that the file tells.
+    config: config of its card.
+  """
+  found, expected = _essence(told_config), _essence(config)
+  wrong = [
+      f"{name} is {errors.quoted(found.get(name))} in the file and "
+      f"{errors.quoted(expected.get(name))} in the card"
+      for name in sorted({*found, *expected})
+      if found.get(name) != expected.get(name)]
+  if wrong:
+    raise errors.ConversionError("; ".join(wrong))
+
+
+def _essence(config: model_config.ModelConfig) -> dict[str, Any]:
+  module = {
+      name: value for name, value in config.module.items()
+      if name not in family_lib.TRAINING}
+  return {"family": config.family, **module,
+          "preconditioning": dict(config.preconditioning or {})}
 
 
 def agreeing(config: model_config.ModelConfig) -> tuple[str, ...]:
-  """Names of the cards of the network that an EDM pickle says it is."""
+  """Names of the cards of the network that a file says it is."""
   names = []
   for card in cards.CARDS.values():
     with contextlib.suppress(errors.ConversionError):
-      edm.check_agrees(config, card.config({}))
+      check_agrees(config, card.config({}))
       names.append(card.name)
   return tuple(names)
 
 
 def suggestion(names: Collection[str]) -> str:
   """The cards of these shapes as the end of an error's text."""
-  return f" (of these shapes: {', '.join(names)})" if names else ""
+  return f" (cards of these shapes: {', '.join(names)})" if names else ""

@@ -36,9 +36,9 @@ class Record:
   Attributes:
     name: dotted name of the class or function.
     args: positional arguments.
-    state: what BUILD was given (an instance's dict).
-    items: what SETITEM(S) gave a subclass of dict.
-    elements: what APPEND(S) gave a subclass of list.
+    state: object that BUILD was given (an instance's dict).
+    items: entries that SETITEM(S) gave a subclass of dict.
+    elements: objects that APPEND(S) gave a subclass of list.
   """
 
   name: str
@@ -70,7 +70,7 @@ def load(stream: BinaryIO, hooks: Hooks) -> Any:
 
   Args:
     stream: a binary stream whose `read` returns no more than is there.
-    hooks: see `Hooks`.
+    hooks: ways to resolve names and storages, see `Hooks`.
 
   Returns:
     None, bool, int, float, str, bytes, tuple, list, dict, set, `Global`,

@@ -32,7 +32,7 @@ def find(root: Any) -> tuple[dict[str, Any], dict[str, Any]]:
   module gives what its `state_dict()` would.
 
   Args:
-    root: what `pickle_reader.load` returned.
+    root: object that `pickle_reader.load` returned.
 
   Returns:
     `Tensor`s or arrays by name, nested names joined by "."; and metadata that

@@ -69,8 +69,8 @@ class Storage:
     """Takes the elements from the storage's bytes.
 
     Args:
-      raw: at least `numel * itemsize` bytes; float32 and most others are used
-        in place, bfloat16 and bool are converted.
+      raw: bytes, at least `numel * itemsize` of them; float32 and most others
+        are used in place, bfloat16 and bool are converted.
       big_endian: the byte order of `raw`.
 
     Raises:

@@ -76,6 +76,13 @@ def read_checkpoint(
     CheckpointError: the file cannot be opened, is no checkpoint, is damaged,
       or names something that a checkpoint may not use. One line, which starts
       with the path.
+
+  Example:
+    >>> from jaxguide.convert import model_directories
+    >>> folder = model_directories.find("noto32")
+    >>> checkpoint = read_checkpoint(folder / "params.safetensors")
+    >>> checkpoint.container, checkpoint.tensors["time_embed.0.weight"].shape
+    ('safetensors', (256, 64))
   """
   with errors.naming(path, errors.CheckpointError):
     with _mapped(path) as data:

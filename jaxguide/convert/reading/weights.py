@@ -25,8 +25,8 @@ class Selection:
   """The network's tensors, by the network's names.
 
   Attributes:
-    tensors: by name, without the prefix.
-    prefix: what stood in front of the names.
+    tensors: arrays by name, without the prefix.
+    prefix: text that stood in front of the names.
     unused: names of the file's other tensors.
   """
 

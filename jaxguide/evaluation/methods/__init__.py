@@ -2,12 +2,10 @@
 
 from jaxguide.evaluation.methods.base import check_at_least
 from jaxguide.evaluation.methods.base import check_prior
-from jaxguide.evaluation.methods.base import FittingMethod
 from jaxguide.evaluation.methods.base import load_networks
 from jaxguide.evaluation.methods.base import Method
-from jaxguide.evaluation.methods.base import NetworkMethod
+from jaxguide.evaluation.methods.baselines import Baseline
 from jaxguide.evaluation.methods.baselines import Ddim
-from jaxguide.evaluation.methods.baselines import Degraded
 from jaxguide.evaluation.methods.baselines import External
 from jaxguide.evaluation.methods.egsde import Egsde
 from jaxguide.evaluation.methods.egsde import egsde_dagger
@@ -18,6 +16,8 @@ from jaxguide.evaluation.methods.egsde import SdEdit
 from jaxguide.evaluation.methods.steered import Steered
 from jaxguide.evaluation.methods.steered import steered_paper
 from jaxguide.evaluation.methods.steered import steered_released
+from jaxguide.evaluation.methods.steering import EnergySource
+from jaxguide.evaluation.methods.steering import MeasurementEnergy
 from jaxguide.evaluation.methods.vipaint import PERCEPTUAL
 from jaxguide.evaluation.methods.vipaint import Vipaint
 from jaxguide.evaluation.methods.vipaint import vipaint_edm
@@ -25,15 +25,15 @@ from jaxguide.evaluation.methods.vipaint import vipaint_imagenet256
 from jaxguide.evaluation.methods.vipaint import vipaint_lsun256
 
 __all__ = [
+    "Baseline",
     "Ddim",
-    "Degraded",
     "EXTRACTOR",
     "Egsde",
+    "EnergySource",
     "External",
-    "FittingMethod",
     "Ilvr",
+    "MeasurementEnergy",
     "Method",
-    "NetworkMethod",
     "PERCEPTUAL",
     "SdEdit",
     "Steered",

@@ -2,11 +2,13 @@
 
 A method is a frozen dataclass: it names itself for tables, makes a plan
 outside jit, and makes a sampler inside. Presets of the published settings
-are functions that return one.
+are functions that return one. Everything that a method need not say has its
+default here.
 """
 
+import abc
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from jaxguide import arrays
 from jaxguide import convert
@@ -19,46 +21,57 @@ from jaxguide.evaluation import tasks
 from jaxguide.evaluation.tasks import bound_prior
 
 
-class Method(Protocol):
-  """See the module's text.
+class Method(abc.ABC):
+  """How a picture is made; see the module's text.
 
   Attributes:
-    uses_prior: False for a method that samples nothing; `steps` and
-      `sampler` are not called then.
-
-  A method may have `unchanged`: names of those fields which runs of an earlier
-  version do not have and which, as they are set, do what that version did.
-  The identity of a run leaves them out.
+    uses_prior: False for a method that samples nothing; `steps` and `sampler`
+      are not called then.
+    is_baseline: whether its picture is the observation itself.
+    fits: whether it fits something to every image, once for all samples:
+      `plan` and `fit` are called then, and `sampler` finds the plan and what
+      was fitted, one row per sample, as the pair `Problem.fitted`.
+    on_latents: whether it works on the states of a latent prior too.
   """
 
-  uses_prior: bool
+  uses_prior: bool = True
+  is_baseline: bool = False
+  fits: bool = False
+  on_latents: bool = False
 
   @property
+  @abc.abstractmethod
   def title(self) -> str:
-    """What tables call it."""
+    """The name of the method in tables."""
 
-  def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
-    """The plan, made once outside jit."""
+  @property
+  def guidance_scales(self) -> tuple[float, ...]:
+    """The scales of classifier-free guidance that it asks the prior for."""
+    return ()
 
-  def sampler(
-      self,
-      denoise: denoisers.Denoiser,
-      noise: noises.Noise,
-      problem: tasks.Problem,
-  ) -> samplers.Sampler:
-    """The sampler for one batch, made inside jit."""
+  @property
+  def networks(self) -> Mapping[str, sources.NetworkSource]:
+    """Sources by name of the networks that it needs beside the prior.
 
-
-@runtime_checkable
-class FittingMethod(Method, Protocol):
-  """A method that fits something to every image, once for all its samples.
-
-  Its `sampler` finds the plan and what was fitted, one row per sample, as
-  the pair `Problem.fitted`.
-  """
+    They are loaded before any work, and `Problem.networks` holds them.
+    """
+    return {}
 
   def plan(self, schedule: schedules.Schedule) -> Any:
-    """What fit and samples share, made once outside jit."""
+    """What fit and samples share, made once outside jit.
+
+    Args:
+      schedule: noise levels of the prior.
+    """
+    del schedule
+
+  def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
+    """The plan of the sampler, made once outside jit.
+
+    Args:
+      schedule: noise levels of the prior.
+    """
+    raise NotImplementedError(f"{self.title} samples nothing")
 
   def fit(
       self, plan: Any, noise: noises.Noise, problem: tasks.Problem
@@ -66,66 +79,86 @@ class FittingMethod(Method, Protocol):
     """What is fitted, leaves `[N, ...]`; made inside jit.
 
     Args:
-      plan: of `plan`.
-      noise: one row per image, of the image's own key.
-      problem: one row per image.
+      plan: what `plan` gave.
+      noise: draws with one row per image, from the image's own key.
+      problem: the task met by a batch, one row per image.
     """
+    raise NotImplementedError(f"{self.title} fits nothing")
 
+  def sampler(
+      self,
+      denoise: denoisers.Denoiser,
+      noise: noises.Noise,
+      problem: tasks.Problem,
+  ) -> samplers.Sampler:
+    """The sampler for one batch, made inside jit.
 
-@runtime_checkable
-class NetworkMethod(Method, Protocol):
-  """A method that needs more networks than the prior.
+    Args:
+      denoise: denoiser of the prior under the images' conditions.
+      noise: draws with one row per sample.
+      problem: the task met by a batch, one row per sample.
+    """
+    raise NotImplementedError(f"{self.title} samples nothing")
 
-  They are loaded before any work, and `Problem.networks` holds them.
-  """
+  def network_evaluations(
+      self, schedule: schedules.Schedule
+  ) -> Mapping[str, Any] | None:
+    """How often rows pass the prior's network; None where it is not counted.
 
-  @property
-  def networks(self) -> Mapping[str, sources.NetworkSource]:
-    """Where they come from, by name."""
+    Args:
+      schedule: noise levels of the prior.
+    """
+    del schedule
+
+  def tiny(self, size: int) -> "Method":
+    """The method in two steps, with networks and filters for trial runs.
+
+    Args:
+      size: height and width of the images.
+    """
+    del size
+    return self
 
 
 def load_networks(method: Method) -> dict[str, sources.Network]:
-  """The networks of a method beside the prior; none of most.
+  """The networks of a method beside the prior.
+
+  Args:
+    method: says which they are.
 
   Raises:
     FileNotFoundError: if one is not there, saying where to get it.
   """
-  if not isinstance(method, NetworkMethod):
-    return {}
   return {name: source.load() for name, source in method.networks.items()}
 
 
 def check_prior(
-    method: Method, prior: convert.Prior, has_labels: bool
+    method: Method, prior: convert.Prior, conditions: tuple[str, ...]
 ) -> None:
   """Refuses a prior that a method cannot sample.
 
-  A method that works on latents says so by `on_latents`; one with
-  classifier-free guidance names its scales by `guidance_scales`.
-
   Args:
-    method: of the run.
-    prior: of the run.
-    has_labels: whether the images have classes.
+    method: that of the run.
+    prior: that of the run.
+    conditions: names of the conditions that images have values of.
 
   Raises:
     ValueError: naming both.
   """
-  if prior.is_latent and not getattr(method, "on_latents", False):
+  if prior.is_latent and not method.on_latents:
     raise ValueError(
         f"method {method.title!r} works on pixels, and prior {prior.name} is a "
         "latent model; Ddim and Vipaint without clip_x0 work on latents")
-  bound_prior.check_guidance(
-      prior, has_labels, getattr(method, "guidance_scales", ()))
+  bound_prior.check_guidance(prior, conditions, method.guidance_scales)
 
 
 def check_at_least(owner: Any, least: int, *names: str) -> None:
   """Refuses numbers that are too small, for `__post_init__`.
 
   Args:
-    owner: of the fields.
-    least: the smallest allowed value.
-    *names: of the fields; one that is None is left to its default.
+    owner: object whose fields they are.
+    least: smallest allowed value.
+    *names: names of the fields; one that is None is left to its default.
 
   Raises:
     ValueError: naming the first field that is smaller.

@@ -7,34 +7,41 @@ from jaxguide import noises
 from jaxguide import samplers
 from jaxguide import schedules
 from jaxguide.evaluation import tasks
+from jaxguide.evaluation.methods import base
 
 
 @dataclasses.dataclass(frozen=True)
-class Degraded:
-  """No sampler: the degraded picture itself, the baseline of the tables."""
+class Baseline(base.Method):
+  """No sampler: the observation as a picture, the baseline of the tables."""
 
+  uses_prior = False
+  is_baseline = True
+
+  @property
+  def title(self) -> str:
+    """See `Method`; rows have the name that the task gives it."""
+    return tasks.Task.baseline
+
+
+@dataclasses.dataclass(frozen=True)
+class External(base.Method):
+  """Another program made the pictures.
+
+  Attributes:
+    label: name of the program in tables.
+  """
+
+  label: str
   uses_prior = False
 
   @property
   def title(self) -> str:
-    """What tables call it."""
-    return tasks.BASELINE
+    """See `Method`."""
+    return self.label
 
 
 @dataclasses.dataclass(frozen=True)
-class External:
-  """Another program made the pictures.
-
-  Attributes:
-    title: what tables call it.
-  """
-
-  title: str
-  uses_prior = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Ddim:
+class Ddim(base.Method):
   """DDIM without any guidance: what the prior makes by itself.
 
   Attributes:
@@ -48,7 +55,6 @@ class Ddim:
   eta: float = 0.0
   clip_x0: bool = False
   label: str = ""
-  uses_prior = True
 
   @property
   def title(self) -> str:
@@ -75,3 +81,8 @@ class Ddim:
     if self.clip_x0:
       denoise = denoisers.clip_x0(denoise)
     return samplers.ddim(denoise, noise)
+
+  def tiny(self, size: int) -> base.Method:
+    """See `Method`."""
+    del size
+    return dataclasses.replace(self, num_steps=2)

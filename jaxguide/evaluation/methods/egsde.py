@@ -1,6 +1,6 @@
 """EGSDE, SDEdit and ILVR as methods of an experiment.
 
-Their source is the task's degraded picture: of a translation the source
+Their source is the observation as a picture: of a translation the source
 image itself, of colorization the grey one. Each counts levels as
 `samplers` does: the published M = 0.5T is level 500 of 1000.
 """
@@ -29,26 +29,26 @@ EXTRACTOR = "extractor"
 
 
 @dataclasses.dataclass(frozen=True)
-class Egsde:
+class Egsde(base.Method):
   """EGSDE (arXiv:2207.06635): see `samplers.egsde`, `energies.translation`.
 
   Attributes:
-    extractor: of the domain's features; None only if its weight is 0, for
-      which it is not even loaded.
+    extractor: network of the domain's features; None only if its weight is 0,
+      for which it is not even loaded.
     domain_weight: lambda_s.
     lowpass_weight: lambda_i.
     first_level: M, where the source is noised to; half of the levels when
       None.
-    num_steps: from M to clean data; all M levels when None, which "released"
-      demands.
-    factor: of the low-pass filter; 32 for 256 pixels.
-    similarity: of features: "cosine" or "neg_l2".
-    distance: of filtered images: "squared" or "cosine".
+    num_steps: number of steps from M to clean data; all M levels when None,
+      which "released" demands.
+    factor: factor of the low-pass filter; 32 for 256 pixels.
+    similarity: measure of how alike features are: "cosine" or "neg_l2".
+    distance: distance of filtered images: "squared" or "cosine".
     num_repeats: K; each repeat starts from the noised result before it.
     num_draws: noisy sources averaged over per step.
     variant: "paper" or "released".
     solver: "ancestral" or "em", Euler-Maruyama ("paper" alone).
-    variance: of the ancestral step: "fixed_small" or "fixed_large".
+    variance: variance of the ancestral step: "fixed_small" or "fixed_large".
     source_noise: "fresh" or "shared"; implied by the variant when None.
     label: what tables call it; made from the fields when empty.
   """
@@ -68,7 +68,6 @@ class Egsde:
   variance: Literal["fixed_small", "fixed_large"] = "fixed_small"
   source_noise: Literal["fresh", "shared"] | None = None
   label: str = ""
-  uses_prior = True
 
   def __post_init__(self):
     _check_chain(self)
@@ -103,7 +102,7 @@ class Egsde:
       problem: tasks.Problem,
   ) -> samplers.Sampler:
     """`egsde` with both experts; without any its program is SDEdit's."""
-    source = problem.degraded()
+    source = problem.picture()
     energy = energies.translation(
         problem.networks.get(EXTRACTOR), source,
         domain_weight=self.domain_weight, lowpass_weight=self.lowpass_weight,
@@ -112,21 +111,31 @@ class Egsde:
     guidance = None if energy is None else guidances.at_state(energy)
     return samplers.egsde(denoise, noise, source=source, guidance=guidance)
 
+  def tiny(self, size: int) -> base.Method:
+    """See `Method`."""
+    extractor = self.extractor and self.extractor.tiny(size)
+    # A random prior has no learned variance.
+    return dataclasses.replace(
+        self, num_steps=2, first_level=2, factor=4, extractor=extractor,
+        variance="fixed_small")
+
 
 @dataclasses.dataclass(frozen=True)
-class SdEdit:
+class SdEdit(base.Method):
   """SDEdit (arXiv:2108.01073): see `samplers.sdedit`.
 
   Where the task has a mask (inpainting), what it observes is kept.
 
   Attributes:
-    first_level: where the source is noised to; half of the levels when None.
-    num_steps: see `Egsde`.
-    num_repeats: see `Egsde`.
+    first_level: level that the source is noised to; half of the levels when
+      None.
+    num_steps: number of steps, as in `Egsde`.
+    num_repeats: number of repeats, as in `Egsde`.
     variant: "paper" or "released".
-    solver: see `Egsde`.
-    variance: see `Egsde`.
-    source_noise: see `Egsde`; it matters with a mask alone.
+    solver: solver of `Egsde`.
+    variance: variance, as in `Egsde`.
+    source_noise: noise of the source, as in `Egsde`; it matters with a mask
+      alone.
     label: what tables call it; made from the fields when empty.
   """
 
@@ -138,7 +147,6 @@ class SdEdit:
   variance: Literal["fixed_small", "fixed_large"] = "fixed_small"
   source_noise: Literal["fresh", "shared"] | None = None
   label: str = ""
-  uses_prior = True
 
   def __post_init__(self):
     _check_chain(self)
@@ -161,22 +169,29 @@ class SdEdit:
   ) -> samplers.Sampler:
     """`sdedit`."""
     return samplers.sdedit(
-        denoise, noise, source=problem.degraded(),
-        mask=problem.inputs.get("mask"))
+        denoise, noise, source=problem.picture(),
+        mask=problem.mask)
+
+  def tiny(self, size: int) -> base.Method:
+    """See `Method`."""
+    del size
+    return dataclasses.replace(
+        self, num_steps=2, first_level=2, variance="fixed_small")
 
 
 @dataclasses.dataclass(frozen=True)
-class Ilvr:
+class Ilvr(base.Method):
   """ILVR (arXiv:2108.02938) with the cubic low-pass filter.
 
   Attributes:
     num_steps: levels of the respaced schedule, all of them visited.
-    factor: of the low-pass filter; 32 in the comparison of EGSDE.
-    refine_above: see `samplers.ilvr_steps`; a published range_t is level
-      range_t + 1. Implied by the variant when None.
+    factor: factor of the low-pass filter; 32 in the comparison of EGSDE.
+    refine_above: level down to which the source refines, see
+      `samplers.ilvr_steps`; a published range_t is level range_t + 1. Implied
+      by the variant when None.
     variant: "paper" or "released".
-    variance: of the ancestral step: "learned" for the published ADM networks,
-      "fixed_small" or "fixed_large" for others.
+    variance: variance of the ancestral step: "learned" for the published ADM
+      networks, "fixed_small" or "fixed_large" for others.
     start: "noise", or "reference" for the noised source.
     clip_x0: clip the prior's x0 to [-1, 1], as published.
     label: what tables call it; made from the fields when empty.
@@ -190,7 +205,6 @@ class Ilvr:
   start: Literal["noise", "reference"] = "noise"
   clip_x0: bool = True
   label: str = ""
-  uses_prior = True
 
   def __post_init__(self):
     arrays.check_choice("variant", self.variant, core.VARIANTS)
@@ -203,7 +217,7 @@ class Ilvr:
     """What tables call it."""
     return self.label or (
         f"ILVR, {self.variant} (factor {self.factor}, {self.num_steps} steps"
-        f"{_further(self)})")
+        f"{_further(self, 'factor')})")
 
   def steps(self, schedule: schedules.Schedule) -> samplers.Steps:
     """`ilvr_steps` on the respaced schedule."""
@@ -221,9 +235,15 @@ class Ilvr:
     if self.clip_x0:
       denoise = denoisers.clip_x0(denoise)
     return samplers.ilvr(
-        denoise, noise, reference=problem.degraded(),
+        denoise, noise, reference=problem.picture(),
         operator=operators.lowpass(problem.shape, self.factor, "cubic"),
         start=self.start, variance=self.variance)
+
+  def tiny(self, size: int) -> base.Method:
+    """See `Method`."""
+    del size
+    return dataclasses.replace(
+        self, num_steps=2, factor=4, variance="fixed_small")
 
 
 def egsde_published(
@@ -232,7 +252,7 @@ def egsde_published(
   """EGSDE's setting for 256 pixels: weights 500 and 2, M = 500, K = 1.
 
   Args:
-    extractor: of the two or three domains.
+    extractor: source of the extractor of two or three domains.
     **changes: other fields; the released program is `variant="released"`.
   """
   return Egsde(**{"extractor": extractor, "first_level": 500, **changes})
@@ -244,7 +264,7 @@ def egsde_dagger(
   """EGSDE-dagger's: weights 700 and 0.5, M = 600: realism before likeness.
 
   Args:
-    extractor: of the two or three domains.
+    extractor: source of the extractor of two or three domains.
     **changes: other fields.
   """
   return Egsde(**{
@@ -272,11 +292,10 @@ def _start(method: Egsde | SdEdit) -> str:
   return f"M={level}{steps}{repeats}"
 
 
-def _further(method: Egsde | SdEdit | Ilvr) -> str:
+def _further(method: Egsde | SdEdit | Ilvr, *told: str) -> str:
   """What else differs from the defaults, for a title."""
-  told = ("variant", "first_level", "num_steps", "num_repeats", "label",
+  told += ("variant", "first_level", "num_steps", "num_repeats", "label",
           "extractor", "domain_weight", "lowpass_weight")
-  told += ("factor",) if isinstance(method, Ilvr) else ()
   changed = (
       (field.name, getattr(method, field.name))
       for field in dataclasses.fields(method)

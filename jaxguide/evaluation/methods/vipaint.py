@@ -24,7 +24,7 @@ PERCEPTUAL = "perceptual"
 
 
 @dataclasses.dataclass(frozen=True)
-class Vipaint:
+class Vipaint(base.Method):
   """A posterior fitted to every image, then samples of it.
 
   All samples of an image are drawn from one fit. It is made with the image's
@@ -33,33 +33,35 @@ class Vipaint:
   Attributes:
     num_levels: K, where neither `levels` nor `sigmas` says it: 1, 2 or 4, for
       VIPaint-1, -2 and -4; 2 when None.
-    num_steps: of the refinement below T_s; all levels when None.
+    num_steps: number of steps of the refinement below T_s; all levels when
+      None.
     num_iterations: updates of the fit.
     num_samples: Monte-Carlo samples per update.
     variant: "paper" or "released"; see `variational`.
-    levels: of the schedule, decreasing, such as `variational.LEVELS[2]` for
-      latents of unit variance; by noise scale when empty.
+    levels: levels of the schedule, decreasing, such as `variational.LEVELS[2]`
+      for latents of unit variance; by noise scale when empty.
     sigmas: noise over signal of the levels, decreasing; when empty
       `variational.EDM_SIGMAS`, which are meant for pixels with a standard
       deviation near 0.5.
-    eta: see `variational.vipaint_plan`.
-    eta_refinement: likewise below T_s, 0 to 1; that of the levels when None. 0
-      adds no noise there.
-    scale: of the gradient in the refinement, over a group of samples.
+    eta: share of the transition's variance, see `variational.vipaint_plan`.
+    eta_refinement: the same share below T_s, 0 to 1; that of the levels when
+      None. 0 adds no noise there.
+    scale: scale of the gradient in the refinement, over a group of samples.
     group_size: samples in that group; see `variational.vipaint_steps`.
     fit_guidance: scale of classifier-free guidance in the fit.
     guidance: the same in the sampling.
-    weight: of the absolute error of the reconstruction.
+    weight: weight of the absolute error of the reconstruction.
     beta: weight of the diffusion term.
     beta_hierarchy: weight of the hierarchical term; that of the diffusion
       term when None.
     marginal: average the diffusion term over z_0 given z_t, in the paper's
       variant; see `variational.negative_elbo`.
     rates: Adam's learning rates for mu, logvar and gamma.
-    std_scale: see `variational.initialise`.
-    mixing_logit: where the mixing weights start.
+    std_scale: scale of the first standard deviations, see
+      `variational.initialise`.
+    mixing_logit: logit that the mixing weights start from.
     mean_scale: noise on the means that a fit starts from, levels 1..K-1.
-    mean_scale_top: likewise at T_e.
+    mean_scale_top: the same noise at T_e.
     fill: what missing pixels are in the picture that a fit starts from, in
       [-1, 1]: 0 as published. The mean of the pictures that the prior was
       trained on saves the updates that lead there.
@@ -67,7 +69,7 @@ class Vipaint:
       times the scale factor of the latents; for latent priors alone.
     perceptual: distance of two batches of pictures for inpainting, `[R]`, or
       where its network comes from; none when None.
-    perceptual_weight: of that distance.
+    perceptual_weight: weight of that distance.
     clip_x0: clip the prior's x0 to [-1, 1]; neither variant does.
     remat: compute activations again in backward passes, instead of holding
       them; it saves nothing on CPU. See `variational.negative_elbo`.
@@ -104,7 +106,7 @@ class Vipaint:
   clip_x0: bool = False
   remat: bool = True
   label: str = ""
-  uses_prior = True
+  fits = True
 
   def __post_init__(self):
     arrays.check_choice("variant", self.variant, core.VARIANTS)
@@ -141,17 +143,6 @@ class Vipaint:
         self, 1, "num_iterations", "num_samples", "group_size", "num_steps")
 
   @property
-  def unchanged(self) -> frozenset[str]:
-    """See `methods.Method`."""
-    before = {"eta_refinement": None, "beta_hierarchy": None,
-              "rates": (0.1, 0.001, 0.01), "fill": 0.0, "marginal": False}
-    same = {name for name, value in before.items()
-            if getattr(self, name) == value}
-    if self.variant == "released":
-      same.add("marginal")  # It decides nothing there.
-    return frozenset(same)
-
-  @property
   def depth(self) -> int:
     """K, wherever it is said."""
     given = len(self.levels or self.sigmas)
@@ -179,8 +170,9 @@ class Vipaint:
   @property
   def networks(self) -> Mapping[str, sources.NetworkSource]:
     """That of the perceptual distance, if it has one."""
-    has_source = hasattr(self.perceptual, "load")
-    return {PERCEPTUAL: self.perceptual} if has_source else {}
+    if isinstance(self.perceptual, sources.NetworkSource):
+      return {PERCEPTUAL: self.perceptual}
+    return {}
 
   def plan(self, schedule: schedules.Schedule) -> variational.Plan:
     """`vipaint_plan`."""
@@ -201,7 +193,7 @@ class Vipaint:
     """Rows that pass the prior's network, for one image and one sample.
 
     Args:
-      schedule: of the prior.
+      schedule: noise levels of the prior.
 
     Returns:
       {"fit_per_image", "sampling_per_sample"}, of either how many with a
@@ -235,10 +227,9 @@ class Vipaint:
       problem: tasks.Problem,
   ) -> variational.Posterior:
     """The posterior that a fit starts from; arguments as of `fit`."""
-    codec, prior = problem.prior.codec, problem.prior.prior
+    codec, prior = problem.prior.codec, problem.prior.model
     # The released programs without masks encode y once for all levels.
-    shared = self.variant == "released" and not isinstance(
-        problem.task, tasks.Inpainting)
+    shared = self.variant == "released" and problem.mask is None
     context = variational.encodings(
         codec.encode(self._shown(problem)), noise, plan.num_levels,
         num_samples=1 if shared or not prior.is_latent else self.num_samples,
@@ -258,10 +249,11 @@ class Vipaint:
     """`fit`, with all that `variational.fit` returns.
 
     Args:
-      plan: of `plan`.
+      plan: result of `plan`.
       noise: one row per image, of the image's own key.
       problem: one row per image.
-      keep_every: see `variational.fit`.
+      keep_every: number of updates between kept posteriors, see
+        `variational.fit`.
     """
     start = self.start(plan, noise, problem)
     loss = variational.negative_elbo(
@@ -302,35 +294,43 @@ class Vipaint:
 
   def _shown(self, problem: tasks.Problem) -> arrays.Images:
     """The observation as a picture, which a fit starts from."""
-    if self.variant == "released" and isinstance(
-        problem.task, tasks.SuperResolution):
-      y = problem.observation.y
+    y = problem.observation.y
+    if self.variant == "released" and y.shape[1:3] != problem.shape:
       for axis, side in enumerate(problem.shape, start=1):
         y = jnp.repeat(y, side // y.shape[axis], axis=axis)
       return y
-    shown = problem.degraded()
-    if self.fill and isinstance(problem.task, tasks.Inpainting):
-      shown += self.fill * (1 - problem.inputs["mask"])
+    shown = problem.picture()
+    if self.fill and problem.mask is not None:
+      shown += self.fill * (1 - problem.mask)
     return shown
 
   def _energy(self, problem: tasks.Problem) -> energies.Energy:
     """The reconstruction that the task asks for, of states."""
     y, operator, _ = problem.observation
-    if isinstance(problem.task, tasks.Inpainting):
+    if problem.mask is not None:
       energy = variational.masked_reconstruction(
-          y, problem.inputs["mask"], weight=self.weight,
+          y, problem.mask, weight=self.weight,
           perceptual=problem.networks.get(PERCEPTUAL, self._own_distance()),
           perceptual_weight=self.perceptual_weight, remat=self.remat)
     else:
       energy = variational.measured_reconstruction(
           y, operator, weight=self.weight)
-    if not problem.prior.prior.is_latent:
+    if not problem.prior.model.is_latent:
       return energy
     return variational.decoded(
         energy, problem.prior.codec.decode, remat=self.remat)
 
   def _own_distance(self) -> Any:
     return None if self.networks else self.perceptual
+
+  def tiny(self, size: int) -> base.Method:
+    """See `Method`."""
+    perceptual = (
+        self.perceptual.tiny(size)
+        if isinstance(self.perceptual, sources.NetworkSource) else None)
+    return dataclasses.replace(
+        self, num_steps=2, num_iterations=2, num_samples=2,
+        perceptual=perceptual)
 
 
 def vipaint_imagenet256(num_levels: int = 2, inpaints: bool = True) -> Vipaint:
@@ -359,8 +359,8 @@ def vipaint_lsun256(num_levels: int = 2, inpaints: bool = True) -> Vipaint:
 
   Args:
     num_levels: 2 or 4.
-    inpaints: see `vipaint_imagenet256`; the released program cannot do
-      without.
+    inpaints: whether the task has masks, as in `vipaint_imagenet256`; the
+      released program cannot do without.
   """
   return Vipaint(
       levels=variational.LEVELS[num_levels],

@@ -19,6 +19,29 @@ from jaxguide.evaluation.reporting import grids
 _SAME = 1e-3
 
 
+class Comparison(NamedTuple):
+  """Runs over the same images, side by side.
+
+  Attributes:
+    rows: of the table, one per run.
+    columns: of the experiment's metrics.
+    spread: what the ± of each row is, in words.
+    differences: a note per run after the first: its differences to that one.
+    signatures: of the metrics, as notes.
+    picture_labels: of the columns of the grid.
+    pictures: the grid's rows by image; empty where no image has a picture in
+      every run.
+  """
+
+  rows: tuple[tables.Row, ...]
+  columns: Sequence[tables.Column]
+  spread: str
+  differences: tuple[str, ...]
+  signatures: tuple[str, ...]
+  picture_labels: Sequence[str]
+  pictures: Mapping[str, Sequence[pictures.Cell]]
+
+
 class _Finished(NamedTuple):
   folder: pathlib.Path
   summary: Mapping[str, Any]
@@ -44,7 +67,7 @@ def compare(
     experiment: gives images, task and published rows; any of the runs'.
     runs: finished folders by what the table shall call them.
     out: folder to write to; made if needed.
-    names: of the images that the grid shows; the first few that every run
+    names: names of the images that the grid shows; the first few that every run
       has a picture of when left out.
 
   Returns:
@@ -56,24 +79,52 @@ def compare(
       or in how a metric is computed, or a name is of no image with a picture
       in every run.
   """
+  made = gather(experiment, runs, names=names)
+  rows = (*made.rows, *map(tables.published_row, experiment.published))
+  out = pathlib.Path(out)
+  out.mkdir(parents=True, exist_ok=True)
+  tables.write_table(
+      out / "table.md", rows, made.columns, title=experiment.name,
+      notes=[made.spread, *made.differences, *made.signatures])
+  if made.pictures:
+    pictures.write_grid(
+        out / "grid.png", list(made.pictures.values()),
+        column_labels=made.picture_labels, row_labels=list(made.pictures))
+  return rows
+
+
+def gather(
+    experiment: experiments.Experiment,
+    runs: Mapping[str, pathlib.Path | str],
+    *,
+    names: Sequence[str] = (),
+    num_images: int = grids.GRID_ROWS,
+) -> Comparison:
+  """What `compare` writes, without the published rows.
+
+  Args:
+    experiment: see `compare`.
+    runs: see `compare`.
+    names: see `compare`.
+    num_images: images of the grid where `names` is left out.
+
+  Raises:
+    FileNotFoundError: see `compare`.
+    ValueError: see `compare`.
+  """
   found = {label: _read(pathlib.Path(folder)) for label, folder in
            runs.items()}
   _check(found)
   _check_given(found, experiment.task.baseline)
-  rows = [_row(label, run) for label, run in found.items()]
-  rows += [tables.published_row(p) for p in experiment.published]
-  out = pathlib.Path(out)
-  out.mkdir(parents=True, exist_ok=True)
-  signatures = dict.fromkeys(
-      s for run in found.values() for s in _signatures(run).values())
   columns = scoring.columns(
       (*experiment.chosen_metrics, *experiment.set_metrics))
-  tables.write_table(
-      out / "table.md", rows, columns, title=experiment.name,
-      notes=[_spread(found), *_differences(found, columns),
-             *(f"`{s}`" for s in signatures)])
-  _write_grid(experiment, found, out / "grid.png", names)
-  return tuple(rows)
+  signatures = dict.fromkeys(
+      s for run in found.values() for s in _signatures(run).values())
+  shown = _pictures(experiment, found, names, num_images)
+  return Comparison(
+      tuple(_row(label, run) for label, run in found.items()), columns,
+      _spread(found), tuple(_differences(found, columns)),
+      tuple(f"`{s}`" for s in signatures), *shown)
 
 
 def _read(folder: pathlib.Path) -> _Finished:
@@ -198,36 +249,32 @@ def _float(value: Any) -> float | None:
   return None if value is None else float(value)
 
 
-def _write_grid(
+def _pictures(
     experiment: experiments.Experiment,
     found: Mapping[str, _Finished],
-    path: pathlib.Path,
     names: Sequence[str],
-) -> None:
+    num_images: int,
+) -> tuple[list[str], dict[str, list[pictures.Cell]]]:
+  """The labels of the grid's columns, and its rows by image."""
   dataset = experiment.data.open()
   common = [name for name in dataset.names
             if all(name in run.made for run in found.values())]
   for name in names:
     if name not in common:
       raise ValueError(f"image {name!r} has no picture in every run")
-  shown = list(names) or common[:grids.GRID_ROWS]
-  if not shown:
-    return
   scorer = scoring.Scorer(experiment.task, (), experiment.seed)
-  labels, rows = list(found), []
-  given_labels = grids.given_labels(experiment.task)
-  for name in shown:
+  task, rows = experiment.task, {}
+  for name in list(names) or common[:num_images]:
     made = [pictures.Cell(pictures.decode(run.made[name]))
             for run in found.values()]
     given = grids.given(
         experiment, dataset, scorer, dataset.names.index(name))
-    rows.append(_between(given_labels, given, made))
-  pictures.write_grid(
-      path, rows, column_labels=_between(given_labels, given_labels, labels),
-      row_labels=shown)
+    rows[name] = _between(task, given, made)
+  return _between(task, task.shown_labels, list(found)), rows
 
 
-def _between(labels: Sequence[str], given: Sequence, made: Sequence) -> list:
-  """What was made, behind what was given, a counterpart at the end."""
-  known = tasks.COUNTERPART in labels
-  return [*given[:-1], *made, given[-1]] if known else [*given, *made]
+def _between(task: tasks.Task, given: Sequence, made: Sequence) -> list:
+  """What was made, behind what was given, the truth at the end."""
+  if task.truth_is_shown:
+    return [*given[:-1], *made, given[-1]]
+  return [*given, *made]

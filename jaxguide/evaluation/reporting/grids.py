@@ -1,13 +1,16 @@
 """grid.png: the first images of a run beside what was made of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+import numpy as np
 
 from jaxguide import data
+from jaxguide import pixels
 from jaxguide.evaluation import experiments
 from jaxguide.evaluation import pictures
+from jaxguide.evaluation import records
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import store
-from jaxguide.evaluation import tasks
 
 GRID_ROWS = 8
 GRID_SAMPLES = 4
@@ -18,33 +21,33 @@ def write(
     folder: store.Store,
     dataset: data.Dataset,
     scorer: scoring.Scorer,
-    records: Sequence[Mapping],
+    made: Sequence[records.Record],
 ) -> None:
   """Writes grid.png.
 
   Args:
-    experiment: of the run.
+    experiment: experiment of the run.
     folder: holds the pictures.
     dataset: the images.
     scorer: makes the degraded pictures.
-    records: of the journal.
+    made: records of the journal.
   """
   shown = list(dict.fromkeys(
-      r["index"] for r in records if r["status"] == "ok"))[:GRID_ROWS]
+      r.index for r in made if r.is_ok))[:GRID_ROWS]
   if not shown:
     return
   samples = min(experiment.samples_per_image, GRID_SAMPLES)
   rows = []
   for index in shown:
     first = index * experiment.samples_per_image
-    made = [
-        pictures.Cell(r.get("picture") and pictures.decode(
-            folder.directory / r["picture"]))
-        for r in records[first:first + samples]
+    cells = [
+        pictures.Cell(pictures.decode(folder.directory / r.picture)
+                      if r.picture else None)
+        for r in made[first:first + samples]
     ]
-    rows.append([*given(experiment, dataset, scorer, index), *made])
+    rows.append([*given(experiment, dataset, scorer, index), *cells])
   title = experiment.method.title
-  labels = [*given_labels(experiment.task),
+  labels = [*experiment.task.shown_labels,
             title.partition(" (")[0].partition(",")[0]]
   if samples > 1:
     labels[-1:] = [f"sample {s}" for s in range(samples)]
@@ -59,32 +62,26 @@ def given(
     scorer: scoring.Scorer,
     index: int,
 ) -> list[pictures.Cell]:
-  """An image and its degraded picture; empty if it can be read no more.
-
-  Of a translation they are the source and, if any, its counterpart.
+  """What the task shows of an image; empty if it can be read no more.
 
   Args:
     experiment: its task says what there is.
     dataset: the images.
-    scorer: makes the degraded picture.
-    index: of the image.
+    scorer: makes the observation's picture.
+    index: number of the image.
   """
   task = experiment.task
   try:
     reference = dataset.load(index)
     inputs = task.inputs(index, dataset.name(index), reference.shape[:2])
   except ValueError:
-    return [pictures.Cell(None)] * len(given_labels(task))
-  if isinstance(task, tasks.Translation):
-    shown = [reference, *inputs.values()]
-    return [pictures.Cell(pictures.to_uint8(x)) for x in shown]
-  return [pictures.Cell(pictures.to_uint8(reference)),
-          pictures.Cell(scorer.degraded(reference, inputs, index))]
+    return [pictures.Cell(None)] * len(task.shown_labels)
+  shown = task.shown(
+      reference, inputs, lambda: scorer.baseline(reference, inputs, index))
+  return [pictures.Cell(_as_uint8(picture)) for picture in shown]
 
 
-def given_labels(task: tasks.Task) -> list[str]:
-  """What the columns of `given` are called."""
-  if not isinstance(task, tasks.Translation):
-    return ["input", "degraded"]
-  known = task.counterparts is not None
-  return ["source", *([tasks.COUNTERPART] if known else [])]
+def _as_uint8(picture: np.ndarray) -> np.ndarray:
+  if picture.dtype == np.uint8:
+    return picture
+  return pixels.to_uint8(picture)

@@ -19,9 +19,11 @@ import numpy as np
 import jaxguide
 from jaxguide import convert
 from jaxguide import data
+from jaxguide import identities
 from jaxguide import metrics
 from jaxguide.evaluation import experiments
 from jaxguide.evaluation import overrides
+from jaxguide.evaluation import records
 from jaxguide.evaluation import scoring
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import sources
@@ -35,14 +37,14 @@ class Report(NamedTuple):
   """What a run ends with.
 
   Attributes:
-    rows: of the table: the degraded input, the method, the published rows.
-    records: one per item, in order: what the journal holds.
+    rows: rows of the table: the degraded input, the method, the published rows.
+    records: what the journal holds, one per item, in order.
     summary: what summary.json holds.
-    directory: where the files are.
+    directory: folder that the files are in.
   """
 
   rows: tuple[tables.Row, ...]
-  records: tuple[Mapping[str, Any], ...]
+  records: tuple[records.Record, ...]
   summary: Mapping[str, Any]
   directory: Any
 
@@ -63,8 +65,8 @@ def identity(
   Args:
     experiment: its other fields.
     prior: None where it is not used.
-    matmul_precision: of the run.
-    networks: of the method.
+    matmul_precision: precision of matrix products in the run.
+    networks: networks of the method.
     **more: further JSON values.
   """
   experiment = dataclasses.replace(
@@ -72,13 +74,6 @@ def identity(
   resolved = overrides.to_json(experiment)
   for name in ("batch_size", "published"):
     resolved.pop(name)
-  # What came later leaves the identity of earlier runs as it was.
-  if experiment.labels is None:
-    resolved.pop("labels")
-  if experiment.quantise == "uint8":
-    resolved.pop("quantise")
-  for name in getattr(experiment.method, "unchanged", ()):
-    resolved["method"].pop(name)
   if experiment.set_metrics:
     resolved["set_reference"] |= experiment.set_reference.fingerprint()
   else:
@@ -116,26 +111,26 @@ def finish(
     folder: its journal holds every item of the run.
     dataset: the grid shows images of it.
     scorer: the grid shows degraded pictures of it.
-    identity: of the run.
+    identity: identity of the run.
     num_images: images of the run; a journal may hold more.
     costs: what summary.json says of the method's.
   """
   total = num_images * experiment.samples_per_image
   folder.compact()
-  records = tuple(folder.records[i] for i in range(total))
+  made = tuple(folder.records[i] for i in range(total))
   of_set = set_scores.measure(
       experiment.set_metrics, experiment.set_reference, folder, dataset,
-      records, num_seeds=summary_rows.num_seeds(experiment))
-  rows = summary_rows.table_rows(experiment, records, of_set)
+      made, num_seeds=summary_rows.num_seeds(experiment))
+  rows = summary_rows.table_rows(experiment, made, of_set)
   rows += [tables.published_row(p) for p in experiment.published]
-  summary = _summary(experiment, identity, records, num_images, of_set)
+  summary = _summary(experiment, identity, made, num_images, of_set)
   summary |= costs or {}
   names = [m.name for m in experiment.chosen_metrics]
-  folder.write("per_image.csv", _csv(records, names))
-  folder.write("summary.json", store.dump_json(summary))
+  folder.write("per_image.csv", _csv(made, names))
+  folder.write("summary.json", identities.to_json(summary))
   folder.write("table.md", _table(experiment, rows, summary))
-  grids.write(experiment, folder, dataset, scorer, records)
-  return Report(tuple(rows), records, summary, folder.directory)
+  grids.write(experiment, folder, dataset, scorer, made)
+  return Report(tuple(rows), made, summary, folder.directory)
 
 
 def costs(
@@ -146,48 +141,49 @@ def costs(
   Memory depends on batch and devices, and is in timing.json.
 
   Args:
-    experiment: its method may have `network_evaluations`.
-    prior: of the run.
+    experiment: its method may count them.
+    prior: prior of the run.
   """
-  count = getattr(experiment.method, "network_evaluations", None)
-  if count is None or prior is None:
+  if prior is None:
     return {}
-  return {"network_evaluations": count(prior.schedule)}
+  counts = experiment.method.network_evaluations(prior.schedule)
+  return {} if counts is None else {"network_evaluations": counts}
 
 
 def _summary(
     experiment: experiments.Experiment,
     identity: Mapping[str, Any],
-    records: Sequence[Mapping],
+    made: Sequence[records.Record],
     num_images: int,
     of_set: Mapping[str, set_scores.SetScore],
 ) -> dict[str, Any]:
   failures = [
-      {k: r[k] for k in ("index", "sample", "name", "status", "error")}
-      for r in records if r["status"] != "ok"
+      {"index": r.index, "sample": r.sample, "name": r.name,
+       "status": r.status, "error": r.error}
+      for r in made if not r.is_ok
   ]
   statuses = sorted({f["status"] for f in failures})
-  counts = {"images": num_images, "pictures": len(records),
-            "ok": len(records) - len(failures)}
+  counts = {"images": num_images, "pictures": len(made),
+            "ok": len(made) - len(failures)}
   counts.update({s: sum(f["status"] == s for f in failures)
                  for s in statuses})
   results = {
       row.method: {
           name: _estimate(e, summary_rows.num_seeds(experiment))
           for name, e in row.values.items()
-      } for row in summary_rows.table_rows(experiment, records, {})
+      } for row in summary_rows.table_rows(experiment, made, {})
   }
   sets = {}
   if of_set:
     sets["set_results"] = set_scores.to_json(of_set, summary_rows.json_number)
-  extremes = summary_rows.extremes(experiment, records)
-  grey = list(dict.fromkeys(r["name"] for r in records if r.get("grey")))
+  extremes = summary_rows.extremes(experiment, made)
+  grey = list(dict.fromkeys(r.name for r in made if r.is_grey))
   return {
       **identity,
       "counts": counts,
       "failures": failures,
-      "inputs_sha256": _inputs_hash(records),
-      "metrics": _signatures(experiment, records),
+      "inputs_sha256": _inputs_hash(made),
+      "metrics": _signatures(experiment, made),
       "results": results,
       **({"over_samples": extremes} if extremes else {}),
       **sets,
@@ -209,10 +205,10 @@ def _estimate(found: tables.Estimate, seeds: int | None) -> dict[str, Any]:
 
 
 def _signatures(
-    experiment: experiments.Experiment, records: Sequence[Mapping]
+    experiment: experiments.Experiment, made: Sequence[records.Record]
 ) -> dict[str, str]:
   """Each metric's signature with the count of images that went into it."""
-  images = summary_rows.by_image(records, "metrics")
+  images = summary_rows.by_image(made)
   return {
       m.name: metrics.summarise(
           m.signature, [image[m.name] for image in images]
@@ -221,32 +217,30 @@ def _signatures(
   }
 
 
-def _inputs_hash(records: Sequence[Mapping]) -> str:
+def _inputs_hash(made: Sequence[records.Record]) -> str:
   """One hash over the names and pixels of all images that were read."""
   digest = hashlib.sha256()
-  for record in records:
-    if record.get("input_sha256") and record["sample"] == 0:
-      digest.update(f"{record['name']} {record['input_sha256']}\n".encode())
+  for record in made:
+    if record.input_sha256 and record.sample == 0:
+      digest.update(f"{record.name} {record.input_sha256}\n".encode())
   return digest.hexdigest()
 
 
-def _csv(records: Sequence[Mapping], names: Sequence[str]) -> str:
-  classes = ["label"] if any("label" in r for r in records) else []
-  head = ["index", "sample", "name", *classes, "status", *names,
-          *(f"degraded_{n}" for n in names), "picture", "input_sha256",
+def _csv(made: Sequence[records.Record], names: Sequence[str]) -> str:
+  given = list(dict.fromkeys(c for record in made for c in record.conditions))
+  head = ["index", "sample", "name", *given, "status", *names,
+          *(f"baseline_{n}" for n in names), "picture", "input_sha256",
           "error"]
   buffer = io.StringIO()
   writer = csv.writer(buffer, lineterminator="\n")
   writer.writerow(head)
-  for record in records:
-    scores = [_shown(record.get("metrics", {}).get(n)) for n in names]
-    scores += [_shown(record.get("degraded", {}).get(n)) for n in names]
+  for record in made:
+    scores = [_shown(record.metrics.get(n)) for n in names]
+    scores += [_shown(record.baseline.get(n)) for n in names]
     writer.writerow([
-        record["index"], record["sample"], record["name"],
-        *(record.get(c, "") for c in classes), record["status"],
-        *scores, record.get("picture", ""), record.get("input_sha256", ""),
-        record["error"],
-    ])
+        record.index, record.sample, record.name,
+        *(record.conditions.get(c, "") for c in given), record.status,
+        *scores, record.picture, record.input_sha256, record.error])
   return buffer.getvalue()
 
 
@@ -307,4 +301,4 @@ def write_timing(folder: store.Store, session: Mapping[str, Any]) -> None:
   if has_timing(folder):
     sessions = json.loads(path.read_text(encoding="utf-8"))["sessions"]
   folder.write(
-      "timing.json", store.dump_json({"sessions": [*sessions, session]}))
+      "timing.json", identities.to_json({"sessions": [*sessions, session]}))

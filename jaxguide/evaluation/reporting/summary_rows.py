@@ -1,13 +1,18 @@
 """From the records of a journal to the rows of a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from jaxguide.evaluation import experiments
-from jaxguide.evaluation import methods
+from jaxguide.evaluation import records
 from jaxguide.evaluation import set_scores
 from jaxguide.evaluation import tables
+
+# Which scores of a record a row is of.
+Part = Callable[[records.Record], Mapping[str, float]]
+_METRICS: Part = lambda record: record.metrics
+_BASELINE: Part = lambda record: record.baseline
 
 
 def num_seeds(experiment: experiments.Experiment) -> int | None:
@@ -18,7 +23,7 @@ def num_seeds(experiment: experiments.Experiment) -> int | None:
 
 def table_rows(
     experiment: experiments.Experiment,
-    records: Sequence[Mapping],
+    made: Sequence[records.Record],
     of_set: Mapping[str, set_scores.SetScore],
 ) -> list[tables.Row]:
   """The rows of the degraded input and of the method.
@@ -28,19 +33,19 @@ def table_rows(
 
   Args:
     experiment: names the method and the metrics.
-    records: of the journal.
+    made: records of the journal.
     of_set: what the method's pictures score as a set.
   """
   names = [m.name for m in experiment.chosen_metrics]
   rows, title = [], experiment.method.title
   seeds = num_seeds(experiment)
-  if isinstance(experiment.method, methods.Degraded):
+  if experiment.method.is_baseline:
     title = experiment.task.baseline
   else:
-    rows.append(_row(experiment.task.baseline, "degraded", records, names))
+    rows.append(_row(experiment.task.baseline, _BASELINE, made, names))
   make = _row if seeds is None else _row_over_seeds
-  made = make(title, "metrics", records, names)
-  rows.append(made._replace(values={**made.values, **{
+  row = make(title, _METRICS, made, names)
+  rows.append(row._replace(values={**row.values, **{
       name: tables.Estimate(
           s.value, None, s.num_pictures, None if seeds is None else s.spread)
       for name, s in of_set.items()}}))
@@ -48,12 +53,13 @@ def table_rows(
 
 
 def _row_over_seeds(
-    method: str, part: str, records: Sequence[Mapping], names: Sequence[str]
+    method: str, part: Part, made: Sequence[records.Record],
+    names: Sequence[str],
 ) -> tables.Row:
   """The mean and standard deviation of the rows of single samples."""
-  samples = sorted({r["sample"] for r in records})
+  samples = sorted({r.sample for r in made})
   runs = [
-      _row(method, part, [r for r in records if r["sample"] == s], names)
+      _row(method, part, [r for r in made if r.sample == s], names)
       for s in samples]
   count = max(run.num_images for run in runs)
   return tables.Row(method, {
@@ -62,9 +68,10 @@ def _row_over_seeds(
 
 
 def _row(
-    method: str, part: str, records: Sequence[Mapping], names: Sequence[str]
+    method: str, part: Part, made: Sequence[records.Record],
+    names: Sequence[str],
 ) -> tables.Row:
-  images = by_image(records, part)
+  images = by_image(made, part)
   values = {
       name: tables.estimate([image[name] for image in images])
       for name in names
@@ -72,31 +79,38 @@ def _row(
   return tables.Row(method, values, len(images))
 
 
-def by_image(records: Sequence[Mapping], part: str) -> list[dict[str, float]]:
-  """Means over the samples of each image that has any."""
+def by_image(
+    made: Sequence[records.Record], part: Part = _METRICS
+) -> list[dict[str, float]]:
+  """Means over the samples of each image that has any.
+
+  Args:
+    made: records of the journal.
+    part: which scores of a record.
+  """
   return [
       {name: sum(p[name] for p in parts) / len(parts) for name in parts[0]}
-      for parts in _samples_of_images(records, part)
+      for parts in _samples_of_images(made, part)
   ]
 
 
 def _samples_of_images(
-    records: Sequence[Mapping], part: str
+    made: Sequence[records.Record], part: Part
 ) -> list[list[Mapping[str, float]]]:
   groups: dict[int, list[Mapping]] = {}
-  for record in records:
-    if record.get(part):
-      groups.setdefault(record["index"], []).append(record[part])
+  for record in made:
+    if part(record):
+      groups.setdefault(record.index, []).append(part(record))
   return list(groups.values())
 
 
 def extremes(
-    experiment: experiments.Experiment, records: Sequence[Mapping]
+    experiment: experiments.Experiment, made: Sequence[records.Record]
 ) -> dict[str, dict[str, float | str | None]]:
   """Of several samples the lowest and the highest, averaged over images."""
   if experiment.samples_per_image == 1 or num_seeds(experiment) is not None:
     return {}
-  images = _samples_of_images(records, "metrics")
+  images = _samples_of_images(made, _METRICS)
   if not images:
     return {}
   return {

@@ -1,6 +1,6 @@
 """Compiled functions over the devices, and what they cost."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 import time
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ class Compilation(NamedTuple):
     seconds: tracing and compilation.
     bytes_per_device: temporary memory, arguments and outputs; None where
       the backend does not say.
-    purpose: of the program; empty for the only one.
+    purpose: purpose of the program; empty for the only one.
   """
 
   batch_size: int
@@ -55,8 +55,8 @@ class Program:
     """Compiles nothing yet.
 
     Args:
-      fn: see `parallel.map_batch`.
-      purpose: see `Compilation`.
+      fn: pure function, see `parallel.map_batch`.
+      purpose: purpose of the program, as in `Compilation`.
       devices: all local ones when left out.
       backend: "pmap" or "jit".
       on_compiled: told after each compilation.
@@ -70,15 +70,15 @@ class Program:
   def __call__(
       self,
       shared: parallel.Replicated,
-      batch: Mapping[str, Any],
+      batch: arrays.PyTree,
       batch_size: int,
   ) -> arrays.PyTree:
     """Runs the function.
 
     Args:
-      shared: from `mapped.replicate`.
+      shared: result of `mapped.replicate`.
       batch: leaves with `batch_size` rows.
-      batch_size: see `batch`.
+      batch_size: number of rows of `batch`.
 
     Raises:
       OutOfMemory: if the device has no room for this batch.

@@ -1,4 +1,4 @@
-"""Batches of a fixed shape, with a place for what cannot be loaded."""
+"""Batches of a run: images, what their task adds, and their conditions."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -6,81 +6,124 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxguide import data
+from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation.running import makers
 
 
-def load_batch(
-    dataset: data.Dataset,
-    task: tasks.Task,
-    shape: tuple[int, int, int],
-    items: range,
-    *,
-    batch_size: int,
-    samples_per_image: int,
-    labels: Sequence[int] | None = None,
-) -> makers.Batch:
-  """The images of some items and what their task adds.
+class Failure(NamedTuple):
+  """An item without a picture.
 
-  Args:
+  Attributes:
+    status: a word for counting: "unreadable", "wrong_size", "no_mask",
+      "missing", "non_finite".
+    error: one line on what went wrong.
+  """
+
+  status: str
+  error: str
+
+
+class Batch(NamedTuple):
+  """Items that are made together; arrays have a leading axis B.
+
+  Attributes:
+    items: numbers of the items; shorter than B in the last batch.
+    indices: int32 `[B]`, numbers of the images.
+    samples: int32 `[B]`, which sample of its image.
+    names: names of the images.
+    references: float32 `[B, H, W, C]` in [-1, 1].
+    inputs: inputs of the task by name.
+    failures: what could not be loaded, by place in the batch; the arrays
+      hold another image there.
+    conditions: values of the prior's conditions by name.
+  """
+
+  items: Sequence[int]
+  indices: np.ndarray
+  samples: np.ndarray
+  names: Sequence[str]
+  references: np.ndarray
+  inputs: Mapping[str, np.ndarray]
+  failures: Mapping[int, Failure]
+  conditions: Mapping[str, np.ndarray]
+
+
+class Loader(NamedTuple):
+  """Everything that a batch is loaded from.
+
+  Attributes:
     dataset: the images.
     task: gives the inputs, such as masks.
+    conditions: conditions of all images; None where no prior is used.
     shape: `(H, W, 3)` of every image.
-    items: consecutive numbers n * samples_per_image + sample.
-    batch_size: rows of the batch; the last item fills up what is left.
     samples_per_image: pictures of each image.
-    labels: the classes of all images; None without classes.
-
-  Returns:
-    The batch. Where an image or its inputs cannot be loaded the row is that
-    of another image (zeros if there is none), and `failures` says why.
-
-  Raises:
-    Whatever reading raises beside `data.ImageError`.
   """
-  places = list(items) + [items[-1]] * (batch_size - len(items))
-  images = np.asarray(places, np.int32) // samples_per_image
-  loaded = {
-      n: _load_one(dataset, task, shape, n)
-      for n in dict.fromkeys(images.tolist())}
-  spare = next((v for v in loaded.values() if v.failure is None), None)
-  failures, rows, names = {}, [], []
-  for place, n in enumerate(images.tolist()):
-    entry = loaded[n]
-    names.append(entry.name)
-    if entry.failure is not None:
-      if place < len(items):
-        failures[place] = entry.failure
-      entry = spare or entry
-    rows.append(entry)
-  return makers.Batch(
-      items=items, images=images,
-      samples=np.asarray(places, np.int32) % samples_per_image, names=names,
-      references=np.stack([row.reference for row in rows]),
-      inputs=_stack([row.inputs for row in rows]), failures=failures,
-      labels=None if labels is None else np.asarray(labels, np.int32)[images],
-  )
+
+  dataset: data.Dataset
+  task: tasks.Task
+  conditions: sources.ImageConditions | None
+  shape: tuple[int, int, int]
+  samples_per_image: int
+
+  def batch(self, items: range, batch_size: int) -> Batch:
+    """Loads the images of some items.
+
+    Args:
+      items: consecutive numbers n * samples_per_image + sample.
+      batch_size: rows of the batch; the last item fills up what is left.
+
+    Returns:
+      The batch. Where an image or its inputs cannot be loaded the row is that
+      of another image (zeros if there is none), and `failures` says why.
+
+    Raises:
+      Whatever reading raises beside `data.ImageError`.
+    """
+    places = list(items) + [items[-1]] * (batch_size - len(items))
+    indices = np.asarray(places, np.int32) // self.samples_per_image
+    loaded = {n: self._load(n) for n in dict.fromkeys(indices.tolist())}
+    spare = next((v for v in loaded.values() if v.failure is None), None)
+    failures, rows, names = {}, [], []
+    for place, n in enumerate(indices.tolist()):
+      entry = loaded[n]
+      names.append(entry.name)
+      if entry.failure is not None:
+        if place < len(items):
+          failures[place] = entry.failure
+        entry = spare or entry
+      rows.append(entry)
+    values = [self._conditions(n) for n in indices.tolist()]
+    return Batch(
+        items=items, indices=indices,
+        samples=np.asarray(places, np.int32) % self.samples_per_image,
+        names=names, references=np.stack([row.reference for row in rows]),
+        inputs=_stack([row.inputs for row in rows]), failures=failures,
+        conditions=_stack(values))
+
+  def _conditions(self, index: int) -> Mapping[str, np.ndarray]:
+    return {} if self.conditions is None else self.conditions.load(index)
+
+  def _load(self, index: int) -> "_Loaded":
+    name = self.dataset.name(index)
+    try:
+      reference = self.dataset.load(index)
+      inputs = _inputs(self.task, index, name, self.shape[:2])
+      return _Loaded(name, reference, inputs, None)
+    except data.ImageError as error:
+      failure = Failure(error.status, error.reason)
+      return _Loaded(name, np.zeros(self.shape, np.float32), {}, failure)
 
 
 class _Loaded(NamedTuple):
   name: str
   reference: np.ndarray
   inputs: Mapping[str, np.ndarray]
-  failure: makers.Failure | None
+  failure: Failure | None
 
 
-def _load_one(dataset, task, shape, index):
-  name = dataset.name(index)
-  try:
-    reference = dataset.load(index)
-    inputs = _inputs(task, index, name, shape[:2])
-    return _Loaded(name, reference, inputs, None)
-  except data.ImageError as error:
-    failure = makers.Failure(error.status, error.reason)
-    return _Loaded(name, np.zeros(shape, np.float32), {}, failure)
-
-
-def _inputs(task, index, name, size):
+def _inputs(
+    task: tasks.Task, index: int, name: str, size: tuple[int, int]
+) -> Mapping[str, np.ndarray]:
   try:
     return task.inputs(index, name, size)
   except data.ImageError:
@@ -90,5 +133,5 @@ def _inputs(task, index, name, size):
     raise data.ImageError(name, "no_mask", reason) from error
 
 
-def _stack(inputs: Sequence[Mapping]) -> dict[str, np.ndarray]:
-  return {k: np.stack([i[k] for i in inputs]) for k in inputs[0]}
+def _stack(rows: Sequence[Mapping]) -> dict[str, np.ndarray]:
+  return {name: np.stack([row[name] for row in rows]) for name in rows[0]}

@@ -8,10 +8,11 @@ from typing import Any
 
 from jaxguide import data
 from jaxguide.data import images
+from jaxguide.evaluation.running import loading
 from jaxguide.evaluation.running import makers
 
 
-class FilesProducer:
+class FoundPictures(makers.PictureMaker):
   """Pictures that another program made, found by name."""
 
   def __init__(
@@ -26,8 +27,8 @@ class FilesProducer:
       directory: pictures named as the images (any suffix); further samples
         of an image are named like `name_s1`.
       samples_per_image: pictures expected of every image.
-      names: of all images of the data set. The picture of `cat/1` may then be
-        `1` if no other image's name ends so; left out, it may not.
+      names: names of all images of the data set. The picture of `cat/1` may
+        then be `1` if no other image's name ends so; left out, it may not.
 
     Raises:
       ValueError: if there is no such folder, it holds no picture, or two
@@ -41,17 +42,13 @@ class FilesProducer:
       stem = makers.picture_name(name, 0, False)
       self._sharing[_last(stem)].append(stem)
 
-  def __call__(self, batch: makers.Batch) -> list[makers.Outcome]:
-    """See `producers.Producer`."""
+  def __call__(self, batch: loading.Batch) -> list[makers.Outcome]:
+    """See `PictureMaker`."""
     shape = batch.references.shape[1:]
     return [
         self._read(batch.names[i], int(batch.samples[i]), shape)
         for i in range(len(batch.items))
     ]
-
-  def timing(self) -> dict[str, Any]:
-    """Nothing is compiled for it."""
-    return {}
 
   def fingerprint(self) -> dict[str, Any]:
     """The folder, and a hash over the names and bytes of its pictures."""
@@ -61,14 +58,14 @@ class FilesProducer:
       digest.update(hashlib.sha256(path.read_bytes()).digest())
     return {"folder": str(self._directory), "sha256": digest.hexdigest()}
 
-  def _find(self, name: str, sample: int) -> pathlib.Path | makers.Failure:
+  def _find(self, name: str, sample: int) -> pathlib.Path | loading.Failure:
     stem = makers.picture_name(name, sample, self._many)
     if stem in self._files:
       return self._files[stem]
     missing = f"{self._directory} has no picture {stem}"
     path = self._files.get(_last(stem))
     if path is None:
-      return makers.Failure("missing", missing)
+      return loading.Failure("missing", missing)
     sharing = self._sharing[_last(makers.picture_name(name, 0, False))]
     if len(sharing) == 1:
       return path
@@ -76,20 +73,20 @@ class FilesProducer:
     images_of = ", ".join(sharing[:3]) + (", ..." if sharing[3:] else "")
     why = (f"could be of {len(sharing)} images: {images_of}" if sharing else
            "could be of another image")
-    return makers.Failure("missing", f"{missing}, and {path.name} {why}")
+    return loading.Failure("missing", f"{missing}, and {path.name} {why}")
 
   def _read(
       self, name: str, sample: int, shape: Sequence[int]
   ) -> makers.Outcome:
     path = self._find(name, sample)
-    if isinstance(path, makers.Failure):
+    if isinstance(path, loading.Failure):
       return path
     try:
       picture = images.read_picture(path)
     except data.ImageError as error:
-      return makers.Failure(error.status, str(error))
+      return loading.Failure(error.status, str(error))
     if picture.shape != tuple(shape):
-      return makers.Failure(
+      return loading.Failure(
           "wrong_size", f"{path}: {_size(picture.shape)}, wanted "
           f"{_size(shape)} pixels")
     return picture

@@ -30,7 +30,7 @@ class Progress:
     Args:
       total: pictures of the whole run.
       done: pictures that an earlier run has made.
-      stream: where to write; stderr when left out.
+      stream: text stream to write to; stderr when left out.
       clock: seconds, for tests.
     """
     self.total, self.done = total, done

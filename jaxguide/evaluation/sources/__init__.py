@@ -1,12 +1,17 @@
 """Sources: where what an experiment uses comes from; nothing is read before."""
 
+from jaxguide.evaluation.sources.base import ConditionSource
+from jaxguide.evaluation.sources.base import DataSource
+from jaxguide.evaluation.sources.base import Member
+from jaxguide.evaluation.sources.base import Network
+from jaxguide.evaluation.sources.base import NetworkSource
+from jaxguide.evaluation.sources.base import PriorSource
 from jaxguide.evaluation.sources.conditions import ClassFolders
 from jaxguide.evaluation.sources.conditions import EmbeddedLabels
 from jaxguide.evaluation.sources.conditions import FixedLabel
+from jaxguide.evaluation.sources.conditions import ImageConditions
 from jaxguide.evaluation.sources.conditions import LabelFile
-from jaxguide.evaluation.sources.conditions import labels_of
 from jaxguide.evaluation.sources.conditions import LabelSource
-from jaxguide.evaluation.sources.images import DataSource
 from jaxguide.evaluation.sources.images import EmbeddedImages
 from jaxguide.evaluation.sources.images import FolderImages
 from jaxguide.evaluation.sources.images import NpzImages
@@ -17,20 +22,17 @@ from jaxguide.evaluation.sources.networks import ConvertedExtractor
 from jaxguide.evaluation.sources.networks import distance_network
 from jaxguide.evaluation.sources.networks import EmbeddedExtractor
 from jaxguide.evaluation.sources.networks import InstalledLpips
-from jaxguide.evaluation.sources.networks import Network
-from jaxguide.evaluation.sources.networks import NetworkSource
 from jaxguide.evaluation.sources.priors import ConvertedPrior
 from jaxguide.evaluation.sources.priors import EmbeddedPrior
-from jaxguide.evaluation.sources.priors import PriorSource
 from jaxguide.evaluation.sources.stand_ins import DrawnImages
 from jaxguide.evaluation.sources.stand_ins import RandomEdmPrior
 from jaxguide.evaluation.sources.stand_ins import RandomExtractor
 from jaxguide.evaluation.sources.stand_ins import RandomLatentPrior
 from jaxguide.evaluation.sources.stand_ins import RandomPrior
-from jaxguide.evaluation.sources.stand_ins import stand_in
 
 __all__ = [
     "ClassFolders",
+    "ConditionSource",
     "ConvertedExtractor",
     "ConvertedPrior",
     "DataSource",
@@ -41,10 +43,12 @@ __all__ = [
     "EmbeddedPrior",
     "FixedLabel",
     "FolderImages",
+    "ImageConditions",
     "InstalledLpips",
     "LabelFile",
     "LabelSource",
     "Masks",
+    "Member",
     "Network",
     "NetworkSource",
     "NpzImages",
@@ -56,6 +60,4 @@ __all__ = [
     "SplitImages",
     "check",
     "distance_network",
-    "labels_of",
-    "stand_in",
 ]

@@ -1,32 +1,57 @@
-"""Which class an image has, as values of a config."""
+"""Where the conditions of images come from: class labels, for now.
 
+A source gives one condition of a prior, by name; a new kind of condition is a
+new class here. `ImageConditions` puts the sources of a run together.
+"""
+
+import abc
+from collections.abc import Sequence
 import dataclasses
 import functools
 import pathlib
-from typing import Protocol
+from typing import Any
 
+import numpy as np
+
+from jaxguide import conditions
 from jaxguide import convert
 from jaxguide import data
+from jaxguide.evaluation.sources import base
 
 
-class LabelSource(Protocol):
+class LabelSource(base.ConditionSource):
   """Gives every image a class, for priors with classes."""
 
-  def label(self, index: int, name: str) -> int:
+  key = "label"
+
+  @abc.abstractmethod
+  def label(self, index: int, image: str) -> int:
     """The class of one image.
 
     Args:
-      index: of the image in its data set.
-      name: of the image.
+      index: number of the image in its data set.
+      image: name of the image.
 
     Raises:
       FileNotFoundError: if what holds the classes is not there.
       ValueError: if this image has none.
     """
 
+  def load(self, index: int, image: str) -> np.ndarray:
+    """See `ConditionSource`."""
+    return np.asarray(self.label(index, image), np.int32)
+
+  def describe(self, index: int, image: str) -> int:
+    """See `ConditionSource`: the class."""
+    return self.label(index, image)
+
+  def tiny(self) -> base.ConditionSource:
+    """See `ConditionSource`."""
+    return FixedLabel(1)
+
 
 @dataclasses.dataclass(frozen=True)
-class FixedLabel:
+class FixedLabel(LabelSource):
   """The same class for all: to complete an image under another one.
 
   Attributes:
@@ -35,45 +60,45 @@ class FixedLabel:
 
   value: int
 
-  def label(self, index: int, name: str) -> int:
+  def label(self, index: int, image: str) -> int:
     """See `LabelSource`."""
-    del index, name
+    del index, image
     return self.value
 
 
 @dataclasses.dataclass(frozen=True)
-class EmbeddedLabels:
+class EmbeddedLabels(LabelSource):
   """The categories of the images that come with the package.
 
   Attributes:
-    name: of the set.
+    name: name of the set.
   """
 
   name: str = "noto64"
 
-  def label(self, index: int, name: str) -> int:
+  def label(self, index: int, image: str) -> int:
     """A place in `data.CATEGORIES`; see `LabelSource`."""
-    return data.embedded_label(index, name, self.name)
+    return data.embedded_label(index, image, self.name)
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelFile:
+class LabelFile(LabelSource):
   """A text file with a line "NAME LABEL" per image.
 
   Attributes:
-    path: of the file; the name may be that of the file in any folder.
+    path: path of the file; the name may be that of the file in any folder.
   """
 
   path: str
 
-  def label(self, index: int, name: str) -> int:
+  def label(self, index: int, image: str) -> int:
     """See `LabelSource`."""
     del index
     found = self._labels
-    short = pathlib.PurePosixPath(name).name
-    if name not in found and short not in found:
-      raise ValueError(f"labels: {self.path} has no line for image {name}")
-    return found.get(name, found.get(short))
+    short = pathlib.PurePosixPath(image).name
+    if image not in found and short not in found:
+      raise ValueError(f"labels: {self.path} has no line for image {image}")
+    return found.get(image, found.get(short))
 
   @functools.cached_property
   def _labels(self) -> dict[str, int]:
@@ -81,7 +106,8 @@ class LabelFile:
       raise FileNotFoundError(
           f"labels: {self.path} does not exist; a line of it is an image's "
           "name and class; another file is named with "
-          "--set labels.path=FILE, one class for all images is a FixedLabel")
+          "--set conditions.label.path=FILE, one class for all images is a "
+          "FixedLabel")
     lines = pathlib.Path(self.path).read_text("utf-8").splitlines()
     found: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
@@ -99,26 +125,26 @@ class LabelFile:
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassFolders:
+class ClassFolders(LabelSource):
   """Images in a folder per class: the class is the folder's place.
 
   Attributes:
     path: holds one folder per class and nothing else; the classes are their
       names in order.
-    count: of classes; ImageNet has 1000. With folders missing every later
-      class would be another.
+    count: number of classes; ImageNet has 1000. With folders missing every
+      later class would be another.
   """
 
   path: str
   count: int = 1000
 
-  def label(self, index: int, name: str) -> int:
+  def label(self, index: int, image: str) -> int:
     """See `LabelSource`; the image's name begins with its folder."""
     del index
-    folder = name.partition("/")[0]
-    if folder == name or folder not in self._folders:
+    folder = image.partition("/")[0]
+    if folder == image or folder not in self._folders:
       raise ValueError(
-          f"labels: image {name} lies in no class folder of {self.path}")
+          f"labels: image {image} lies in no class folder of {self.path}")
     return self._folders[folder]
 
   @functools.cached_property
@@ -127,7 +153,7 @@ class ClassFolders:
     if not path.is_dir():
       raise FileNotFoundError(
           f"labels: {self.path} does not exist; it must hold a folder per "
-          "class; another one is named with --set labels.path=FOLDER")
+          "class; another one is named with --set conditions.label.path=FOLDER")
     names = sorted(
         p.name for p in path.iterdir()
         if p.is_dir() and not p.name.startswith("."))
@@ -138,46 +164,99 @@ class ClassFolders:
     return {name: number for number, name in enumerate(names)}
 
 
-def labels_of(
-    source: LabelSource | None,
-    prior: convert.Prior | None,
-    names: list[str],
-) -> list[int] | None:
-  """The classes of images, checked against the prior.
+class ImageConditions:
+  """The conditions of the images of a run, checked against the prior.
 
-  Args:
-    source: gives them; where it is None, a latent prior with classes gets
-      its null label, and any other prior no label.
-    prior: of the run; None where no prior is used.
-    names: of the images, in their order.
-
-  Returns:
-    One class per image; None without classes.
-
-  Raises:
-    ValueError: if an image has no class, or one that the prior does not
-      know, or the prior has no classes, or cannot do without.
+  Attributes:
+    described: what the journal says of every image's conditions, by name.
   """
+
+  def __init__(
+      self,
+      sources: Sequence[base.ConditionSource],
+      prior: convert.Prior | None,
+      names: Sequence[str],
+  ):
+    """Asks every source for every image; reads no large value.
+
+    A condition without a source is left out where the network can do
+    without it, and has its null value elsewhere.
+
+    Args:
+      sources: sources of conditions, at most one for a condition.
+      prior: that of the run; None where none is used.
+      names: names of the images, in their order.
+
+    Raises:
+      ValueError: if an image has no value, or one that the prior does not
+        know; if the prior has no such condition, or cannot do without one.
+    """
+    self._names = list(names)
+    self._values: dict[str, base.ConditionSource | np.ndarray] = {}
+    described: dict[str, list[Any]] = {}
+    taken = () if prior is None else prior.conditions
+    given = {source.key: source for source in sources}
+    _check_known(given, prior)
+    for condition in taken:
+      source = given.get(condition.name)
+      if source is not None:
+        self._values[condition.name] = source
+        described[condition.name] = _describe(source, condition, names)
+      elif not condition.optional:
+        null = _null(condition, prior)
+        self._values[condition.name] = null
+        described[condition.name] = [null.tolist()] * len(names)
+    self.described: list[dict[str, Any]] = [
+        {name: found[n] for name, found in described.items()
+         if found[n] is not None}
+        for n in range(len(names))]
+
+  def load(self, index: int) -> dict[str, np.ndarray]:
+    """The values of one image by name, without a batch axis.
+
+    Args:
+      index: number of the image.
+    """
+    return {
+        name: known if isinstance(known, np.ndarray)
+        else known.load(index, self._names[index])
+        for name, known in self._values.items()}
+
+
+def _check_known(
+    given: dict[str, base.ConditionSource], prior: convert.Prior | None
+) -> None:
   if prior is None:
-    return None
-  if source is None:
-    return _null_labels(prior, len(names))
-  if prior.num_classes is None:
-    raise ValueError(f"labels must be none: prior {prior.name} has no classes")
-  found = [source.label(n, name) for n, name in enumerate(names)]
-  for label, name in zip(found, names, strict=True):
-    if not 0 <= label < prior.num_classes:
+    return
+  taken = [c.name for c in prior.conditions]
+  for name in given:
+    if name not in taken:
       raise ValueError(
-          f"label of image {name} must be in 0..{prior.num_classes - 1}, got "
-          f"{label}")
+          f"conditions must be among {', '.join(taken) or 'none at all'} for "
+          f"prior {prior.name}, got a source of {name!r}")
+
+
+def _describe(
+    source: base.ConditionSource,
+    condition: conditions.Condition,
+    names: Sequence[str],
+) -> list[Any]:
+  found = [source.describe(n, name) for n, name in enumerate(names)]
+  if condition.num_values is None:
+    return found
+  for value, name in zip(found, names, strict=True):
+    if not 0 <= value < condition.num_values:
+      raise ValueError(
+          f"{condition.name} of image {name} must be in "
+          f"0..{condition.num_values - 1}, got {value}")
   return found
 
 
-def _null_labels(prior: convert.Prior, count: int) -> list[int] | None:
-  if not prior.is_latent or prior.num_classes is None:
-    return None
-  if prior.null_label is None:
+def _null(
+    condition: conditions.Condition, prior: convert.Prior
+) -> np.ndarray:
+  if condition.null is None:
     raise ValueError(
-        f"labels must be given: prior {prior.name} has classes and no null "
-        "label")
-  return [prior.null_label] * count
+        f"conditions must have a source of {condition.name!r}: prior "
+        f"{prior.name} needs one and knows no value for doing without")
+  return conditions.null_value(condition)

@@ -4,42 +4,26 @@ from collections.abc import Mapping
 import dataclasses
 import json
 import pathlib
-from typing import Protocol
 
 import numpy as np
 
 from jaxguide import data
-
-
-class DataSource(Protocol):
-  """Opens a data set; nothing is read before.
-
-  Attributes:
-    size: height and width of its images.
-  """
-
-  size: int
-
-  def open(self) -> data.Dataset:
-    """The data set.
-
-    Raises:
-      FileNotFoundError: if it is not there, saying what was expected.
-    """
+from jaxguide.evaluation.sources import base
+from jaxguide.evaluation.sources import stand_ins
 
 
 @dataclasses.dataclass(frozen=True)
-class FolderImages:
+class FolderImages(base.DataSource):
   """The pictures of a folder, by name: 9.jpg before 10.jpg.
 
   Attributes:
-    path: of the folder.
+    path: path of the folder.
     size: height and width that they are brought to.
     resize: a rule of `data.resizing`; "none" refuses other sizes.
     recursive: whether to look into folders inside.
     origin: what is expected there, for the message when it is missing.
-    folders: of `path`, whose pictures are taken one folder after the other,
-      as "cat/NAME"; the pictures of `path` itself when empty.
+    folders: names of folders in `path`, whose pictures are taken one folder
+      after the other, as "cat/NAME"; the pictures of `path` itself when empty.
     count: the first so many pictures, of all `folders` together; None takes
       all. A row over fewer is not the one that was asked for, so fewer are
       an error.
@@ -81,6 +65,10 @@ class FolderImages:
           f"{number}{wanted}; --set data.count=none takes what is there")
     return _Joined(parts, self.count)
 
+  def tiny(self) -> base.DataSource:
+    """See `DataSource`."""
+    return stand_ins.DrawnImages(3, 16)
+
 
 class _Joined:
   """The first pictures of some folders, by what stands before a name."""
@@ -107,11 +95,11 @@ class _Joined:
 
 
 @dataclasses.dataclass(frozen=True)
-class NpzImages:
+class NpzImages(base.DataSource):
   """The images of an npz file.
 
   Attributes:
-    path: of the file; see `data.open_npz`.
+    path: path of the file; see `data.open_npz`.
     size: height and width that they are brought to.
     resize: a rule of `data.resizing`; "none" refuses other sizes.
   """
@@ -125,15 +113,19 @@ class NpzImages:
     return data.open_npz(
         self.path, shape=(self.size, self.size), resize=self.resize)
 
+  def tiny(self) -> base.DataSource:
+    """See `DataSource`."""
+    return stand_ins.DrawnImages(3, 16)
+
 
 @dataclasses.dataclass(frozen=True)
-class SplitImages:
+class SplitImages(base.DataSource):
   """One split of the images of an npz file, by an index beside it.
 
   Two files with the same index are pairs: the emoji of two vendors.
 
   Attributes:
-    path: of the npz file; see `data.open_npz`.
+    path: path of the npz file; see `data.open_npz`.
     index: a JSON file with a list of objects, one per image in the same
       order: "file" is its name, "split" its split.
     size: height and width that they are brought to.
@@ -185,13 +177,17 @@ class SplitImages:
           f"of {self.path}, got {len(entries)} entries")
     return entries
 
+  def tiny(self) -> base.DataSource:
+    """See `DataSource`."""
+    return stand_ins.DrawnImages(3, 16)
+
 
 @dataclasses.dataclass(frozen=True)
-class EmbeddedImages:
+class EmbeddedImages(base.DataSource):
   """The images that come with the package.
 
   Attributes:
-    name: of the set.
+    name: name of the set.
     size: that of the set; it cannot be changed.
   """
 
@@ -205,3 +201,7 @@ class EmbeddedImages:
   def open(self) -> data.Dataset:
     """See `DataSource`."""
     return data.embedded_dataset(self.name)
+
+  def tiny(self) -> base.DataSource:
+    """See `DataSource`: itself if small; its own masks know it by name."""
+    return self if self.size <= 32 else stand_ins.DrawnImages(3, 16)

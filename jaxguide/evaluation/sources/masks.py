@@ -15,12 +15,12 @@ class Masks:
 
   Attributes:
     drawn: a family of `data.masks`, used without a folder.
-    folder: of mask pictures.
+    folder: folder of mask pictures.
     mask_white: what white means in the folder's pictures.
     match: which picture belongs to which image; see `data.MaskFolder`.
-    threshold: see `data.MaskFolder`; None keeps grey as soft weights, as the
-      released Steered Diffusion does.
-    suffix: with match "stem", what a mask's name has after the image's.
+    threshold: threshold of `data.MaskFolder`; None keeps grey as soft weights,
+      as the released Steered Diffusion does.
+    suffix: text that, with match "stem", a mask's name has after the image's.
     resize: how the pictures are brought to the image's size; or "none".
   """
 

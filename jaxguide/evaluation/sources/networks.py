@@ -1,15 +1,14 @@
 """Networks that a method needs beside the prior, as values of an experiment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 import dataclasses
 import functools
 import pathlib
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
 
-from jaxguide import arrays
 from jaxguide import convert
 from jaxguide import energies
 from jaxguide import schedules
@@ -17,54 +16,15 @@ from jaxguide.convert import errors
 from jaxguide.convert import metric_files
 from jaxguide.convert import model_directories
 from jaxguide.convert import model_store
+from jaxguide.evaluation.sources import base
+from jaxguide.evaluation.sources import stand_ins
 from jaxguide.metrics import perceptual
 
 _TOLERANCE = 1e-6
 
 
-class Network(NamedTuple):
-  """A network on noisy images; its parameters stay an argument.
-
-  Attributes:
-    apply: `(params, x [B, H, W, 3], time [B]) -> features [B, ...]`; of a
-      distance `(params, x, reference) -> [B]`.
-    params: its parameters.
-    schedule: of the noise that it was trained with; None if not known.
-    image_size: height and width of its images; None for any.
-    name: what it was asked for by.
-    digest: of its parameters, hexadecimal.
-    binder: `(params)` to what a method is given; None: `apply` with the
-      parameters bound.
-  """
-
-  apply: Callable[..., Any]
-  params: arrays.PyTree
-  schedule: schedules.Schedule | None
-  image_size: int | None
-  name: str
-  digest: str
-  binder: Callable[[arrays.PyTree], Any] | None = None
-
-  def bind(self, params: arrays.PyTree) -> Callable[..., Any]:
-    """The network with these parameters, as a method is given it."""
-    if self.binder is not None:
-      return self.binder(params)
-    return functools.partial(self.apply, params)
-
-
-class NetworkSource(Protocol):
-  """Loads a network; loading is put off until it is needed."""
-
-  def load(self) -> Network:
-    """The network.
-
-    Raises:
-      FileNotFoundError: if it is not there, saying where to get it.
-    """
-
-
 @dataclasses.dataclass(frozen=True)
-class ConvertedExtractor:
+class ConvertedExtractor(base.NetworkSource):
   """The middle block of a classifier of noisy images (EGSDE, section 3.2).
 
   Attributes:
@@ -72,8 +32,8 @@ class ConvertedExtractor:
       or by `experiments/egsde/train_extractor.py`.
     checkpoint: the file's usual name, for the message when it is missing.
     card: its card's name.
-    origin: where people get the file, in words.
-    dtype: of the network's arithmetic.
+    origin: place where people get the file, in words.
+    dtype: type of the network's arithmetic.
   """
 
   path: str
@@ -82,7 +42,7 @@ class ConvertedExtractor:
   origin: str = ""
   dtype: Literal["float32", "bfloat16"] = "float32"
 
-  def load(self) -> Network:
+  def load(self) -> base.Network:
     """See `NetworkSource`.
 
     Raises:
@@ -104,27 +64,35 @@ class ConvertedExtractor:
         "train one with experiments/egsde/train_extractor.py; a copy "
         "elsewhere is named with --set method.extractor.path=FOLDER")
 
+  def tiny(self, size: int) -> base.NetworkSource:
+    """See `NetworkSource`."""
+    return stand_ins.RandomExtractor(size)
+
 
 @dataclasses.dataclass(frozen=True)
-class EmbeddedExtractor:
+class EmbeddedExtractor(base.NetworkSource):
   """The extractor of the emoji's domains that comes with the package.
 
   Attributes:
-    name: of its folder.
-    dtype: of the network's arithmetic.
+    name: name of its folder.
+    dtype: type of the network's arithmetic.
   """
 
   name: str = "emoji32_extractor"
   dtype: Literal["float32", "bfloat16"] = "float32"
 
-  def load(self) -> Network:
+  def load(self) -> base.Network:
     """See `NetworkSource`."""
     folder = model_directories.EMBEDDED / self.name
     return _extractor(folder, self.name, self.dtype)
 
+  def tiny(self, size: int) -> base.NetworkSource:
+    """See `NetworkSource`."""
+    return stand_ins.RandomExtractor(size)
+
 
 @dataclasses.dataclass(frozen=True)
-class InstalledLpips:
+class InstalledLpips(base.NetworkSource):
   """LPIPS of the extra `lpips`: `apply` is a distance of two batches.
 
   Attributes:
@@ -133,7 +101,7 @@ class InstalledLpips:
 
   net: Literal["vgg", "alex"] = "vgg"
 
-  def load(self) -> Network:
+  def load(self) -> base.Network:
     """See `NetworkSource`.
 
     Raises:
@@ -142,19 +110,23 @@ class InstalledLpips:
     model = metric_files.load_lpips(self.net)
     return distance_network(model, f"lpips_{self.net}")
 
+  def tiny(self, size: int) -> None:
+    """See `NetworkSource`: a trial run does without."""
+    del size
 
-def distance_network(model: model_store.Model, name: str) -> Network:
+
+def distance_network(model: model_store.Model, name: str) -> base.Network:
   """A distance between pictures as a network of a method.
 
   Args:
-    model: of family "lpips".
-    name: of the network.
+    model: model of family "lpips".
+    name: name of the network.
 
   Returns:
     Bound it is an `energies.FeatureDistance`, of two batches.
   """
   binder = functools.partial(energies.lpips_distance, **model.config.module)
-  return Network(
+  return base.Network(
       apply=lambda params, x, y: binder(params)(x, y), binder=binder,
       params=model.params, schedule=None, image_size=None, name=name,
       digest=perceptual.weights_digest(model.params))
@@ -162,7 +134,7 @@ def distance_network(model: model_store.Model, name: str) -> Network:
 
 def _extractor(
     folder: pathlib.Path | str, name: str, dtype: str
-) -> Network:
+) -> base.Network:
   model = model_store.load_model(folder)
   config = model.config
   if config.family != "adm_classifier":
@@ -171,20 +143,20 @@ def _extractor(
         f"{config.family}; adm_classifier is needed")
   module = model_store.build_module(config, dtype=jnp.dtype(dtype))
   schedule = config.schedule and convert.schedule_of(dict(config.schedule))
-  return Network(
-      apply=features(module), params=model.params, schedule=schedule,
+  return base.Network(
+      apply=stand_ins.features(module), params=model.params, schedule=schedule,
       image_size=config.image_size, name=name,
       digest=perceptual.weights_digest(model.params))
 
 
 def check(
-    networks: Mapping[str, Network], prior: convert.Prior
+    networks: Mapping[str, base.Network], prior: convert.Prior
 ) -> None:
   """Refuses networks that cannot see the states of this prior.
 
   Args:
     networks: image size and schedule, as far as known, must be the prior's.
-    prior: of the run.
+    prior: prior of the run.
 
   Raises:
     ValueError: naming what differs.
@@ -193,7 +165,7 @@ def check(
     _check_one(name, network, prior)
 
 
-def _check_one(name: str, network: Network, prior: convert.Prior) -> None:
+def _check_one(name: str, network: base.Network, prior: convert.Prior) -> None:
   if network.image_size not in (None, prior.image_size):
     raise ValueError(
         f"{name} {network.name} sees images of size {network.image_size}, "
@@ -210,13 +182,3 @@ def _alike(a: schedules.Schedule, b: schedules.Schedule) -> bool:
   return a.num_levels == b.num_levels and all(
       np.allclose(x[1:], y[1:], rtol=0, atol=_TOLERANCE)
       for x, y in ((a.alpha, b.alpha), (a.sigma, b.sigma), (a.time, b.time)))
-
-
-def features(module: Any) -> Callable[..., Any]:
-  """The features of a classifier, `(params, x, time) -> features`."""
-  def apply(
-      params: arrays.PyTree, x: arrays.Images, time: arrays.PerImage
-  ) -> arrays.PyTree:
-    return module.apply({"params": params}, x, time, method="features")
-
-  return apply

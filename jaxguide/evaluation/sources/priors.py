@@ -1,33 +1,23 @@
 """Where priors come from, as values of an experiment."""
 
+from collections.abc import Sequence
 import dataclasses
 import pathlib
-from typing import Literal, Protocol
+from typing import Literal
 
 import jax.numpy as jnp
 
 from jaxguide import convert
+from jaxguide.convert import cards
 from jaxguide.convert import latent_store
 from jaxguide.convert import model_directories
 from jaxguide.convert.cards import ldm_cards
-
-
-class PriorSource(Protocol):
-  """Loads a prior; loading is put off until it is needed."""
-
-  def load(self) -> convert.Prior:
-    """The prior.
-
-    Raises:
-      FileNotFoundError: if it is not there, saying where to get it.
-    """
-
-  def is_latent(self) -> bool:
-    """Whether it is a prior of latents, as far as can be told unread."""
+from jaxguide.evaluation.sources import base
+from jaxguide.evaluation.sources import stand_ins
 
 
 @dataclasses.dataclass(frozen=True)
-class ConvertedPrior:
+class ConvertedPrior(base.PriorSource):
   """A checkpoint that was converted by `jaxguide convert`.
 
   Its model may be one of pixels or one of latents.
@@ -38,11 +28,13 @@ class ConvertedPrior:
     card: its card's name.
     weights: which of the two sets of weights that a latent diffusion file
       holds is wanted, for that message; None for files that hold one.
-    origin: where people get the file, in words.
-    dtype: of the network's arithmetic.
+    origin: place where people get the file, in words.
+    dtype: type of the network's arithmetic.
     remat: recompute activations in a backward pass, to save memory.
-    attention_impl: see `layers.attention`; not every network has a choice.
-    conv_impl: see `layers.conv_3x3`; not every network has a choice.
+    attention_impl: formulation of attention, see `layers.attention`; not every
+      network has a choice.
+    conv_impl: formulation of 3 x 3 convolutions, see `layers.conv_3x3`; not
+      every network has a choice.
   """
 
   path: str
@@ -69,16 +61,24 @@ class ConvertedPrior:
     return convert.load_prior(
         self.path, dtype=jnp.dtype(self.dtype), remat=self.remat, **options)
 
-  def is_latent(self) -> bool:
-    """See `PriorSource`; told by the card."""
-    return self.card in ldm_cards.CARDS
+  def tiny(
+      self, size: int, conditions: Sequence[str] = ()
+  ) -> base.PriorSource:
+    """See `PriorSource`; the kind is told by the card."""
+    if self.card in ldm_cards.CARDS:
+      return stand_ins.RandomLatentPrior(
+          size, stand_ins.classes(conditions),
+          codebook="n_embed" in ldm_cards.CARDS[self.card].first_stage)
+    card = cards.CARDS.get(self.card)
+    return stand_ins.of_pixels(
+        size, conditions, card is not None and card.prediction == "edm")
 
   def _flag(self) -> str:
     return "" if self.weights is None else f" --weights {self.weights}"
 
 
 @dataclasses.dataclass(frozen=True)
-class EmbeddedPrior:
+class EmbeddedPrior(base.PriorSource):
   """A prior that is part of the package.
 
   Attributes:
@@ -92,6 +92,11 @@ class EmbeddedPrior:
     """See `PriorSource`."""
     return convert.load_prior(self.name)
 
-  def is_latent(self) -> bool:
-    """See `PriorSource`."""
-    return latent_store.is_directory(model_directories.EMBEDDED / self.name)
+  def tiny(
+      self, size: int, conditions: Sequence[str] = ()
+  ) -> base.PriorSource:
+    """See `PriorSource`; the kind is told by the folder."""
+    folder = model_directories.EMBEDDED / self.name
+    if latent_store.is_directory(folder):
+      return stand_ins.RandomLatentPrior(size, stand_ins.classes(conditions))
+    return stand_ins.of_pixels(size, conditions, is_edm=False)

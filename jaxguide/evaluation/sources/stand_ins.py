@@ -1,6 +1,6 @@
 """Tiny priors, networks and images: trial runs try the way, and no more."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import hashlib
 from typing import Any
@@ -12,27 +12,24 @@ from jaxguide import arrays
 from jaxguide import convert
 from jaxguide import data
 from jaxguide import schedules
-from jaxguide.convert import cards
 from jaxguide.convert import latent_model
 from jaxguide.convert import model_config
 from jaxguide.convert import model_store
-from jaxguide.convert.cards import ldm_cards
 from jaxguide.convert.networks import edm
 from jaxguide.convert.networks import families
-from jaxguide.evaluation.sources import networks
-from jaxguide.evaluation.sources import priors
+from jaxguide.evaluation.sources import base
 from jaxguide.metrics import perceptual
 from jaxguide.models import adm_classifier
 from jaxguide.models import adm_unet
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomPrior:
+class RandomPrior(base.PriorSource):
   """A tiny ADM UNet with random weights: it tries the way, and no more.
 
   Attributes:
     size: height and width.
-    seed: of the weights.
+    seed: seed of the weights.
   """
 
   size: int = 32
@@ -55,6 +52,12 @@ class RandomPrior:
         learned_variance=False, image_size=self.size, channels=3,
         name="random", sha256=_digest(params))
 
+  def tiny(
+      self, size: int, conditions: Sequence[str] = ()
+  ) -> base.PriorSource:
+    """See `PriorSource`: itself, in that size."""
+    return of_pixels(size, conditions, is_edm=False)
+
 
 def _random_like(shapes, seed: int):
   """Small weights everywhere: an initial network would give zero."""
@@ -69,14 +72,14 @@ def _digest(params) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomLatentPrior:
+class RandomLatentPrior(base.PriorSource):
   """A tiny latent model with random weights: it tries the way, and no more.
 
   Attributes:
     size: height and width of an image, even.
     num_classes: the last one is the null label; 0 for no classes.
-    codebook: with a VQ autoencoder in the place of a KL one.
-    seed: of the weights.
+    codebook: whether it has a VQ autoencoder in the place of a KL one.
+    seed: seed of the weights.
   """
 
   size: int = 16
@@ -85,7 +88,7 @@ class RandomLatentPrior:
   seed: int = 0
 
   def load(self) -> convert.Prior:
-    """See `priors.PriorSource`."""
+    """See `base.PriorSource`."""
     first = {
         "channel_mult": (1, 1), "model_channels": 32, "num_res_blocks": 1,
         "mid_attention": False, "z_channels": 4, "latent_channels": 4}
@@ -112,15 +115,22 @@ class RandomLatentPrior:
         loaded, name="random latent",
         sha256=perceptual.weights_digest(loaded.params))
 
+  def tiny(
+      self, size: int, conditions: Sequence[str] = ()
+  ) -> base.PriorSource:
+    """See `PriorSource`: itself, in that size."""
+    return RandomLatentPrior(
+        size, classes(conditions), self.codebook, self.seed)
+
 
 @dataclasses.dataclass(frozen=True)
-class RandomEdmPrior:
+class RandomEdmPrior(base.PriorSource):
   """A tiny EDM network with random weights: it tries the way, and no more.
 
   Attributes:
     size: height and width.
     num_classes: 0 for none.
-    seed: of the weights.
+    seed: seed of the weights.
   """
 
   size: int = 16
@@ -128,7 +138,7 @@ class RandomEdmPrior:
   seed: int = 0
 
   def load(self) -> convert.Prior:
-    """See `priors.PriorSource`."""
+    """See `base.PriorSource`."""
     entry = {"kind": "edm", "sigma_data": 0.5}
     fields = edm.module_fields(
         "SongUNet", img_resolution=self.size, label_dim=self.num_classes,
@@ -142,27 +152,39 @@ class RandomEdmPrior:
         model, name="random EDM",
         sha256=perceptual.weights_digest(model.params))
 
+  def tiny(
+      self, size: int, conditions: Sequence[str] = ()
+  ) -> base.PriorSource:
+    """See `PriorSource`: itself, in that size."""
+    return RandomEdmPrior(size, classes(conditions), self.seed)
 
-def stand_in(
-    source: priors.PriorSource, size: int, has_labels: bool
-) -> priors.PriorSource:
-  """A tiny random prior of the same kind as another one.
+
+def of_pixels(
+    size: int, conditions: Sequence[str], is_edm: bool
+) -> base.PriorSource:
+  """A tiny random prior of pixels.
 
   Args:
-    source: a latent one, one with EDM's preconditioning (told by its card),
-      or any other.
     size: height and width of its images.
-    has_labels: whether it shall have classes, 5 of them.
+    conditions: names of its conditions.
+    is_edm: whether it has EDM's preconditioning; with classes it has.
   """
-  classes = 5 if has_labels else 0
-  if getattr(source, "is_latent", bool)():
-    card = ldm_cards.CARDS.get(getattr(source, "card", ""))
-    codes = card is not None and "n_embed" in card.first_stage
-    return RandomLatentPrior(size, classes, codebook=codes)
-  card = cards.CARDS.get(getattr(source, "card", ""))
-  if has_labels or (card is not None and card.prediction == "edm"):
-    return RandomEdmPrior(size, classes)
+  if conditions or is_edm:
+    return RandomEdmPrior(size, classes(conditions))
   return RandomPrior(size)
+
+
+def classes(conditions: Sequence[str]) -> int:
+  """How many classes a tiny prior with these conditions has.
+
+  Raises:
+    ValueError: if one of them is no class label, as no tiny prior has others.
+  """
+  others = [name for name in conditions if name != "label"]
+  if others:
+    raise ValueError(
+        f"conditions of a tiny prior must be labels alone, got {others}")
+  return 5 if conditions else 0
 
 
 def _random_model(
@@ -181,18 +203,18 @@ def _random_model(
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomExtractor:
+class RandomExtractor(base.NetworkSource):
   """A tiny classifier with random weights: it tries the way, and no more.
 
   Attributes:
     size: height and width of the images.
-    seed: of the weights.
+    seed: seed of the weights.
   """
 
   size: int = 32
   seed: int = 0
 
-  def load(self) -> networks.Network:
+  def load(self) -> base.Network:
     """See `NetworkSource`."""
     module = adm_classifier.AdmClassifier(
         in_channels=3, out_channels=2, model_channels=32,
@@ -206,14 +228,18 @@ class RandomExtractor:
     params = jax.tree.map(
         lambda s: (0.1 * rng.standard_normal(s.shape)).astype(np.float32),
         shapes)
-    return networks.Network(
-        apply=networks.features(module), params=params, schedule=None,
+    return base.Network(
+        apply=features(module), params=params, schedule=None,
         image_size=self.size, name="random",
         digest=perceptual.weights_digest(params))
 
+  def tiny(self, size: int) -> base.NetworkSource:
+    """See `NetworkSource`: itself, in that size."""
+    return RandomExtractor(size, self.seed)
+
 
 @dataclasses.dataclass(frozen=True)
-class DrawnImages:
+class DrawnImages(base.DataSource):
   """Smooth coloured pictures, drawn by formula: for tiny trial runs.
 
   Attributes:
@@ -227,6 +253,10 @@ class DrawnImages:
   def open(self) -> data.Dataset:
     """See `DataSource`."""
     return _Drawn(self)
+
+  def tiny(self) -> base.DataSource:
+    """See `DataSource`: three small ones."""
+    return DrawnImages(3, 16)
 
 
 class _Drawn:
@@ -250,3 +280,13 @@ class _Drawn:
         for a, b, c in rng.uniform([-2, -2, 0], [2, 2, 1], (3, 3))
     ]
     return np.stack(waves, -1).astype(np.float32)
+
+
+def features(module: Any) -> Callable[..., Any]:
+  """The features of a classifier, `(params, x, time) -> features`."""
+  def apply(
+      params: arrays.PyTree, x: arrays.Images, time: arrays.PerImage
+  ) -> arrays.PyTree:
+    return module.apply({"params": params}, x, time, method="features")
+
+  return apply

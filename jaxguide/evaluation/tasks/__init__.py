@@ -1,10 +1,9 @@
 """Tasks: what is observed of an image. See `base.Task`."""
 
-from jaxguide.evaluation.tasks.base import BASELINE
 from jaxguide.evaluation.tasks.base import Inputs
+from jaxguide.evaluation.tasks.base import observe
+from jaxguide.evaluation.tasks.base import Problem
 from jaxguide.evaluation.tasks.base import Task
-from jaxguide.evaluation.tasks.problems import observe
-from jaxguide.evaluation.tasks.problems import Problem
 from jaxguide.evaluation.tasks.restoration import Colorization
 from jaxguide.evaluation.tasks.restoration import GaussianDeblurring
 from jaxguide.evaluation.tasks.restoration import Inpainting
@@ -13,7 +12,6 @@ from jaxguide.evaluation.tasks.translation import COUNTERPART
 from jaxguide.evaluation.tasks.translation import Translation
 
 __all__ = [
-    "BASELINE",
     "COUNTERPART",
     "Colorization",
     "GaussianDeblurring",

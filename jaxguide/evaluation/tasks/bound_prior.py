@@ -1,11 +1,11 @@
-"""A prior met by a batch: its parameters and the images' classes bound."""
+"""A prior met by a batch: its parameters and the images' conditions bound."""
 
+from collections.abc import Collection
 from typing import NamedTuple
-
-import jax.numpy as jnp
 
 from jaxguide import arrays
 from jaxguide import codecs
+from jaxguide import conditions
 from jaxguide import convert
 from jaxguide import denoisers
 from jaxguide import variational
@@ -15,19 +15,19 @@ class BoundPrior(NamedTuple):
   """What a method may ask of the prior, inside the compiled function.
 
   Attributes:
-    prior: the pretrained prior.
-    params: its parameters, an argument of the function.
-    labels: int `[B]`, the class of each row; None without classes.
+    model: the pretrained prior.
+    params: parameters of the model, an argument of the function.
+    conditions: values of the model's conditions by name, `[B, ...]`.
   """
 
-  prior: convert.Prior
+  model: convert.Prior
   params: arrays.PyTree
-  labels: arrays.PerImage | None = None
+  conditions: conditions.Conditions
 
   @property
   def codec(self) -> codecs.Codec:
     """Between images and states."""
-    return self.prior.codec(self.params)
+    return self.model.codec(self.params)
 
   def denoiser(
       self, *, guidance_scale: float = 1.0, repeats: int = 1
@@ -35,34 +35,36 @@ class BoundPrior(NamedTuple):
     """The denoiser of B * repeats rows, those of one image in a row.
 
     Args:
-      guidance_scale: of classifier-free guidance; 1 is the conditional
+      guidance_scale: scale of classifier-free guidance; 1 is the conditional
         network alone, which costs half as much.
-      repeats: rows of states per row of labels.
+      repeats: rows of states per image.
 
     Raises:
-      ValueError: if guidance is asked for without labels, or of a prior
-        without a null label.
+      ValueError: if guidance is asked for without conditions, or of a prior
+        without a null value of any.
     """
-    labels = self.labels
-    if labels is not None and repeats > 1:
-      labels = variational.repeat(labels, repeats)
-    conditional = self.prior.denoiser(self.params, labels)
+    values = dict(self.conditions)
+    if repeats > 1:
+      values = variational.repeat(values, repeats)
+    conditional = self.model.denoiser(self.params, values)
     if guidance_scale == 1:
       return conditional
-    check_guidance(self.prior, labels is not None, (guidance_scale,))
-    null = jnp.full_like(labels, self.prior.null_label)
+    check_guidance(self.model, tuple(values), (guidance_scale,))
+    null = conditions.null_like(self.model.conditions, values)
     return denoisers.classifier_free(
-        conditional, self.prior.denoiser(self.params, null), guidance_scale)
+        conditional, self.model.denoiser(self.params, null), guidance_scale)
 
 
 def check_guidance(
-    prior: convert.Prior, has_labels: bool, scales: tuple[float, ...]
+    prior: convert.Prior,
+    given: Collection[str],
+    scales: tuple[float, ...],
 ) -> None:
   """Refuses scales of classifier-free guidance that cannot be had.
 
   Args:
-    prior: of the run.
-    has_labels: whether the images have classes.
+    prior: that of the run.
+    given: names of the conditions that images have values of.
     scales: those that are asked for; 1 always goes.
 
   Raises:
@@ -71,10 +73,12 @@ def check_guidance(
   wanted = [scale for scale in scales if scale != 1]
   if not wanted:
     return
-  if prior.null_label is None:
+  nulls = [c.name for c in prior.conditions if c.null is not None]
+  if not nulls:
     raise ValueError(
-        f"guidance scale {wanted[0]:g} needs a prior with a null label; "
-        f"{prior.name} has none")
-  if not has_labels:
+        f"guidance scale {wanted[0]:g} needs a prior with a null value of a "
+        f"condition; {prior.name} has none")
+  if not set(nulls) & set(given):
     raise ValueError(
-        f"guidance scale {wanted[0]:g} needs labels of the images")
+        f"guidance scale {wanted[0]:g} needs a source of {' or '.join(nulls)} "
+        "among the experiment's conditions")

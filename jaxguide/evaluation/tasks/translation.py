@@ -7,7 +7,7 @@ other domain is known, metrics made by `metrics.against(metric,
 whose reference is the other domain.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import functools
 import pathlib
@@ -17,8 +17,8 @@ import numpy as np
 
 from jaxguide import arrays
 from jaxguide import data
+from jaxguide import metrics
 from jaxguide import operators
-from jaxguide import samplers
 from jaxguide.data import images
 from jaxguide.evaluation import sources
 from jaxguide.evaluation.tasks import base
@@ -26,9 +26,13 @@ from jaxguide.evaluation.tasks import base
 COUNTERPART = "counterpart"
 MATCHES = ("index", "stem")
 
+_METRICS = metrics.egsde_metrics()
+_AGAINST_COUNTERPART = tuple(
+    metrics.against(m, COUNTERPART) for m in _METRICS)
+
 
 @dataclasses.dataclass(frozen=True)
-class Translation:
+class Translation(base.Task):
   """y = x: the source image, without any operator.
 
   Attributes:
@@ -41,17 +45,21 @@ class Translation:
 
   counterparts: sources.DataSource | None = None
   match: Literal["index", "stem"] = "index"
-  noise_std = 0.0
   baseline = "Source"
 
   def __post_init__(self):
     arrays.check_choice("match", self.match, MATCHES)
 
+  @property
+  def default_metrics(self) -> tuple[metrics.Metric, ...]:
+    """EGSDE's three, against the source and against known counterparts."""
+    return _METRICS + (_AGAINST_COUNTERPART if self.truth_is_shown else ())
+
   def check(self, names: Sequence[str]) -> None:
     """Refuses counterparts that do not belong to these images.
 
     Args:
-      names: of all images of the run's source.
+      names: names of all images of the run's source.
 
     Raises:
       FileNotFoundError: if the counterparts are not there.
@@ -105,28 +113,29 @@ class Translation:
     del shape, inputs
     return operators.identity()
 
-  def degraded(
-      self, shape: tuple[int, int], y: arrays.Images, inputs: base.Inputs
-  ) -> arrays.Images:
-    """The source."""
-    del shape, inputs
-    return y
+  @property
+  def shown_labels(self) -> tuple[str, ...]:
+    """The source and, where there is one, its counterpart."""
+    return ("source", COUNTERPART) if self.truth_is_shown else ("source",)
 
-  def constraint(
+  @property
+  def truth_is_shown(self) -> bool:
+    """Whether counterparts are known."""
+    return self.counterparts is not None
+
+  def shown(
       self,
-      shape: tuple[int, int],
-      y: arrays.Images,
-      inputs: base.Inputs,
-      variant: str,
-  ) -> samplers.Constraint:
-    """There is none.
+      reference: np.ndarray,
+      inputs: Mapping[str, np.ndarray],
+      baseline: Callable[[], np.ndarray],
+  ) -> list[np.ndarray]:
+    """See `Task`."""
+    del baseline
+    return [reference, *inputs.values()]
 
-    Raises:
-      ValueError: always.
-    """
-    raise ValueError(
-        "Translation has no linear constraint: a translation that met the "
-        "observation would be the source")
+  def tiny(self, images: sources.DataSource) -> base.Task:
+    """See `Task`: counterparts, if any, are the images themselves."""
+    return self if self.counterparts is None else Translation(images)
 
   @functools.cached_property
   def _dataset(self) -> data.Dataset:

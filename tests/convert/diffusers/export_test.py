@@ -42,7 +42,7 @@ def test_there_and_back_again_to_the_bit(tmp_path, name):
   config = CONFIGS[name]
   params = small.params(config)
   model_store.save_model(tmp_path / "model", params, config)
-  report = export.export(tmp_path / "model", tmp_path / "folder")
+  report = export.export_folder(tmp_path / "model", tmp_path / "folder")
   assert str(tmp_path / "folder") in report
   back, found = folders.read_network(tmp_path / "folder")
   jax.tree.map(np.testing.assert_array_equal, back, params)

@@ -261,7 +261,7 @@ def test_a_pipeline_with_a_first_stage_is_a_latent_model(tmp_path, capsys):
 
 def test_a_pipeline_without_one_is_a_pixel_prior(tmp_path):
   out = tmp_path / "out"
-  folders.convert(_pipeline(tmp_path / "in"), out)
+  folders.convert_folder(_pipeline(tmp_path / "in"), out)
   prior = convert.load_prior(out)
   assert (prior.image_shape, prior.prediction) == ((8, 8, 3), "eps")
   assert prior.schedule.alpha.size == convert.schedule_of(
@@ -273,7 +273,7 @@ def test_folders_that_do_not_fit(tmp_path):
   (folder / "diffusion_pytorch_model.safetensors").rename(
       folder / "model-00001-of-00002.safetensors")
   with pytest.raises(errors.ConversionError, match="holds none of"):
-    folders.convert(folder, tmp_path / "out")
+    folders.convert_folder(folder, tmp_path / "out")
   (folder / "config.json").write_text('{"_class_name": "UNet2DModel"')
   with pytest.raises(errors.ConversionError, match="no JSON"):
     folders.read_network(folder)

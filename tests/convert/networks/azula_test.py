@@ -15,7 +15,7 @@ import pytest
 
 from jaxguide import convert
 from jaxguide.convert import cards
-from jaxguide.convert import commands
+from jaxguide.convert import dispatch
 from tests.convert import small
 
 torch = pytest.importorskip("torch")
@@ -94,7 +94,7 @@ def test_small_outputs_agree(fields, tmp_path, monkeypatch):
             np.float32([3.0, 700.0])]
   inputs.append(np.array([4, 0]) if config.module["num_classes"] else None)
   expected = _run_torch(card, inputs, tmp_path / "net.pt")
-  commands.convert(tmp_path / "net.pt", "small", tmp_path / "model")
+  dispatch.convert(tmp_path / "net.pt", "small", tmp_path / "model")
   params, config = convert.load_model(tmp_path / "model")
   module = convert.build_module(config, conv_impl="lax")
   assert _error(module, params, inputs, expected) < 2e-5

@@ -3,13 +3,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxguide import checkpoint_settings
 from jaxguide import convert
 from jaxguide.convert import cards
-from jaxguide.convert import commands
+from jaxguide.convert import dispatch
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
-from jaxguide.convert.networks import adm
-from jaxguide.convert.networks import ddpm_layout
+from jaxguide.convert.networks import ddpm
 from jaxguide.convert.networks import families
 from jaxguide.convert.reading import safetensors
 from tests import programs
@@ -30,7 +30,7 @@ _CASES = {
     "one level": {"channel_mult": (2,), "attention_factors": (1,)},
     "one channel and a variance": {"in_channels": 1, "out_channels": 2},
 }
-_SETTINGS = adm.Settings(
+_SETTINGS = checkpoint_settings.Settings(
     image_size=8, schedule="linear", prediction="eps", licence="CC0")
 
 
@@ -60,13 +60,13 @@ def test_a_state_dict_tells_everything(case, tmp_path):
   config = _config(case)
   tensors = _state_dict(config)
   file = _write(tmp_path / "a.safetensors", tensors)
-  commands.convert(file, None, tmp_path / "model", settings=_SETTINGS)
+  dispatch.convert(file, None, tmp_path / "model", settings=_SETTINGS)
   found = convert.read_config(tmp_path / "model")
   assert {**vars(found), "source": None} == {**vars(config), "source": None}
-  commands.convert(tmp_path / "model", None, tmp_path / "b.safetensors")
+  dispatch.convert(tmp_path / "model", None, tmp_path / "b.safetensors")
   back = convert.read_checkpoint(tmp_path / "b.safetensors").tensors
   assert crafted.same(back, tensors)
-  text = commands.inspect(file)
+  text = dispatch.inspect(file)
   assert "DDPM UNet" in text and "prefix        module." in text
 
 
@@ -76,8 +76,8 @@ def test_a_recorded_network_is_a_prior_by_itself(path, tmp_path):
   recorded = recordings.load(path)
   file = tmp_path / "a.safetensors"
   safetensors.write(file, dict(recorded.sd))
-  commands.convert(
-      file, None, tmp_path / "model", settings=adm.Settings(
+  dispatch.convert(
+      file, None, tmp_path / "model", settings=checkpoint_settings.Settings(
           image_size=recorded.config["image_size"], schedule="linear",
           prediction="eps"))
   prior = convert.load_prior(tmp_path / "model", conv_impl="lax")
@@ -98,9 +98,9 @@ def test_a_recorded_network_is_a_prior_by_itself(path, tmp_path):
 ])
 def test_settings_that_lack_or_mean_nothing(changes, message, tmp_path):
   file = _write(tmp_path / "a.safetensors", _state_dict(_config("plain")))
-  settings = adm.Settings(**{**vars(_SETTINGS), **changes})
+  settings = checkpoint_settings.Settings(**{**vars(_SETTINGS), **changes})
   with pytest.raises(errors.ConversionError, match=message) as caught:
-    commands.convert(file, None, tmp_path / "model", settings=settings)
+    dispatch.convert(file, None, tmp_path / "model", settings=settings)
   assert str(caught.value).startswith(f"{file}: ")
   assert not (tmp_path / "model").exists()
 
@@ -122,7 +122,7 @@ def test_a_bad_state_dict_is_named(changes, message, tmp_path):
   tensors = {k: v for k, v in tensors.items() if v is not None}
   file = _write(tmp_path / "a.safetensors", tensors)
   with pytest.raises(errors.ConversionError, match=message) as caught:
-    commands.convert(file, None, tmp_path / "model", settings=_SETTINGS)
+    dispatch.convert(file, None, tmp_path / "model", settings=_SETTINGS)
   assert str(caught.value).startswith(f"{file}: ")
   assert "\n" not in str(caught.value)
   assert not (tmp_path / "model").exists()
@@ -137,9 +137,9 @@ def test_a_wrong_card_is_answered_by_the_right_one(tmp_path, monkeypatch):
         image_size=8, num_parameters=0, learned_variance=False))
   file = _write(tmp_path / "a.safetensors", _state_dict(_config("plain")))
   with pytest.raises(errors.ConversionError, match="of these shapes: plain"):
-    commands.convert(file, "three levels", tmp_path / "model")
-  assert commands.inspect(file).splitlines()[-1].split() == ["cards", "plain"]
-  commands.convert(file, "plain", tmp_path / "model")
+    dispatch.convert(file, "three levels", tmp_path / "model")
+  assert dispatch.inspect(file).splitlines()[-1].split() == ["cards", "plain"]
+  dispatch.convert(file, "plain", tmp_path / "model")
   assert convert.read_config(tmp_path / "model").module["dropout"] == 0.1
 
 
@@ -150,4 +150,4 @@ def test_names_without_end_ask_for_little():
       "down.0.block.0.conv1.weight": (32, 32, 3, 3),
       "down.0.block.999999999.conv1.weight": (32, 32, 3, 3),
       "down.999999999.block.0.conv1.weight": (32, 32, 3, 3)}
-  assert ddpm_layout.infer(shapes)["num_res_blocks"] == 1
+  assert ddpm.infer(shapes).module["num_res_blocks"] == 1

@@ -7,15 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxguide import checkpoint_settings
 from jaxguide import convert
 from jaxguide import schedules
 from jaxguide.convert import cards
-from jaxguide.convert import commands
+from jaxguide.convert import dispatch
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
 from jaxguide.convert.networks import edm
 from jaxguide.convert.networks import families
+from jaxguide.convert.networks import recognition
 from jaxguide.convert.reading import safetensors
 from tests import programs
 from tests.convert import crafted
@@ -69,7 +71,7 @@ def _recorded_pickles():
 @pytest.mark.parametrize("path", _recorded_pickles(), ids=lambda p: p.stem)
 def test_a_pickle_converts_by_itself_and_replays(path, tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  report = commands.convert(path, None, tmp_path / "model")
+  report = dispatch.convert(path, None, tmp_path / "model")
   assert "edm_" in report
   # Its embedded source has not run.
   assert [p.name for p in tmp_path.iterdir()] == ["model"]
@@ -93,7 +95,7 @@ def test_a_pickle_converts_by_itself_and_replays(path, tmp_path, monkeypatch):
 
 def _same_tensors(path, tmp_path):
   """There and back again, against the recorded list."""
-  commands.convert(tmp_path / "model", None, tmp_path / "back.safetensors")
+  dispatch.convert(tmp_path / "model", None, tmp_path / "back.safetensors")
   back = convert.read_checkpoint(tmp_path / "back.safetensors").tensors
   expected = path.with_suffix(".expected.npz")
   if expected.exists():
@@ -109,7 +111,7 @@ def _replays(prior, recorded):
       jnp.ones(len(x)), jnp.asarray(recorded["sigma"]), jnp.zeros(len(x)))
   with jax.default_matmul_precision("highest"):
     found = programs.jit(
-        lambda x: prior.denoiser(cond=labels)(x, level).x0)(x)
+        lambda x: prior.denoiser(cond={"label": labels})(x, level).x0)(x)
   expected = recordings.channels_last(recorded["D"])
   assert edm_recordings.relative(found, expected) < 2e-5
 
@@ -119,7 +121,7 @@ def _of_recording(path):
   told = recordings.config_of(path)
   if told["cls"] in edm_recordings.EDM_CLASSES:
     # A sigma_max of theirs may be an attribute or an argument.
-    return edm.config_from(
+    return edm.config_in(
         {"class_name": told["cls"], "init_kwargs": told["kwargs"]}, {})
   module = edm_recordings.ddpm(told)
   names = cards.CARDS["celebahq_female_ddpm"].module
@@ -161,12 +163,13 @@ def _told():
 @pytest.mark.parametrize("name, meta", _told())
 def test_a_card_is_what_the_released_arguments_make(name, meta):
   config = cards.CARDS[name].config({})
-  told = edm.config_from({
+  told = edm.config_in({
       "class_name": meta["reference"].split()[-1],
       "init_kwargs": meta["kwargs"]}, {})
   # The manifests were made without the limits that the files carry.
   entry = {**config.preconditioning, **told.preconditioning}
-  edm.check_agrees(dataclasses.replace(told, preconditioning=entry), config)
+  told = dataclasses.replace(told, preconditioning=entry)
+  recognition.check_agrees(told, config)
 
 
 # Files made here.
@@ -174,7 +177,7 @@ def test_a_card_is_what_the_released_arguments_make(name, meta):
 
 def _saved(case, folder):
   """A small network in a model directory, and its config."""
-  config = edm.config_from(_metadata(case), {"file_name": "a.pkl"}, "MIT")
+  config = edm.config_in(_metadata(case), {"file_name": "a.pkl"}, "MIT")
   tensors = _state_dict(config)
   params = rules.to_params(
       rules.without_constants(tensors, families.constants(config)),
@@ -231,10 +234,10 @@ def test_a_loaded_prior_denoises_by_table_1(case, tmp_path):
   """The preconditioning that the file names, at alpha = 1 and below."""
   saved, _ = _saved(case, tmp_path)
 
-  def network(params, x, noise, labels):
+  def network(params, x, noise, cond):
     """In place of the real one, whose compilation takes a minute."""
     del params
-    shift = jnp.reshape(noise / 100 + labels, (2, 1, 1, 1))
+    shift = jnp.reshape(noise / 100 + cond["label"], (2, 1, 1, 1))
     return jnp.concatenate([jnp.sin(x + shift), x], -1)[
         ..., :6 if saved.learned_variance else 3]
 
@@ -245,7 +248,7 @@ def test_a_loaded_prior_denoises_by_table_1(case, tmp_path):
       np.reshape(c, (2, 1, 1, 1)) for c in _TABLE_1[case](sigma))
   level = schedules.NoiseLevel(*(
       jnp.asarray(v, jnp.float32) for v in (alpha, alpha * sigma, 0 * sigma)))
-  found = prior.denoiser(cond=jnp.asarray([3, 1]))(
+  found = prior.denoiser(cond={"label": jnp.asarray([3, 1])})(
       jnp.asarray(np.reshape(alpha, (2, 1, 1, 1)) * x, jnp.float32), level).x0
   labels = np.reshape([3, 1], (2, 1, 1, 1))
   expected = skip * x + out * np.sin(scale * x + noise / 100 + labels)
@@ -254,7 +257,7 @@ def test_a_loaded_prior_denoises_by_table_1(case, tmp_path):
 
 @pytest.mark.parametrize("case", _CASES)
 def test_a_state_dict_converts_by_a_card(case, tmp_path, monkeypatch):
-  config = edm.config_from(_metadata(case), {})
+  config = edm.config_in(_metadata(case), {})
   card = cards.ModelCard(
       name="small", file_names=("a",), origin="nobody", licence="CC0",
       family=config.family, module=config.module, image_size=8,
@@ -267,8 +270,8 @@ def test_a_state_dict_converts_by_a_card(case, tmp_path, monkeypatch):
   if case == "iDDPM":
     stored["u"] = np.zeros(1001, np.float32)
   safetensors.write(tmp_path / "a.safetensors", stored, {})
-  commands.convert(tmp_path / "a.safetensors", "small", tmp_path / "model")
-  commands.convert(tmp_path / "model", None, tmp_path / "back.safetensors")
+  dispatch.convert(tmp_path / "a.safetensors", "small", tmp_path / "model")
+  dispatch.convert(tmp_path / "model", None, tmp_path / "back.safetensors")
   back = convert.read_checkpoint(tmp_path / "back.safetensors").tensors
   assert crafted.same(back, tensors)
   # A filter that is not the card's.
@@ -276,7 +279,7 @@ def test_a_state_dict_converts_by_a_card(case, tmp_path, monkeypatch):
   stored[name] = 2 * stored[name]
   safetensors.write(tmp_path / "b.safetensors", stored, {})
   with pytest.raises(errors.ConversionError, match="1 constants are not"):
-    commands.convert(tmp_path / "b.safetensors", "small", tmp_path / "other")
+    dispatch.convert(tmp_path / "b.safetensors", "small", tmp_path / "other")
   assert not (tmp_path / "other").exists()
 
 
@@ -294,46 +297,48 @@ def test_a_state_dict_converts_by_a_card(case, tmp_path, monkeypatch):
 ])
 def test_bad_arguments_are_named(changes, message):
   with pytest.raises(errors.ConversionError, match=message) as caught:
-    edm.config_from(_metadata("EDM, DDPM++", **changes), {})
+    edm.config_in(_metadata("EDM, DDPM++", **changes), {})
   assert "\n" not in str(caught.value)
 
 
 def test_a_table_of_noise_levels_without_end_is_refused():
   with pytest.raises(errors.ConversionError, match="1 to 100,000"):
-    edm.config_from(_metadata("iDDPM", M=10**9), {})
+    edm.config_in(_metadata("iDDPM", M=10**9), {})
 
 
 def test_other_metadata_is_not_an_edm_pickle_s():
-  assert edm.is_told(_metadata("VP"))
-  assert not edm.is_told({})
-  assert not edm.is_told({"class_name": "EDMPrecond"})
-  assert not edm.is_told({"class_name": "X", "init_kwargs": {}})
+  assert edm.config_in(_metadata("VP"), {}) is not None
+  assert edm.config_in({}, {}) is None
+  assert edm.config_in({"class_name": "EDMPrecond"}, {}) is None
+  assert edm.config_in(
+      {"class_name": "X", "init_kwargs": {}}, {}) is None
 
 
 def test_a_card_that_contradicts_the_file_is_refused():
   """Networks of equal tensors, preconditioned in another way."""
-  one = edm.config_from(_metadata("EDM, DDPM++"), {})
-  other = edm.config_from(_metadata("VP"), {})
+  one = edm.config_in(_metadata("EDM, DDPM++"), {})
+  other = edm.config_in(_metadata("VP"), {})
   assert families.table(one) == families.table(other)
-  edm.check_agrees(one, one)
+  recognition.check_agrees(one, one)
   with pytest.raises(errors.ConversionError, match="preconditioning"):
-    edm.check_agrees(one, other)
-  dropout = edm.config_from(_metadata("EDM, DDPM++", dropout=0.5), {})
-  edm.check_agrees(dropout, one)
+    recognition.check_agrees(one, other)
+  dropout = edm.config_in(_metadata("EDM, DDPM++", dropout=0.5), {})
+  recognition.check_agrees(dropout, one)
 
 
 @pytest.mark.skipif(not _recorded_pickles(), reason="no recorded pickles")
 def test_a_pickle_takes_no_settings_but_a_licence_and_no_wrong_card(tmp_path):
   path = _recorded_pickles()[0]
   with pytest.raises(errors.ConversionError, match="only licence"):
-    commands.convert(
+    dispatch.convert(
         path, None, tmp_path / "a",
-        settings=commands.adm.Settings(image_size=8))
+        settings=checkpoint_settings.Settings(image_size=8))
   with pytest.raises(errors.ConversionError, match="in the card") as caught:
-    commands.convert(path, "edm_cifar10_32_uncond_vp", tmp_path / "b")
+    dispatch.convert(path, "edm_cifar10_32_uncond_vp", tmp_path / "b")
   assert str(caught.value).startswith(str(path))
-  commands.convert(
-      path, None, tmp_path / "c", settings=commands.adm.Settings(licence="X"))
+  dispatch.convert(
+      path, None, tmp_path / "c",
+      settings=checkpoint_settings.Settings(licence="X"))
   assert convert.read_config(tmp_path / "c").licence == "X"
-  assert "preconditioning" in commands.inspect(path)
+  assert "preconditioning" in dispatch.inspect(path)
   assert pathlib.Path(tmp_path, "c", "config.json").exists()

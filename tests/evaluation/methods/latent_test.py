@@ -9,14 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxguide import codecs
 from jaxguide import convert
-from jaxguide import data
 from jaxguide import denoisers
 from jaxguide import noises
+from jaxguide import pixels
 from jaxguide import samplers
-from jaxguide import schedules
-from jaxguide import variational
 from jaxguide.convert import latent_model
 from jaxguide.convert import latent_store
 from jaxguide.convert import model_config
@@ -27,65 +24,22 @@ from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import store
-from jaxguide.evaluation import tasks
 from jaxguide.evaluation.tasks import bound_prior
-from jaxguide.models import layers
 from tests import draws
 from tests import programs
+from tests.evaluation import latent_priors
 from tests.evaluation import support
 
-METHOD = methods.Vipaint(
-    levels=variational.LEVELS[2], num_steps=12, num_iterations=12,
-    num_samples=2, scale=20.0, guidance=2.0)
-TASK = tasks.Inpainting(data.vipaint_masks.rotated_windows())
-# Means of the classes' latents; the last class is "no class".
-MEANS = np.float32([-0.5, 0.5, 0.0])
-
-
-@dataclasses.dataclass(frozen=True)
-class GaussianLatents:
-  """Latents N(mean of the class, 1) of half the size; decoding repeats them."""
-
-  scale_factor: float = 2.0
-
-  def load(self):
-    schedule = schedules.scaled_linear()
-    alpha, sigma = (np.float32(t[1:]) for t in (
-        schedule.alpha, schedule.sigma))
-
-    def apply(params, x, time, cond):
-      rows = time.astype(jnp.int32)
-      a, s = (jnp.asarray(t)[rows][:, None, None, None] for t in (
-          alpha, sigma))
-      mean = jnp.asarray(params)[cond][:, None, None, None]
-      return s * (x - a * mean)
-
-    def codec(params):
-      del params
-      return codecs.autoencoder(
-          layers.average_pool, layers.upsample_nearest, factor=2, channels=3,
-          scale_factor=self.scale_factor)
-
-    return convert.Prior(
-        apply=apply, params=MEANS, schedule=schedule, prediction="eps",
-        learned_variance=False, image_size=16, channels=3, name="latents",
-        sha256="0" * 64, num_classes=3, null_label=2, make_codec=codec,
-        latent_scale=self.scale_factor)
-
-
-@dataclasses.dataclass(frozen=True)
-class Alternating:
-  """Classes 0, 1, 0, 1, ..."""
-
-  def label(self, index, name):
-    del name
-    return index % 2
+METHOD, TASK = latent_priors.METHOD, latent_priors.TASK
+MEANS = latent_priors.MEANS
+GaussianLatents = latent_priors.GaussianLatents
 
 
 def experiment(**changes):
   fields = dict(
       task=TASK, method=METHOD, data=sources.DrawnImages(count=3, size=16),
-      prior=GaussianLatents(), labels=Alternating(), batch_size=2)
+      prior=GaussianLatents(), conditions=(latent_priors.Alternating(),),
+      batch_size=2)
   return support.experiment(**{**fields, **changes})
 
 
@@ -115,7 +69,7 @@ def test_a_latent_prior_is_fitted_through_its_decoder(tmp_path):
   assert len({a[name] for name in shown}) == 6
   assert all(a[name] == b[name] for name in shown)
   assert a["per_image.csv"] == b["per_image.csv"]
-  assert [r["label"] for r in report.records] == [0, 0, 1, 1, 0, 0]
+  assert [r.conditions["label"] for r in report.records] == [0, 0, 1, 1, 0, 0]
   assert b"index,sample,name,label,status" in a["per_image.csv"]
   free = _run(tmp_path / "free", method=methods.Ddim(num_steps=4))
   consistency = [r.rows[1].values["consistency"].mean for r in (report, free)]
@@ -139,13 +93,15 @@ def test_a_run_goes_on_with_the_labels_that_it_began_with(tmp_path):
   """A label file may have changed in between."""
   path = tmp_path / "labels.txt"
   path.write_text("drawn000.png 0\ndrawn001.png 1\n")
-  options = {"labels": sources.LabelFile(str(path)),
+  options = {"conditions": (sources.LabelFile(str(path)),),
              "method": methods.Ddim(num_steps=2)}
   _run(tmp_path / "run", limit=1, **options)
   _run(tmp_path / "run", limit=2, **options)
   path.write_text("drawn000.png 1\ndrawn001.png 1\n")
-  options["labels"] = sources.LabelFile(str(path))
-  with pytest.raises(store.StoreError, match="drawn000.png had 0 and has 1"):
+  options["conditions"] = (sources.LabelFile(str(path)),)
+  with pytest.raises(
+      store.StoreError,
+      match="drawn000.png had {'label': 0} and has {'label': 1}"):
     _run(tmp_path / "run", limit=2, **options)
 
 
@@ -154,13 +110,15 @@ def test_classes_reach_fit_and_samples(tmp_path):
   """Another class for all, another picture where nothing is seen."""
   found = []
   for value in (0, 1):
-    _run(tmp_path / str(value), limit=1, labels=sources.FixedLabel(value))
+    _run(tmp_path / str(value), limit=1,
+         conditions=(sources.FixedLabel(value),))
     found.append(pictures.decode(
         tmp_path / str(value) / "images/drawn000.png").astype(float))
   mask = TASK.inputs(0, "", (16, 16))["mask"][..., 0]
   assert np.mean((found[1] - found[0])[mask == 0]) > 10
   summary = json.loads((tmp_path / "1" / "summary.json").read_text())
-  assert summary["experiment"]["labels"] == {"kind": "FixedLabel", "value": 1}
+  assert summary["experiment"]["conditions"] == [
+      {"kind": "FixedLabel", "value": 1}]
 
 
 def test_ddim_on_latents_is_decoded(tmp_path):
@@ -173,7 +131,7 @@ def test_ddim_on_latents_is_decoded(tmp_path):
   def by_hand(keys):
     noise = noises.prng_noise(keys)
     sampler = samplers.ddim(
-        prior.denoiser(prior.params, jnp.asarray([0, 1])), noise)
+        prior.denoiser(prior.params, {"label": jnp.asarray([0, 1])}), noise)
     z = noise(-1, "start", (8, 8, 3))
     return prior.codec().decode(samplers.sample(sampler, z, steps).x)
 
@@ -181,7 +139,7 @@ def test_ddim_on_latents_is_decoded(tmp_path):
           for n in range(2)]
   for n, x in enumerate(np.asarray(by_hand(jnp.stack(keys)))):
     made = pictures.decode(tmp_path / f"images/drawn{n:03d}.png")
-    assert np.abs(made.astype(int) - pictures.to_uint8(x)).max() <= 1
+    assert np.abs(made.astype(int) - pixels.to_uint8(x)).max() <= 1
     assert made.shape == (16, 16, 3)
 
 
@@ -190,7 +148,8 @@ def test_guidance_is_between_and_beyond_two_classes():
   prior = GaussianLatents().load()
   z = np.float32(np.random.default_rng(0).normal(size=(4, 8, 8, 3)))
   level = prior.schedule.at_level(500)
-  bound = bound_prior.BoundPrior(prior, prior.params, jnp.asarray([0, 1]))
+  bound = bound_prior.BoundPrior(
+      prior, prior.params, {"label": jnp.asarray([0, 1])})
   found = bound.denoiser(guidance_scale=3.0, repeats=2)(z, level)
   mean = 3 * MEANS[[0, 0, 1, 1]][:, None, None, None]
   want = level.sigma * (z - level.alpha * mean)
@@ -201,11 +160,12 @@ def test_guidance_is_between_and_beyond_two_classes():
     ({"method": methods.Steered(num_steps=2)}, "Steered.*works on pixels"),
     ({"method": methods.Ddim(num_steps=2, clip_x0=True)}, "without clip_x0"),
     ({"method": dataclasses.replace(METHOD, clip_x0=True)}, "latent model"),
-    ({"labels": None}, "needs labels of the images"),
-    ({"labels": sources.FixedLabel(3)}, "must be in 0..2, got 3"),
-    ({"prior": support.GaussianPrior(size=16)}, "with a null label"),
+    ({"conditions": ()}, "needs a source of label"),
+    ({"conditions": (sources.FixedLabel(3),)}, "must be in 0..2, got 3"),
+    ({"prior": support.GaussianPrior(size=16)}, "with a null value of a"),
     ({"prior": support.GaussianPrior(size=16),
-      "method": methods.Ddim(num_steps=2)}, "has no classes"),
+      "method": methods.Ddim(num_steps=2)},
+     "among none at all for prior gaussian"),
 ])
 def test_what_does_not_fit_is_refused_before_any_work(
     tmp_path, changes, message
@@ -215,13 +175,21 @@ def test_what_does_not_fit_is_refused_before_any_work(
   assert not (tmp_path / "run").exists()
 
 
-def test_no_labels_are_the_null_label():
+def test_conditions_without_a_source_have_their_null_value():
   prior = GaussianLatents().load()
-  assert sources.labels_of(None, prior, ["a", "b"]) == [2, 2]
-  assert sources.labels_of(None, support.GaussianPrior().load(), ["a"]) is None
-  needs = dataclasses.replace(prior, null_label=None)
-  with pytest.raises(ValueError, match="labels must be given"):
-    sources.labels_of(None, needs, ["a"])
+  found = sources.ImageConditions((), prior, ["a", "b"])
+  assert found.described == [{"label": 2}] * 2
+  assert found.load(1) == {"label": 2}
+  assert sources.ImageConditions(
+      (), support.GaussianPrior().load(), ["a"]).described == [{}]
+  needs = dataclasses.replace(prior, conditions=(
+      latent_priors.LABEL._replace(null=None),))
+  with pytest.raises(ValueError, match="must have a source of 'label'"):
+    sources.ImageConditions((), needs, ["a"])
+  # A network that can do without is given nothing.
+  optional = dataclasses.replace(prior, conditions=(
+      latent_priors.LABEL._replace(optional=True),))
+  assert sources.ImageConditions((), optional, ["a"]).load(0) == {}
 
 
 class TestLabelSources:
@@ -259,7 +227,8 @@ class TestLabelSources:
   def test_missing(self, tmp_path):
     for source in (sources.LabelFile(str(tmp_path / "no")),
                    sources.ClassFolders(str(tmp_path / "no"))):
-      with pytest.raises(FileNotFoundError, match="--set labels.path="):
+      with pytest.raises(
+          FileNotFoundError, match="--set conditions.label.path="):
         source.label(0, "a/a.png")
 
 
@@ -292,14 +261,15 @@ def test_a_directory_is_a_prior_of_images(tmp_path, monkeypatch):
   prior = source.load()
   assert prior.is_latent and prior.state_shape == (8, 8, 4)
   assert prior.image_shape == (16, 16, 3)
-  assert (prior.num_classes, prior.null_label) == (5, 4)
+  assert [(c.name, c.num_values, c.null) for c in prior.conditions] == [
+      ("label", 5, 4)]
   assert len(prior.sha256) == 64 and prior.latent_scale == 0.5
   z = np.float32(np.random.default_rng(0).normal(size=(2, 8, 8, 4)))
 
   @programs.jit
   def both(params, z, label):
     level = prior.schedule.at_level(500)
-    return [(p.denoiser(params, label)(z, level).eps,
+    return [(p.denoiser(params, {"label": label})(z, level).eps,
              p.codec(params).decode(z)) for p in (prior, wanted)]
 
   label = np.array([0, 3])
@@ -334,20 +304,21 @@ def test_directories_that_are_no_such_prior(tmp_path, monkeypatch):
 
 
 def test_edm_and_latent_stand_ins_are_of_the_same_kind():
-  make = sources.stand_in
+  label = ("label",)
   edm = sources.ConvertedPrior("x", "x.pkl", "adm_imagenet64_cond_edm")
-  assert make(edm, 16, True) == sources.RandomEdmPrior(16, 5)
+  assert edm.tiny(16, label) == sources.RandomEdmPrior(16, 5)
   adm = sources.ConvertedPrior("x", "x.pt", "ffhq_10m")
-  assert make(adm, 16, False) == sources.RandomPrior(16)
+  assert adm.tiny(16) == sources.RandomPrior(16)
   for card, codes in (("ldm_cin256_v2", True), ("ldm_lsun_churches256", False)):
     source = sources.ConvertedPrior("x", "model.ckpt", card)
-    assert make(source, 16, codes) == sources.RandomLatentPrior(
+    assert source.tiny(16, label if codes else ()) == sources.RandomLatentPrior(
         16, 5 if codes else 0, codebook=codes)
   prior = sources.RandomEdmPrior(16, 5).load()
-  assert (prior.num_classes, prior.null_label) == (5, -1)
+  assert [(c.name, c.num_values, c.null) for c in prior.conditions] == [
+      ("label", 5, -1)]
   x = np.float32(np.random.default_rng(0).normal(size=(3, 16, 16, 3)))
   with_class, none = (
-      np.asarray(prior.denoiser(cond=jnp.asarray(c))(
+      np.asarray(prior.denoiser(cond={"label": jnp.asarray(c)})(
           x, prior.schedule.at_level(500)).x0) for c in ([1, 2, 3], [-1] * 3))
   assert np.abs(with_class - none).max() > 1e-4
 
@@ -357,15 +328,15 @@ def test_edm_and_latent_stand_ins_are_of_the_same_kind():
     (sources.RandomLatentPrior(16, 5), METHOD, {}),
     (sources.RandomLatentPrior(16, 0, codebook=True),
      dataclasses.replace(METHOD, guidance=1.0, variant="released"),
-     {"labels": None}),
+     {"conditions": ()}),
     (sources.RandomEdmPrior(16, 5),
      dataclasses.replace(METHOD, levels=()), {}),
     (sources.RandomPrior(16),
-     dataclasses.replace(METHOD, levels=(), guidance=1.0), {"labels": None}),
+     dataclasses.replace(METHOD, levels=(), guidance=1.0), {"conditions": ()}),
     (sources.RandomPrior(16),
      dataclasses.replace(
          METHOD, levels=(), guidance=1.0, variant="released"),
-     {"labels": None}),
+     {"conditions": ()}),
 ])
 @pytest.mark.usefixtures("quick_draws")
 def test_networks_of_every_kind_are_fitted(tmp_path, prior, method, changes):
@@ -387,9 +358,9 @@ def test_denoisers_by_hand_are_those_of_problem():
   prior = support.GaussianPrior(size=16).load()
   x = np.float32(np.random.default_rng(0).normal(size=(2, 16, 16, 3)))
   level = prior.schedule.at_level(300)
-  bound = bound_prior.BoundPrior(prior, prior.params)
+  bound = bound_prior.BoundPrior(prior, prior.params, {})
   want = denoisers.from_apply(prior.apply, prior.params)(x, level)
   np.testing.assert_array_equal(bound.denoiser()(x, level).eps, want.eps)
   assert bound.codec.encode(x) is x
-  with pytest.raises(ValueError, match="null label"):
+  with pytest.raises(ValueError, match="null value"):
     bound.denoiser(guidance_scale=2.0)

@@ -15,11 +15,11 @@ from jaxguide.convert.networks import families
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation.running import makers
+from jaxguide.evaluation.running import pipeline
 from tests import draws
 from tests import programs
+from tests.evaluation import latent_priors
 from tests.evaluation import support
-from tests.evaluation.methods import latent_test
 
 INPAINTING = tasks.Inpainting(data.masks.RotatedWindow())
 ENLARGING = tasks.SuperResolution(factor=2)
@@ -36,7 +36,7 @@ def near(x, y):
 
 
 LATENT = dataclasses.replace(
-    latent_test.METHOD, num_steps=4, num_iterations=3, perceptual=apart)
+    latent_priors.METHOD, num_steps=4, num_iterations=3, perceptual=apart)
 PIXEL = methods.Vipaint(num_steps=4, num_iterations=3, num_samples=2)
 
 
@@ -48,28 +48,22 @@ def _quick_draws(monkeypatch):
 
 def arguments(prior, task, method, loaded=None):
   rng = np.random.default_rng(0)
-  shared = {
-      "params": prior.params, "plan": method.plan(prior.schedule),
-      "steps": method.steps(prior.schedule),
-      "networks": {k: n.params for k, n in (loaded or {}).items()},
-      "key": jax.random.key_data(jax.random.key(0))}
-  batch = {
-      "image": np.arange(2), "label": np.arange(2),
-      "inputs": {"mask": np.float32(MASK)} if task == INPAINTING else {},
-      "reference": np.float32(rng.uniform(-1, 1, (2, 16, 16, 3)))}
-  return shared, batch
+  functions = pipeline.Pipeline(prior, task, method, loaded or {})
+  label = {"label": np.arange(2)} if prior.conditions else {}
+  rows = pipeline.Rows(
+      np.arange(2), np.float32(rng.uniform(-1, 1, (2, 16, 16, 3))),
+      {"mask": np.float32(MASK)} if task == INPAINTING else {}, label)
+  return functions, functions.shared(0), rows
 
 
 def programs_of(prior, method, task=INPAINTING):
   """What is computed, as text: both programs, and the data of the plans."""
-  shared, batch = arguments(prior, task, method)
-  fit = makers.fit(prior, task, method, {})
-  fitted = jax.eval_shape(fit, shared, batch)
-  sampling = makers.restore(prior, task, method, {})
-  given = {**batch, "sample": np.zeros(2, int), "fitted": fitted}
-  text = [str(jax.make_jaxpr(fit)(shared, batch)),
-          str(jax.make_jaxpr(sampling)(shared, given))]
-  numbers = jax.tree.leaves((shared["plan"], shared["steps"]))
+  functions, shared, rows = arguments(prior, task, method)
+  fitted = jax.eval_shape(functions.fit, shared, rows)
+  samples = rows._replace(samples=np.zeros(2, int), fitted=fitted)
+  text = [str(jax.make_jaxpr(functions.fit)(shared, rows)),
+          str(jax.make_jaxpr(functions.sample)(shared, samples))]
+  numbers = jax.tree.leaves((shared.plan, shared.steps))
   return text, [np.asarray(n).tolist() for n in numbers]
 
 
@@ -86,7 +80,7 @@ def programs_of(prior, method, task=INPAINTING):
     ("fill", 0.5), ("marginal", False), ("encoding_noise", 0.5),
     ("perceptual", near), ("perceptual_weight", 9.0), ("remat", False)])
 def test_every_field_changes_the_program(name, value):
-  prior = latent_test.GaussianLatents().load()
+  prior = latent_priors.GaussianLatents().load()
   changed = dataclasses.replace(LATENT, **{name: value})
   base = programs_of(prior, LATENT)
   assert programs_of(prior, LATENT) == base
@@ -103,11 +97,11 @@ def test_every_field_of_pixels_changes_the_program(name, value):
 
 def started(method, task=INPAINTING):
   """The start, what it is made from, and the plan."""
-  prior = latent_test.GaussianLatents().load()
-  shared, batch = arguments(prior, task, method)
-  keys, problem = makers.problem_of(prior, task, {}, shared, batch)
-  found = method.start(shared["plan"], noises.prng_noise(keys), problem)
-  return found, problem, shared["plan"]
+  prior = latent_priors.GaussianLatents().load()
+  functions, shared, rows = arguments(prior, task, method)
+  keys, problem = functions.problem(shared, rows)
+  found = method.start(shared.plan, noises.prng_noise(keys), problem)
+  return found, problem, shared.plan
 
 
 def still(**changes):
@@ -147,7 +141,7 @@ def test_levels_have_encodings_of_their_own_but_without_masks():
     # Their noise is as large as the scale factor, around the encoding.
     xi = first - problem.prior.codec.encode(
         enlarged(variant, problem))
-    assert 0.9 < np.std(xi) / problem.prior.prior.latent_scale < 1.1
+    assert 0.9 < np.std(xi) / problem.prior.model.latent_scale < 1.1
 
 
 def enlarged(variant, problem):
@@ -157,16 +151,15 @@ def enlarged(variant, problem):
     return problem.inputs["mask"] * y
   if variant == "released":
     return np.repeat(np.repeat(y, 2, axis=1), 2, axis=2)
-  return problem.degraded()
+  return problem.picture()
 
 
 def test_the_pixels_of_an_edm_prior_start_almost_as_observed():
   method = methods.vipaint_edm(4)
   prior = support.GaussianPrior(size=16).load()
-  shared, batch = arguments(prior, INPAINTING, method)
-  batch.pop("label")
-  keys, problem = makers.problem_of(prior, INPAINTING, {}, shared, batch)
-  plan = shared["plan"]
+  functions, shared, rows = arguments(prior, INPAINTING, method)
+  keys, problem = functions.problem(shared, rows)
+  plan = shared.plan
   found = method.start(plan, noises.prng_noise(keys), problem)
   seen = problem.inputs["mask"] * problem.observation.y
   for k in range(4):
@@ -187,21 +180,20 @@ def test_a_perceptual_network_reaches_both_programs():
       PIXEL, num_iterations=2, num_steps=2, num_samples=1,
       perceptual=sources.InstalledLpips())
   loaded = {methods.PERCEPTUAL: model}
-  shared, batch = arguments(prior, task, method, loaded)
-  batch.pop("label")
-  fit = programs.jit(makers.fit(prior, task, method, loaded))
-  sampling = programs.jit(makers.restore(prior, task, method, loaded))
+  functions, shared, rows = arguments(prior, task, method, loaded)
+  fit = programs.jit(functions.fit)
+  sampling = programs.jit(functions.sample)
   means, pictures = [], []
   for factor in (1.0, 2.0):
     scaled = dict(model.params)
     for name in [n for n in scaled if n.startswith("lin")]:
       scaled[name] = jax.tree.map(lambda w: factor * w, scaled[name])  # noqa: B023
-    given = shared | {"networks": {methods.PERCEPTUAL: scaled}}
-    fitted = fit(given, batch)
+    given = shared._replace(networks={methods.PERCEPTUAL: scaled})
+    fitted = fit(given, rows)
     means.append(fitted.mu)
-    pictures.append(sampling(given, {
-        **batch, "sample": np.zeros(2, int), "fitted": jax.tree.map(
-            jnp.zeros_like, fitted)})["x"])
+    pictures.append(sampling(given, rows._replace(
+        samples=np.zeros(2, int),
+        fitted=jax.tree.map(jnp.zeros_like, fitted))).x)
   assert np.abs(means[0] - means[1]).max() > 1e-5
   assert np.abs(pictures[0] - pictures[1]).max() > 1e-5
 

@@ -3,42 +3,27 @@
 import dataclasses
 import json
 
-import jax
 import numpy as np
 import pytest
 
-from jaxguide import data
 from jaxguide import noises
 from jaxguide import schedules
 from jaxguide import variational
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import runner
-from jaxguide.evaluation import sources
 from jaxguide.evaluation import tasks
-from jaxguide.evaluation.reporting import reports
 from jaxguide.evaluation.running import makers
-from tests import draws
+from jaxguide.evaluation.running import pipeline
 from tests import programs
 from tests.evaluation import support
+from tests.evaluation import vipaint_runs
 
-METHOD = methods.Vipaint(
-    num_steps=6, num_iterations=6, num_samples=2, scale=20.0)
-
-
-def experiment(**changes):
-  fields = dict(
-      task=tasks.Inpainting(data.masks.RotatedWindow()), method=METHOD,
-      data=sources.DrawnImages(count=3, size=16),
-      prior=support.GaussianPrior(size=16), batch_size=2)
-  return support.experiment(**{**fields, **changes})
+METHOD = vipaint_runs.METHOD
 
 
 def _run(out, limit=None, **changes):
-  return runner.evaluate(experiment(**changes), out, devices=1, limit=limit)
-
-
-def hashed(keys):
-  return draws.hashed_noise(jax.random.key_data(keys)[:, -1])
+  return runner.evaluate(
+      vipaint_runs.experiment(**changes), out, devices=1, limit=limit)
 
 
 def _timing(out):
@@ -47,7 +32,8 @@ def _timing(out):
 
 
 @pytest.mark.parametrize(
-    "make", [hashed, pytest.param(noises.prng_noise, marks=pytest.mark.slow)])
+    "make", [vipaint_runs.hashed,
+             pytest.param(noises.prng_noise, marks=pytest.mark.slow)])
 def test_runs_and_is_the_same_in_any_batch(tmp_path, monkeypatch, make):
   """Draws follow from each image's own key; the quick ones compile faster.
 
@@ -74,18 +60,18 @@ def test_runs_and_is_the_same_in_any_batch(tmp_path, monkeypatch, make):
 
 def test_goes_on_after_an_interruption_between_samples(tmp_path, monkeypatch):
   """The fit of an image that has some samples already is made again."""
-  monkeypatch.setattr(noises, "prng_noise", hashed)
+  monkeypatch.setattr(noises, "prng_noise", vipaint_runs.hashed)
   options = {"samples_per_image": 2, "batch_size": 3}
   _run(tmp_path / "whole", **options)
-  made = makers.SamplerProducer.__call__
+  made = makers.SampledPictures.__call__
 
-  def interrupted(producer, batch):
+  def interrupted(maker, batch):
     if batch.items[0]:
       raise KeyboardInterrupt
-    return made(producer, batch)
+    return made(maker, batch)
 
   with monkeypatch.context() as patch:
-    patch.setattr(makers.SamplerProducer, "__call__", interrupted)
+    patch.setattr(makers.SampledPictures, "__call__", interrupted)
     with pytest.raises(KeyboardInterrupt):
       _run(tmp_path / "parts", **options)
   _run(tmp_path / "parts", **options)
@@ -95,7 +81,7 @@ def test_goes_on_after_an_interruption_between_samples(tmp_path, monkeypatch):
 
 def test_cost_is_reported(tmp_path, monkeypatch):
   """Network evaluations (counted in the contract), seconds and MiB."""
-  monkeypatch.setattr(noises, "prng_noise", hashed)
+  monkeypatch.setattr(noises, "prng_noise", vipaint_runs.hashed)
   _run(tmp_path, limit=2)
   summary = json.loads((tmp_path / "summary.json").read_text())
   assert summary["network_evaluations"] == {
@@ -112,25 +98,23 @@ def _painted(method, task, inputs):
   """Two drawn images, fitted and sampled by the runner's functions."""
   prior = support.GaussianPrior(size=16).load()
   rng = np.random.default_rng(0)
-  shared = {
-      "params": prior.params, "networks": {}, "plan": method.plan(
-          prior.schedule), "steps": method.steps(prior.schedule),
-      "key": jax.random.key_data(jax.random.key(0))}
-  batch = {"image": np.arange(2), "inputs": inputs,
-           "reference": np.float32(rng.uniform(-1, 1, (2, 16, 16, 3)))}
-  fitted = programs.jit(makers.fit(prior, task, method, {}))(shared, batch)
-  return fitted, programs.jit(makers.restore(prior, task, method, {}))(
-      shared, {**batch, "sample": np.zeros(2, int), "fitted": fitted})
+  functions = pipeline.Pipeline(prior, task, method, {})
+  shared = functions.shared(0)
+  rows = pipeline.Rows(
+      np.arange(2), np.float32(rng.uniform(-1, 1, (2, 16, 16, 3))), inputs, {})
+  fitted = programs.jit(functions.fit)(shared, rows)
+  return fitted, programs.jit(functions.sample)(
+      shared, rows._replace(samples=np.zeros(2, int), fitted=fitted))
 
 
 def test_super_resolution_and_the_released_variant(monkeypatch):
   """A task without masks; every level from T_s on in the plan."""
-  monkeypatch.setattr(noises, "prng_noise", hashed)
+  monkeypatch.setattr(noises, "prng_noise", vipaint_runs.hashed)
   method = dataclasses.replace(METHOD, variant="released", num_levels=1)
   fitted, out = _painted(method, tasks.SuperResolution(factor=2), {})
   assert fitted.mu.shape == (2, 1, 16, 16, 3)
-  assert out["x"].shape == (2, 16, 16, 3)
-  assert np.all(out["is_finite"])
+  assert out.x.shape == (2, 16, 16, 3)
+  assert np.all(out.is_finite)
 
 
 @pytest.mark.parametrize("levels, guidance, samples, fit, down", [
@@ -165,24 +149,6 @@ def test_plan_and_steps_belong_together():
     method = dataclasses.replace(METHOD, levels=levels)
     assert method.depth == len(levels) == method.plan(schedule).num_levels
     assert f"VIPaint-{len(levels)}, " in method.title
-
-
-def test_later_fields_leave_earlier_runs_their_identity():
-  """A loss that is averaged is another one than earlier runs had."""
-  later = {"beta_hierarchy", "rates", "fill", "marginal"}
-
-  def said(**changes):
-    method = dataclasses.replace(METHOD, **changes)
-    return reports.identity(
-        experiment(method=method), None, None)["experiment"]["method"]
-
-  earlier = said(marginal=False)
-  assert later.isdisjoint(earlier)
-  assert said() == {**earlier, "marginal": True}
-  assert said(marginal=False, fill=0.5) == {**earlier, "fill": 0.5}
-  released = said(variant="released")
-  assert released == said(variant="released", marginal=False)
-  assert later.isdisjoint(released)
 
 
 def test_titles_and_bad_settings():

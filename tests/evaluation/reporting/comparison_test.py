@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from jaxguide import data
+from jaxguide import pixels
 from jaxguide.evaluation import methods
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
@@ -101,7 +102,7 @@ def test_grid_has_the_pictures_of_every_run_in_order(runs, tmp_path):
   comparison.compare(
       _experiment(), folders, tmp_path, names=["drawn001.png"])
   dataset = sources.DrawnImages(5, 16).open()
-  source = pictures.to_uint8(dataset.load(1))
+  source = pixels.to_uint8(dataset.load(1))
   made = [pictures.decode(folders[label] / "images" / "drawn001_s0.png")
           for label in METHODS]
   wanted = pictures.draw_grid(
@@ -112,7 +113,7 @@ def test_grid_has_the_pictures_of_every_run_in_order(runs, tmp_path):
 
 
 def test_other_tasks_show_what_was_observed(tmp_path):
-  experiment = support.experiment(prior=None, method=methods.Degraded())
+  experiment = support.experiment(prior=None, method=methods.Baseline())
   _run(experiment, tmp_path / "run", limit=1)
   rows = comparison.compare(
       experiment, {"grey": tmp_path / "run"}, tmp_path / "out")
@@ -134,7 +135,7 @@ def test_runs_over_other_masks_are_refused(tmp_path):
   for label, seed in (("one", 1), ("other", 2)):
     masks = sources.Masks(data.masks.RotatedWindow(seed=seed))
     experiment = support.experiment(
-        task=tasks.Inpainting(masks), method=methods.Degraded())
+        task=tasks.Inpainting(masks), method=methods.Baseline())
     _run(experiment, tmp_path / label)
   folders = {name: tmp_path / name for name in ("one", "other")}
   with pytest.raises(ValueError, match=(

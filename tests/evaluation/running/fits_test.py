@@ -6,24 +6,24 @@ import pytest
 
 from jaxguide.evaluation.running import compiled
 from jaxguide.evaluation.running import fits
+from jaxguide.evaluation.running import pipeline
 
 
-def _fit(shared, batch):
+def _fit(shared, rows):
   """A "fit" that shows which image it was made of."""
-  return {"number": batch["image"] + shared["offset"],
-          "mean": batch["reference"].mean(axis=(1, 2, 3))}
+  return {"number": rows.indices + shared["offset"],
+          "mean": rows.references.mean(axis=(1, 2, 3))}
 
 
 def _batch(images, values=None):
   values = images if values is None else values
-  return {
-      "image": np.asarray(images, np.int32), "inputs": {},
-      "reference": np.stack([np.full((4, 4, 3), v, np.float32)
-                             for v in values])}
+  return pipeline.Rows(
+      np.asarray(images, np.int32),
+      np.stack([np.full((4, 4, 3), v, np.float32) for v in values]), {}, {})
 
 
 def _fitter(samples, **options):
-  fitter = fits.Fitter(
+  fitter = fits.Fits(
       _fit, samples, devices=jax.local_devices()[:1], **options)
   return fitter, fitter.program.mapped.replicate({"offset": np.int32(100)})
 

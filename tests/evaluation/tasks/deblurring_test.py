@@ -26,9 +26,9 @@ def test_observes_scipys_blur(x):
   wanted = scipy.ndimage.gaussian_filter(
       np.float64(x), (0, 3, 3, 0), mode="mirror")
   np.testing.assert_allclose(problem.observation.y, wanted, atol=1e-5)
-  np.testing.assert_array_equal(problem.degraded(), problem.observation.y)
+  np.testing.assert_array_equal(problem.picture(), problem.observation.y)
   # The pseudo-inverse has nothing to add to the image itself.
-  assert np.abs(problem.constraint("paper")(x)).max() < 1e-3
+  assert np.abs(methods.Steered().constraint(problem)(x)).max() < 1e-3
 
 
 def test_noise_is_added_and_the_constraint_follows(x):
@@ -40,7 +40,7 @@ def test_noise_is_added_and_the_constraint_follows(x):
   spread = np.std(y - operator.apply(x))
   assert 0.048 < spread < 0.052
   zero = np.zeros_like(x)
-  moved = zero + problem.constraint("paper")(zero)
+  moved = zero + methods.Steered().constraint(problem)(zero)
   gap = np.abs(operator.apply(moved) - y).mean()
   assert gap < 0.9 * np.abs(y).mean()
 
@@ -49,7 +49,7 @@ def test_an_experiment_is_run_and_tabled(tmp_path):
   """The blurred picture is the baseline, with noise of its deviation."""
   task = tasks.GaussianDeblurring(std=1.0, kernel_size=9, noise_std=0.1)
   report = runner.evaluate(
-      support.experiment(task=task, method=methods.Degraded()), tmp_path,
+      support.experiment(task=task, method=methods.Baseline()), tmp_path,
       stream=io.StringIO())
   assert [row.method for row in report.rows] == ["Degraded input"]
   assert report.rows[0].values["consistency"].mean > 0

@@ -1,0 +1,79 @@
+"""Arguments of the commands about trainings, whose file decides the rest.
+
+What can be said of a training depends on its kind and on its images, so the
+words after the file are read when the file has been: `jaxguide train FILE
+--help` lists them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+  from jaxguide.training import trainings
+
+AddOwn = Callable[[argparse.ArgumentParser], None]
+
+
+def add(parser: argparse.ArgumentParser, add_own: AddOwn) -> None:
+  """Adds the file, the command's own options, and what follows the file.
+
+  Args:
+    parser: parser of the command.
+    add_own: function that adds the command's own options, none required.
+  """
+  parser.add_argument(
+      "file", metavar="FILE",
+      help="Python file whose get_config() returns the configuration of a "
+      "training.")
+  add_own(parser)
+  parser.add_argument(
+      "rest", nargs=argparse.REMAINDER, metavar="...",
+      help="Further options, among them those of the kind of training that "
+      "FILE describes; FILE --help lists them.")
+
+
+def read(
+    args: argparse.Namespace,
+    command: str,
+    add_own: AddOwn,
+    required: Mapping[str, str],
+) -> tuple[trainings.Training, argparse.Namespace]:
+  """The configuration as the options change it, and the command's own values.
+
+  Args:
+    args: what `add` was parsed to.
+    command: name of the command, for its usage.
+    add_own: see `add`.
+    required: attribute and option of what has to be given.
+
+  Raises:
+    ValueError: the file or a value does not fit.
+  """
+  from jaxguide.training import training_files
+  training = training_files.load(args.file)
+  parser = argparse.ArgumentParser(f"jaxguide {command} {args.file}")
+  add_own(parser)
+  group = parser.add_argument_group(
+      f"options of {type(training).__name__} and its images")
+  options = training.all_options()
+  for option in options:
+    group.add_argument(f"--{option.name}", type=option.read, help=option.help)
+  # What stood before the file was read with the command's arguments.
+  own = vars(_own_parser(add_own).parse_args([]))
+  before = argparse.Namespace(**{name: getattr(args, name) for name in own})
+  given = vars(parser.parse_args(args.rest, before))
+  missing = [flag for name, flag in required.items() if given[name] is None]
+  if missing:
+    parser.error(f"the following are required: {', '.join(missing)}")
+  values = {option.name: given[option.name] for option in options}
+  values = {name: value for name, value in values.items() if value is not None}
+  return training.changed(**values), argparse.Namespace(**given)
+
+
+def _own_parser(add_own: AddOwn) -> argparse.ArgumentParser:
+  parser = argparse.ArgumentParser(add_help=False)
+  add_own(parser)
+  return parser
