@@ -53,9 +53,6 @@ def _run(command, folder, environment):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not (ROOT / "experiments" / "steered" / "tables").is_dir(),
-    reason="needs the table files")
 def test_the_quickstart_works_as_printed(tmp_path):
   environment, printed = _folder(tmp_path), ""
   for block in _blocks("quickstart.md"):

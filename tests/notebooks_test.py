@@ -78,7 +78,7 @@ def test_an_evaluation_is_continued_and_compared(monkeypatch, tmp_path):
   names, notebook = _run("evaluate_and_compare", monkeypatch, tmp_path)
   printed = json.dumps([c.get("outputs") for c in notebook["cells"]])
   assert "same bytes: True" in printed
-  assert "FOLDER holds another run" in printed
+  assert "FOLDER/steered holds another run" in printed
   folder = names["folder"]
   assert "steered" in (folder / "both" / "table.md").read_text()
   assert len(names["lines"]) == 4
