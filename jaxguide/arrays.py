@@ -63,7 +63,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 
 @jax.custom_jvp
-def _opaque(x):
+def _opaque(x: Array) -> Array:
   # This is the identity, for -inf and NaN too, but neither XLA nor LLVM sees
   # that it is.
   lowest = jnp.finfo(x.dtype).min
@@ -71,7 +71,9 @@ def _opaque(x):
 
 
 @_opaque.defjvp
-def _opaque_jvp(primals, tangents):
+def _opaque_jvp(
+    primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[Array, Array]:
   return _opaque(*primals), tangents[0]
 
 

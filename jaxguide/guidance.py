@@ -121,7 +121,13 @@ class Guidance:
       total += _per_image(term.energy(x, level, draw), x)
     return total
 
-  def _through(self, denoise, x_t, level, draw):
+  def _through(
+      self,
+      denoise: denoisers.Denoiser,
+      x_t: arrays.Batch,
+      level: schedules.NoiseLevel,
+      draw: energies.Draw,
+  ) -> tuple[denoisers.Prediction, arrays.PerImage, arrays.Batch]:
     if not self.through:
       zero = jnp.zeros(x_t.shape[0], x_t.dtype)
       return denoise(x_t, level), zero, jnp.zeros_like(x_t)
@@ -168,7 +174,12 @@ def _x0(prediction: denoisers.Prediction) -> arrays.Batch:
   return prediction.x0
 
 
-def _value_and_gradient(energy, x, level, draw):
+def _value_and_gradient(
+    energy: energies.Energy,
+    x: arrays.Batch,
+    level: schedules.NoiseLevel,
+    draw: energies.Draw,
+) -> tuple[arrays.PerImage, arrays.Batch]:
   value, pull_back = jax.vjp(
       lambda at: _per_image(energy(at, level, draw), at), x
   )

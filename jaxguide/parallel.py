@@ -122,14 +122,16 @@ class MappedFunction:
     out = self._run(*self._arguments(shared, batch))
     return jax.tree.map(lambda leaf: self._gather(leaf, count), out)
 
-  def _arguments(self, shared, batch):
+  def _arguments(
+      self, shared: arrays.PyTree, batch: arrays.PyTree
+  ) -> tuple[arrays.PyTree, arrays.PyTree]:
     if not isinstance(shared, Replicated):
       shared = self.replicate(shared)
     rows = self.padded_rows(_batch_size(batch))
     padded = jax.tree.map(lambda leaf: _pad(leaf, rows), batch)
     return shared.tree, jax.tree.map(self._split, padded)
 
-  def _stack(self, leaf):
+  def _stack(self, leaf: Any) -> arrays.Array:
     """One copy per device, as pmap wants it: `[devices, ...]`."""
     leaf = leaf if _is_key(leaf) else np.asarray(leaf)
     copies = [jax.device_put(leaf[None], d) for d in self.devices]
@@ -138,13 +140,13 @@ class MappedFunction:
         NamedSharding(self._mesh, PartitionSpec(AXIS)), copies,
     )
 
-  def _split(self, leaf):
+  def _split(self, leaf: Any) -> arrays.Array:
     split = NamedSharding(self._mesh, PartitionSpec(AXIS))
     if self.backend == "pmap":
       leaf = leaf.reshape(len(self.devices), -1, *leaf.shape[1:])
     return jax.device_put(leaf, split)
 
-  def _gather(self, leaf, count):
+  def _gather(self, leaf: Any, count: int) -> np.ndarray:
     # Indexing a result of pmap would copy it to every device.
     host = np.asarray(leaf)
     if self.backend == "pmap":
@@ -212,7 +214,7 @@ def use_cpu_cores(most: int) -> None:
   """
   if most < 1:
     raise ValueError(f"most must be at least 1, got {most}")
-  chosen = (jax.config.jax_num_cpu_devices > 0
+  chosen = (jax.config.jax_num_cpu_devices > 0  # type: ignore[attr-defined]
             or _XLA_DEVICES in os.environ.get("XLA_FLAGS", ""))
   count = min(most, _cores())
   if chosen or count == 1:

@@ -223,7 +223,8 @@ def iddpm_sigmas(
   return table
 
 
-KINDS = {"edm": edm, "vp": vp, "ve": ve, "iddpm": iddpm}
+KINDS: Mapping[str, Callable[..., Preconditioning]] = {
+    "edm": edm, "vp": vp, "ve": ve, "iddpm": iddpm}
 
 
 def from_config(entry: Mapping[str, Any]) -> Preconditioning:
@@ -293,7 +294,7 @@ def precondition(
   return denoise
 
 
-def _identity(sigma):
+def _identity(sigma: arrays.Array) -> arrays.Array:
   return sigma
 
 

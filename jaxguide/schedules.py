@@ -90,8 +90,8 @@ class Schedule(NamedTuple):
     if isinstance(level, (int, float, np.generic, np.ndarray)):
       _check_levels(np.asarray(level), self.num_levels)
     level = jnp.asarray(level, jnp.int32)
-    rows = (jnp.asarray(t, jnp.float32)[level] for t in self)
-    return NoiseLevel(*rows, level=level)
+    alpha, sigma, time = (jnp.asarray(t, jnp.float32)[level] for t in self)
+    return NoiseLevel(alpha, sigma, time, level)
 
   def at_sigma(
       self, sigma: arrays.Array | float, rule: str = "log_linear"

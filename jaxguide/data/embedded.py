@@ -109,7 +109,7 @@ def embedded_dataset(name: str = "noto32") -> images.ArrayImages:
     (64, (32, 32, 3))
   """
   found = read(name)
-  return images.ArrayImages(found.images, found.names)
+  return images.ArrayImages(found.images, found.names.tolist())
 
 
 def embedded_label(index: int, image: str, name: str = "noto64") -> int:
@@ -161,7 +161,7 @@ class EmbeddedMasks:
   kind: Literal["box", "free_form"] = "box"
   name: str = "noto32"
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     arrays.check_choice("kind", self.kind, MASKS)
     arrays.check_choice("name", self.name, NAMES)
 

@@ -80,7 +80,8 @@ class Item(NamedTuple):
     error: reason why there is no image, or None.
   """
 
-  index: int
+  # Tuples have a method of this name.
+  index: int  # type: ignore[assignment]
   name: str
   image: np.ndarray | None
   error: ImageError | None

@@ -56,7 +56,7 @@ class MaskFolder:
   threshold: float | None = None
   resize: Literal["bicubic", "area", "nearest", "none"] = "bicubic"
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     arrays.check_choice(
         "mask_white", self.mask_white, ("observed", "missing")
     )
@@ -76,7 +76,7 @@ class MaskFolder:
     folder = pathlib.Path(self.path)
     if not folder.is_dir():
       raise FileNotFoundError(f"mask folder {folder} does not exist")
-    found = {}
+    found: dict[str, str] = {}
     for name in images.list_pictures(folder, recursive=True):
       stem = _stem(name)
       if stem in found:

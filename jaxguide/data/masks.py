@@ -93,7 +93,7 @@ class Box:
   side: Range = (0.5, 0.5)
   margin: float = 1 / 16
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     _check_range("side", self.side, 0.0, 1.0)
     _check_fraction("margin", self.margin)
 
@@ -120,7 +120,7 @@ class Expand:
 
   keep: float = 0.25
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     _check_fraction("keep", self.keep)
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
@@ -150,12 +150,12 @@ class Half:
   seed: int = 0
   missing: Literal["left", "right", "top", "bottom", "random"] = "right"
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     arrays.check_choice("missing", self.missing, (*SIDES, "random"))
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
     """The mask of one image, as `MaskSource` has it."""
-    side = self.missing
+    side: str = self.missing
     if side == "random":
       rng = drawing.image_generator(self.seed, index)
       side = SIDES[drawing.integer(rng, 0, 3)]
@@ -218,7 +218,7 @@ class RandomPixels:
   seed: int = 0
   missing: Range = (0.4, 0.8)
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     _check_range("missing", self.missing, 0.0, 1.0)
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
@@ -259,7 +259,7 @@ class FreeForm:
   length: Range = (0.1, 0.35)
   pieces: tuple[int, int] = (3, 10)
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     _check_range("missing", self.missing, 0.0, 1.0)
     _check_range("width", self.width, 0.0, 1.0)
     _check_range("length", self.length, 0.0, 2.0)
@@ -340,7 +340,7 @@ class LargeMask:
   box_margin: float = 0.0
   missing: Range = (0.01, 0.5)
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     for name in ("strokes", "pieces", "boxes"):
       _check_range(name, getattr(self, name), 1, 1000)
     for name in ("width", "length", "box_side", "missing"):

@@ -71,7 +71,7 @@ def _halve(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
   while all(
       have >= 2 * want for have, want in zip(picture.size, size, strict=True)
   ):
-    half = tuple(n // 2 for n in picture.size)
+    half = (picture.width // 2, picture.height // 2)
     picture = picture.resize(half, Image.Resampling.BOX)
   return picture
 
@@ -83,9 +83,9 @@ def _cover(
   scale = max(
       want / have for have, want in zip(picture.size, size, strict=True)
   )
-  covering = tuple(
-      max(want, round(have * scale))
-      for have, want in zip(picture.size, size, strict=True)
+  covering = (
+      max(size[0], round(picture.width * scale)),
+      max(size[1], round(picture.height * scale)),
   )
   array = np.asarray(picture.resize(covering, method))
   top = (covering[1] - size[1]) // 2

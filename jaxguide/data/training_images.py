@@ -39,7 +39,7 @@ class ImageFolders(image_sets.ImageSource):
   resize: str = "center_crop_bicubic"
   flip: bool = True
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     if self.train == self.held_out:
       raise ValueError(
           f"held_out is {self.held_out!r}, as train is; nothing would be held "
@@ -98,7 +98,7 @@ class Domains(image_sets.ImageSource):
           "held_out", "Held-out images in place of the configuration's, in "
           "the same order.", training_options.words))
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     if len(self.train) < 2:
       raise ValueError(
           f"train names {len(self.train)} domains ({', '.join(self.train)}); "

@@ -1,6 +1,7 @@
 """The two experts of EGSDE together."""
 
 import numbers
+from typing import Any
 
 from jaxguide import arrays
 from jaxguide.energies import domain
@@ -49,7 +50,7 @@ def translation(
     ValueError: an unknown option, or features missing.
   """
   # One name: both terms look at the same noisy source.
-  options = {"at": at, "num_draws": num_draws}
+  options: dict[str, Any] = {"at": at, "num_draws": num_draws}
   experts = []
   if not _is_zero(domain_weight):
     if features is None:

@@ -49,7 +49,8 @@ def lowpass_distance(
   arrays.check_choice("distance", distance, DISTANCES)
   arrays.check_choice("at", at, sources.AT)
   arrays.check_rank("source", source, 4)
-  operator = operators.lowpass(source.shape[1:3], factor, kernel)
+  operator = operators.lowpass(
+      (source.shape[1], source.shape[2]), factor, kernel)
   measure = (_squared_distance(operator) if distance == "squared"
              else _minus_cosine(operator))
 
@@ -65,12 +66,14 @@ def lowpass_distance(
   return energy
 
 
-def _minus_cosine(operator):
+def _minus_cosine(operator: operators.Operator) -> similarities.Similarity:
   return lambda x, other: -similarities.cosine(
       operator.apply(x), operator.apply(other))
 
 
-def _squared_distance(operator):
+def _squared_distance(
+    operator: operators.Operator,
+) -> similarities.Similarity:
   # The gradient does not read A r: where only the gradient is wanted, the
   # value is dead code.
   @jax.custom_vjp

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 import dataclasses
+from typing import Any
 
 import jax
 
@@ -91,7 +92,8 @@ def perceptual_distance(
       so that they need no memory meanwhile.
   """
   target = _seen(reference, mask)
-  measure, known = distance, target
+  measure: Any = distance
+  known: Any = target
   if isinstance(distance, FeatureDistance):
     measure, known = distance.from_features, distance.features(target)
   if remat:

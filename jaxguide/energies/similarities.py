@@ -62,7 +62,9 @@ def unit(u: arrays.Batch) -> arrays.Batch:
   return _unit_forward(u)[0]
 
 
-def _unit_forward(u):
+def _unit_forward(
+    u: arrays.Batch,
+) -> tuple[arrays.Batch, tuple[arrays.Array, ...]]:
   wide = u.astype(jnp.promote_types(u.dtype, jnp.float32))
   square = _along_last(wide * wide)
   steady = square > TINY**2
@@ -72,7 +74,9 @@ def _unit_forward(u):
   return out, (out, slope, jnp.zeros((), u.dtype))
 
 
-def _unit_backward(saved, g):
+def _unit_backward(
+    saved: tuple[arrays.Array, ...], g: arrays.Batch
+) -> tuple[arrays.Batch]:
   out, slope, like = saved
   # The barrier keeps the products apart, whose rounding may depend on what
   # the compiler makes of them together.

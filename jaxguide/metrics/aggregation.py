@@ -159,23 +159,23 @@ def summarise(
     >>> summary.mean, summary.count, summary.num_positive_inf
     (31.0, 2, 1)
   """
-  values = np.asarray(values, np.float64)
-  if values.ndim != 1:
-    raise ValueError(f"values must have shape [N], got {values.shape}")
+  array = np.asarray(values, np.float64)
+  if array.ndim != 1:
+    raise ValueError(f"values must have shape [N], got {array.shape}")
   if valid is not None:
     valid = np.asarray(valid, bool)
-    if valid.shape != values.shape:
+    if valid.shape != array.shape:
       raise ValueError(
-          f"valid must have shape {values.shape}, got {valid.shape}"
+          f"valid must have shape {array.shape}, got {valid.shape}"
       )
-    values = values[valid]
-  exact = [fractions.Fraction(v) for v in values[np.isfinite(values)].tolist()]
+    array = array[valid]
+  exact = [fractions.Fraction(v) for v in array[np.isfinite(array)].tolist()]
   return SetSummary(
       signature,
       count=len(exact),
       total=sum(exact, fractions.Fraction(0)),
       total_of_squares=sum((v * v for v in exact), fractions.Fraction(0)),
-      num_nan=int(np.isnan(values).sum()),
-      num_positive_inf=int(np.isposinf(values).sum()),
-      num_negative_inf=int(np.isneginf(values).sum()),
+      num_nan=int(np.isnan(array).sum()),
+      num_positive_inf=int(np.isposinf(array).sum()),
+      num_negative_inf=int(np.isneginf(array).sum()),
   )

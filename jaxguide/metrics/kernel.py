@@ -102,9 +102,10 @@ def subset(
     Sorted indices into the first and into the second set, `[size]` each.
   """
   random = np.random.default_rng([seed, number])
-  return tuple(
+  chosen_x, chosen_y = (
       np.sort(random.choice(count, size, replace=False))
       for count in (num_x, num_y))
+  return chosen_x, chosen_y
 
 
 def squared_mmd(x: np.ndarray, y: np.ndarray) -> float:

@@ -4,7 +4,7 @@ Two numbers may be compared only if their signatures agree; the signature of
 a metric names all that changes its value.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import dataclasses
 from typing import Protocol
 
@@ -347,7 +347,7 @@ def consistency_metric(
   )
 
 
-def sign(name: str, details: dict[str, object], quantise: str) -> str:
+def sign(name: str, details: Mapping[str, object], quantise: str) -> str:
   """The signature "name|key=value|...|quantise=...|dtype=float32".
 
   Args:
@@ -385,7 +385,7 @@ def _pixel_metric(
     higher_is_better: bool,
     quantise: str,
     region: str,
-    details: dict[str, object],
+    details: Mapping[str, object],
 ) -> Metric:
   """A metric of x and reference after quantisation."""
   arrays.check_choice("region", region, REGIONS)

@@ -29,7 +29,8 @@ class Gaussian(NamedTuple):
 
   mean: np.ndarray
   covariance: np.ndarray
-  count: int | None = None
+  # Tuples have a method of this name.
+  count: int | None = None  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -98,9 +98,8 @@ def frechet_metric(features: feature_sets.FeatureSet) -> SetMetric:
   def function(
       made: samples.FeatureSample, reference: Reference
   ) -> SetValue:
-    law = reference
-    if isinstance(reference, samples.FeatureSample):
-      law = reference.moments().gaussian()
+    law = (reference.moments().gaussian()
+           if isinstance(reference, samples.FeatureSample) else reference)
     return SetValue(
         frechet.frechet_distance(made.moments().gaussian(), law))
 

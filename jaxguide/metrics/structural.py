@@ -119,7 +119,8 @@ def _score(
   """The map of SSIM, for values from 0 to 1."""
   # Variances do not change with a shift, but E[x^2] - E[x]^2 loses digits
   # where the mean is large, as on a white ground: bring both means to 0.
-  shift_x, shift_r = 0.0, 0.0
+  shift_x: arrays.Array | float = 0.0
+  shift_r: arrays.Array | float = 0.0
   if options.border != "zero":
     shift_x, shift_r = _channel_mean(x), _channel_mean(r)
   u, v = x - shift_x, r - shift_r

@@ -88,7 +88,7 @@ def draw(
   # its global figure are not involved.
   with matplotlib.rc_context(matplotlib.rcParamsDefault):
     page = figure.Figure(
-        [pixels / _DPI for pixels in _SIZE], dpi=_DPI, layout="constrained")
+        (_SIZE[0] / _DPI, _SIZE[1] / _DPI), dpi=_DPI, layout="constrained")
     canvas = backend_agg.FigureCanvasAgg(page)
     axes = page.subplots()
     axes.set_yscale("log" if log_scale else "linear")

@@ -25,7 +25,7 @@ from jaxguide.samplers import constraints
 
 pytestmark = pytest.mark.slow
 
-# Of images on [-1, 1] after 20 steps, also in docs/architecture.md. Not
+# Of images on [-1, 1] after 20 steps, also in docs/guide/determinism.md. Not
 # measured yet. Matmul precision 'highest' leaves float32 arithmetic, without
 # TF32 or bfloat16 products: another order of summation moves the output of
 # the network by 1e-6 to 1e-5 of its largest value, and the steps accumulate.

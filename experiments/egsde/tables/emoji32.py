@@ -11,8 +11,8 @@ the extractor that guides EGSDE, and no independent one.
 
 M = 500 of 1000 levels in 25 steps, one level in twenty, the source's noise
 drawn anew in each (the paper's algorithm). Rows are the mean and deviation
-over 4 seeds, or 2 where only an effect is shown. `docs/translation.md` has
-the results.
+over 4 seeds, or 2 where only an effect is shown. The results:
+docs/systems/egsde/results.md.
 """
 
 import dataclasses

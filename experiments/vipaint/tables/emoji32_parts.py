@@ -17,7 +17,7 @@ from jaxguide import evaluation
 #   rates of mu 0.04 and 0.25 in the place of 0.1       0.221  16.6, 0.201  17.4
 #   mixing logits from 1 in the place of 4              0.229  15.4
 #
-# `docs/vipaint.md` has what else was tried.
+# `docs/systems/vipaint/results.md` has what else was tried.
 METHOD = evaluation.Vipaint(
     num_levels=2, num_steps=50, scale=8.0, fill=0.5, std_scale=0.2**0.5,
     mean_scale_top=0.05, remat=False)

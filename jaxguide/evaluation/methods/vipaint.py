@@ -376,7 +376,7 @@ def vipaint_edm(num_levels: int = 2) -> Vipaint:
   observation with next to no noise (0.01, and 0.01 sigma below T_e), tau_k at
   the standard deviation of the prior's transition, mixing weights of a half.
   The diffusion loss is averaged over z_0 (`marginal`), which the paper's is
-  not. On a prior of emoji other settings did better: docs/vipaint.md.
+  not. On a prior of emoji other settings did better: docs/systems/vipaint.
 
   Args:
     num_levels: 1, 2 or 4.
