@@ -50,12 +50,10 @@ class ConvertedPrior(base.PriorSource):
   def load(self) -> convert.Prior:
     """See `PriorSource`."""
     if not pathlib.Path(self.path).is_dir():
-      origin = f" ({self.origin})" if self.origin else ""
-      raise FileNotFoundError(
-          f"prior: {self.path} does not exist; get {self.checkpoint}{origin} "
-          f"and convert it with: jaxguide convert {self.checkpoint} "
-          f"--card {self.card} --out {self.path}{self._flag()}; a copy "
-          "elsewhere is named with --set prior.path=FOLDER")
+      raise FileNotFoundError(base.how_to_get(
+          "prior", self.path, base.Released(
+              self.checkpoint, self.card, self.origin, self.weights),
+          setting="prior.path"))
     chosen = {n: getattr(self, n) for n in ("attention_impl", "conv_impl")}
     options = {n: value for n, value in chosen.items() if value != "auto"}
     return convert.load_prior(
@@ -72,9 +70,6 @@ class ConvertedPrior(base.PriorSource):
     card = cards.CARDS.get(self.card)
     return stand_ins.of_pixels(
         size, conditions, card is not None and card.prediction == "edm")
-
-  def _flag(self) -> str:
-    return "" if self.weights is None else f" --weights {self.weights}"
 
 
 @dataclasses.dataclass(frozen=True)
