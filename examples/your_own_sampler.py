@@ -7,9 +7,9 @@ estimate is from what was observed:
   x_s = alpha_s x0 + eps_scale eps + noise_std z - scale grad_{x_t} |y - A(x0)|
 
 The norm is over each image by itself, so that no image's step depends on its
-neighbours. A may be any operator, linear or not. The published scales are 0.3
-to 1 in the released program's units, which are these; the paper's zeta is
-half of them.
+neighbours. A may be any operator, linear or not. Published scales are 0.3 to 1
+in the released program's units, which are these; the paper's zeta is half of
+them. That program has a learned variance where this one has noise_std.
 
 Run: python examples/your_own_sampler.py [out.png]
 """
@@ -47,6 +47,7 @@ class DpsCoefficients(NamedTuple):
 
 
 def dps_steps(schedule: schedules.Schedule, num_steps: int) -> samplers.Steps:
+  """DPS visits the levels of any sampler, thinned to `num_steps`."""
   grid = schedules.space_levels(schedule, num_steps)
   levels, nexts = grid[:-1], grid[1:]
   variance = samplers.conditional_variance(schedule, levels, nexts)
@@ -60,6 +61,8 @@ def dps_steps(schedule: schedules.Schedule, num_steps: int) -> samplers.Steps:
 
 
 def dps(denoise, noise, *, observation, scale) -> samplers.Sampler:
+  """Draws: slot "step", once per step. `scale` may differ by image, `[B]`."""
+
   def distance(x0, level, draw):
     squared = (observation.y - observation.operator.apply(x0)) ** 2
     total = energies.sum_per_image(squared)
@@ -85,6 +88,7 @@ def dps(denoise, noise, *, observation, scale) -> samplers.Sampler:
 
 prior = convert.load_prior("noto32")
 steps = dps_steps(prior.schedule, 100)
+scale = 1.0  # Fewer steps need a larger one.
 camera = operators.high_dynamic_range(exposure=2.0)
 
 
@@ -99,11 +103,14 @@ def restore(params, keys, y, scale):
 
 
 def main(out: str = "restored.png") -> np.ndarray:
-  """Four guesses at one held-out picture; `[4, 32, 32, 3]`."""
+  """Four guesses at one held-out picture; `[4, 32, 32, 3]`.
+
+  A guess may fail, and tells by itself: its camera image is not y.
+  """
   picture = jnp.asarray(data.embedded_images("noto32")[1:2])
   y = jnp.repeat(camera.apply(picture), 4, axis=0)
   keys = noises.image_keys(0, jnp.arange(4))
-  x = np.asarray(restore(prior.params, keys, y, 1.0))
+  x = np.asarray(restore(prior.params, keys, y, scale))
   row = np.concatenate([picture[0], y[0], *x], axis=1)
   pixels = np.clip(row * 127.5 + 127.5, 0, 255).round()
   Image.fromarray(pixels.astype(np.uint8)).save(out)

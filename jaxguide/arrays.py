@@ -22,9 +22,9 @@ def check_rank(name: str, x: Any, rank: int) -> None:
   """Raises `ValueError` unless `x` has `rank` axes.
 
   Args:
-    name: what the caller calls the argument, for the message.
+    name: name of the argument in the caller, for the message.
     x: any array.
-    rank: the number of axes required.
+    rank: number of axes required.
   """
   if x.ndim != rank:
     raise ValueError(f"{name} must have {rank} axes, got shape {x.shape}")
@@ -36,9 +36,9 @@ def check_shape(
   """Raises `ValueError` unless `x` has the given shape.
 
   Args:
-    name: what the caller calls the argument, for the message.
+    name: name of the argument in the caller, for the message.
     x: any array.
-    shape: the size of every axis; None admits any size.
+    shape: size of every axis; None admits any size.
   """
   fits = x.ndim == len(shape) and all(
       want is None or want == have
@@ -50,7 +50,13 @@ def check_shape(
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-  """Raises `ValueError` unless `value` is one of `choices`."""
+  """Raises `ValueError` unless `value` is one of `choices`.
+
+  Args:
+    name: name of the argument in the caller, for the message.
+    value: value that was given.
+    choices: values that are allowed.
+  """
   if value not in choices:
     allowed = ", ".join(repr(c) for c in choices)
     raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
@@ -58,7 +64,8 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
 
 @jax.custom_jvp
 def _opaque(x: Array) -> Array:
-  # The identity, -inf and NaN included, and neither XLA nor LLVM sees it.
+  # This is the identity, for -inf and NaN too, but neither XLA nor LLVM sees
+  # that it is.
   lowest = jnp.finfo(x.dtype).min
   return jnp.where(x < lowest, x, jnp.maximum(x, lowest))
 
@@ -71,18 +78,27 @@ def _opaque_jvp(
 
 
 def product(x: Array, y: Array) -> Array:
-  """x y, rounded wherever it goes; for sums whose bits matter.
+  """The product x y, always rounded, for sums whose bits matter.
 
   XLA's CPU backend computes x y + z w with one rounding less, by a fused
   multiply-add, of the one product or of the other: whichever the program at
   hand puts first. Programs of other batches and numbers of devices may differ.
+
+  Args:
+    x: first factor.
+    y: second factor, broadcasting against x.
   """
   z = x * y
   return _opaque(z) if jax.default_backend() == "cpu" else z
 
 
 def bcast(scalar: Array, x: Array) -> Array:
-  """Shapes a scalar or `[B]` so that it broadcasts against `x` `[B, ...]`."""
+  """Shapes a scalar or `[B]` so that it broadcasts against `x` `[B, ...]`.
+
+  Args:
+    scalar: one number, or one per image, `[B]`.
+    x: array `[B, ...]`.
+  """
   if scalar.ndim == 0:
     return scalar
   return scalar.reshape(scalar.shape + (1,) * (x.ndim - scalar.ndim))

@@ -75,7 +75,7 @@ class Settings:
       str, "What the network predicts: eps, x0, v or edm.")
   num_steps: int = _setting(int, "Number of levels of the schedule.", 1000)
   superres: bool = _setting(
-      bool, "The network takes a low-resolution image beside the noisy one.",
+      bool, "Whether the network takes a low-resolution image too.",
       False)
   licence: str = _setting(
       str, "Licence of the weights, which goes into the model's config.json.",

@@ -20,8 +20,8 @@ class Codec(NamedTuple):
   Attributes:
     encode: images `[B, H, W, C]` in [-1, 1] to what the diffusion model sees
       `[B, h, w, c]`; of a variational autoencoder the mean.
-    decode: back; not clipped, differentiable.
-    latent_shape: (H, W, C) of an image to (h, w, c).
+    decode: way back; not clipped, differentiable.
+    latent_shape: function from (H, W, C) of an image to (h, w, c).
   """
 
   encode: Callable[[arrays.Images], arrays.Batch]
@@ -49,11 +49,11 @@ def autoencoder(
   (Rombach et al., arXiv:2112.10752, appendix G); decoding divides by it.
 
   Args:
-    encode: images to the autoencoder's own latents.
-    decode: the autoencoder's own latents to images.
+    encode: function from images to the autoencoder's own latents.
+    decode: function from the autoencoder's own latents to images.
     factor: height of an image over that of its latent.
-    channels: of a latent.
-    scale_factor: the model's; 1 for those with a codebook.
+    channels: number of channels of a latent.
+    scale_factor: factor of the model; 1 for those with a codebook.
 
   Returns:
     The codec; `latent_shape` raises ValueError where `factor` does not divide

@@ -52,13 +52,24 @@ def arguments(
   `[B, num_values]`.
 
   Args:
-    conditions: what the network takes.
-    values: what is given, by the conditions' names; None for nothing.
+    conditions: conditions that the network takes.
+    values: arrays `[B, ...]` by the conditions' names; None for nothing.
     owner: name of the network, for messages.
+
+  Returns:
+    The values by the names of the network's arguments.
 
   Raises:
     ValueError: if a value is given that the network does not take, one is
       missing, or one has another shape.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import conditions
+    >>> label = conditions.Condition(
+    ...     "label", dtype="int32", num_values=10, argument="y")
+    >>> conditions.arguments([label], {"label": jnp.array([3])}, "network")
+    {'y': Array([3], dtype=int32)}
   """
   values = values or {}
   known = {c.name: c for c in conditions}
@@ -95,8 +106,18 @@ def null_like(
   classifier varies the label of an upsampler, not its small image.
 
   Args:
-    conditions: those of the prior.
-    values: `[B, ...]` by name.
+    conditions: conditions of the prior.
+    values: arrays `[B, ...]` by the conditions' names.
+
+  Returns:
+    Arrays of the same shapes, by the same names.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import conditions
+    >>> label = conditions.Condition("label", dtype="int32", null=10)
+    >>> conditions.null_like([label], {"label": jnp.array([3, 4])})
+    {'label': Array([10, 10], dtype=int32)}
   """
   nulls = {c.name: c.null for c in conditions if c.null is not None}
   return {
@@ -110,13 +131,21 @@ def null_value(condition: Condition) -> np.ndarray:
   """The value of one image that stands for "no condition".
 
   Args:
-    condition: with a null value and a shape without open lengths.
+    condition: condition with a null value and a shape without open lengths.
 
   Raises:
-    ValueError: if it has none.
+    ValueError: if it has none, or an open length.
+
+  Example:
+    >>> from jaxguide import conditions
+    >>> label = conditions.Condition("label", dtype="int32", null=10)
+    >>> int(conditions.null_value(label))
+    10
   """
   if condition.null is None or None in condition.shape:
     raise ValueError(
-        f"condition {condition.name!r} must have a null value of known shape")
+        f"condition {condition.name!r} must have a null value and a shape of "
+        f"known lengths, got null={condition.null!r} and shape "
+        f"{condition.shape}")
   return np.broadcast_to(
       np.asarray(condition.null, condition.dtype), condition.shape)

@@ -73,7 +73,7 @@ def run(
     The text of table.md.
 
   Raises:
-    ValueError: for `num_images` out of range, or a folder of another run.
+    ValueError: `num_images` out of range, or a folder of another run.
   """
   count = NUM_IMAGES if num_images is None else num_images
   most = len(sources.EmbeddedImages().open().names)

@@ -34,8 +34,9 @@ class Prediction(NamedTuple):
   Attributes:
     x0: estimate of the clean signal, the shape of x_t.
     eps: estimate of the noise, the shape of x_t.
-    variance_fraction: of a learned variance, raw (v of Nichol & Dhariwal
-      2021, Eq. 15, as (v + 1) / 2), the shape of x_t; None without one.
+    variance_fraction: fraction of a learned variance, raw (v of Nichol &
+      Dhariwal 2021, Eq. 15, as (v + 1) / 2), the shape of x_t; None without
+      one.
   """
 
   x0: arrays.Batch
@@ -55,10 +56,10 @@ def from_x0(
   """The prediction with the given x0: eps = (x_t - alpha x0) / sigma.
 
   Args:
-    x0: `[B, ...]`.
-    x_t: the shape of x0.
-    level: where x_t is; scalar or `[B]`, sigma positive.
-    variance_fraction: passed on.
+    x0: estimate of the clean signal, `[B, ...]`.
+    x_t: state, the shape of x0.
+    level: noise level of x_t; scalar or `[B]`, sigma positive.
+    variance_fraction: fraction of a learned variance, passed on.
   """
   alpha, sigma = (_like(v, x_t) for v in level[:2])
   return Prediction(x0, (x_t - alpha * x0) * (1 / sigma), variance_fraction)
@@ -73,10 +74,10 @@ def from_eps(
   """The prediction with the given eps: x0 = (x_t - sigma eps) / alpha.
 
   Args:
-    eps: `[B, ...]`.
-    x_t: the shape of eps.
-    level: where x_t is; scalar or `[B]`, alpha positive.
-    variance_fraction: passed on.
+    eps: estimate of the noise, `[B, ...]`.
+    x_t: state, the shape of eps.
+    level: noise level of x_t; scalar or `[B]`, alpha positive.
+    variance_fraction: fraction of a learned variance, passed on.
   """
   alpha, sigma = (_like(v, x_t) for v in level[:2])
   return Prediction((x_t - sigma * eps) * (1 / alpha), eps, variance_fraction)
@@ -100,20 +101,21 @@ def from_apply(
   c_noise at sigma / alpha (ln(sigma / alpha) / 4 in their own preconditioning).
 
   Args:
-    apply: the network; x is `[B, ...]`, time float32 `[B]`, cond whatever was
+    apply: network; x is `[B, ...]`, time float32 `[B]`, cond whatever was
       given here; returns `[B, ...]`, its last axis doubled with
       `learned_variance`.
-    params: the network's parameters.
-    prediction: "eps", "x0", "v" (v = alpha eps - sigma x0, Salimans & Ho
-      2022) or "edm".
+    params: parameters of the network.
+    prediction: name of what it predicts: "eps", "x0", "v" (v = alpha eps -
+      sigma x0, Salimans & Ho 2022) or "edm".
     cond: conditions, bound per image (leading axis B); None without.
     learned_variance: whether the second half of the last axis is v of a
       learned variance.
-    sigma_data: for "edm", the standard deviation of the data.
-    preconditioning: for "edm", one of another kind than `preconditioning.edm`.
+    sigma_data: standard deviation of the data, for "edm".
+    preconditioning: preconditioning of another kind than
+      `preconditioning.edm`, for "edm".
 
   Raises:
-    ValueError: for an unknown prediction, a preconditioning without "edm", a
+    ValueError: an unknown prediction, a preconditioning without "edm", a
       learned variance with "edm" and no preconditioning, or (when called) a
       network output of another shape.
   """
@@ -179,9 +181,9 @@ def clip_x0(
   """Clips x0 to [low, high] and makes eps agree with it.
 
   Args:
-    denoise: any denoiser.
-    low: the smallest value of x0 that is left.
-    high: the largest one.
+    denoise: denoiser of any kind.
+    low: smallest value of x0 that is left.
+    high: largest value of x0 that is left.
   """
 
   def clipped(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
@@ -205,7 +207,8 @@ def classifier_free(
   Args:
     conditional: denoiser with the condition bound.
     unconditional: denoiser with the null condition bound.
-    scale: 0 is unconditional, 1 conditional; scalar or `[B]`, may be traced.
+    scale: weight of the condition, 0 is without, 1 with it; scalar or `[B]`,
+      may be traced.
   """
 
   def guided(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
@@ -226,8 +229,8 @@ def gaussian(mean: arrays.Array, covariance: arrays.Array) -> Denoiser:
   E[x0 | x_t] = m + alpha C (alpha^2 C + sigma^2 I)^-1 (x_t - alpha m).
 
   Args:
-    mean: `[d]`.
-    covariance: `[d, d]`, symmetric and positive semi-definite.
+    mean: mean, `[d]`.
+    covariance: covariance, `[d, d]`, symmetric and positive semi-definite.
 
   Returns:
     Denoiser of `[B, d]`.

@@ -27,10 +27,10 @@ class Guided(NamedTuple):
   """What guidance gives a sampler.
 
   Attributes:
-    prediction: the denoiser's own, not moved by the energies.
-    value: `[B]`, the energy of each image.
-    gradient: `[B, ...]`, the sum of the terms' gradients. Each image has its
-      own: no term mixes images.
+    prediction: denoiser's own prediction, not moved by the energies.
+    value: energy of each image, `[B]`.
+    gradient: sum of the terms' gradients, `[B, ...]`. Each image has its
+      own, as no term mixes images.
   """
 
   prediction: denoisers.Prediction
@@ -39,7 +39,12 @@ class Guided(NamedTuple):
 
 
 class ThroughTerm(NamedTuple):
-  """An energy of an estimate, differentiated with respect to x_t."""
+  """An energy of an estimate, differentiated with respect to x_t.
+
+  Attributes:
+    energy: energy of the estimate.
+    estimate: function from the denoiser's prediction to the estimate.
+  """
 
   energy: energies.Energy
   estimate: Estimate
@@ -50,9 +55,9 @@ class Guidance:
   """Energies and where they look; see the module's text.
 
   Attributes:
-    through: differentiated through the denoiser.
-    estimate: differentiated at x0.
-    state: differentiated at x_t.
+    through: terms that are differentiated through the denoiser.
+    estimate: energies that are differentiated at x0.
+    state: energies that are differentiated at x_t.
   """
 
   through: tuple[ThroughTerm, ...] = ()
@@ -76,10 +81,10 @@ class Guidance:
     """Evaluates every term at x_t `[B, ...]`.
 
     Args:
-      denoise: the denoiser; its wrappers lie inside the gradient.
-      x_t: the state, `[B, ...]`.
-      level: of the state.
-      draw: this step's noise.
+      denoise: denoiser; its wrappers lie inside the gradient.
+      x_t: state, `[B, ...]`.
+      level: noise level of the state.
+      draw: noise of this step.
     """
     prediction, value, gradient = self._through(denoise, x_t, level, draw)
     for terms, x in ((self.estimate, prediction.x0), (self.state, x_t)):
@@ -144,8 +149,8 @@ def through_denoiser(
   """grad_{x_t} E(x0(x_t)), through the network (DPS, Steered Diffusion).
 
   Args:
-    energy: of the estimate.
-    estimate: replaces x0 by another function of the prediction.
+    energy: energy of the estimate.
+    estimate: function of the prediction that replaces x0.
   """
   return Guidance(through=(ThroughTerm(energy, estimate or _x0),))
 

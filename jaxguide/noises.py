@@ -32,11 +32,15 @@ class Noise(Protocol):
     """Draws `[B, *shape]`.
 
     Args:
-      index: which step, may be traced; -1 is the start.
+      index: number of the step, which may be traced; -1 is the start.
       slot: static name of the purpose ("step", "renoise", "source" ...).
       shape: trailing shape of one image's draw.
       law: "normal" (mean 0, variance 1) or "uniform" (in [0, 1)).
-      inner: which iteration of a loop inside the step, may be traced.
+      inner: number of the iteration of a loop inside the step, which may be
+        traced.
+
+    Returns:
+      One draw per image, float32 `[B, *shape]`.
     """
 
 
@@ -47,10 +51,16 @@ def image_keys(
 
   Args:
     seed: an integer, or a typed key.
-    indices: int `[B]`, the numbers of the images in their data set.
+    indices: numbers of the images in their data set, int `[B]`.
 
   Returns:
     Typed keys `[B]`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import noises
+    >>> noises.image_keys(0, jnp.arange(3)).shape
+    (3,)
   """
   is_number = isinstance(seed, (int, np.integer))
   root = jax.random.key(seed) if is_number else seed
@@ -64,7 +74,24 @@ def prng_noise(keys: arrays.Array) -> Noise:
   so draws depend neither on their order nor on the other images.
 
   Args:
-    keys: typed keys `[B]`.
+    keys: typed keys `[B]`, such as `image_keys` gives.
+
+  Returns:
+    A noise of B rows.
+
+  Raises:
+    ValueError: if the keys are not `[B]`, or (once it draws) the law is
+      unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import noises
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(2)))
+    >>> noise(0, "step", (4,)).shape
+    (2, 4)
+    >>> alone = noises.prng_noise(noises.image_keys(0, jnp.array([1])))
+    >>> bool((alone(0, "step", (4,))[0] == noise(0, "step", (4,))[1]).all())
+    True
   """
   arrays.check_rank("keys", keys, 1)
 
@@ -80,7 +107,8 @@ def prng_noise(keys: arrays.Array) -> Noise:
 
     def one(key: arrays.Array) -> arrays.Array:
       key = jax.random.fold_in(key, np.uint32(zlib.crc32(slot.encode())))
-      # The start has index -1, and fold_in takes unsigned numbers.
+      # One is added since the start has index -1, and fold_in takes unsigned
+      # numbers.
       key = jax.random.fold_in(key, jnp.asarray(index, jnp.int32) + 1)
       key = jax.random.fold_in(key, inner)
       return sample(key, tuple(shape), jnp.float32)
@@ -96,11 +124,19 @@ def checked_rows(noise: Noise, rows: int) -> Noise:
   A single row would be broadcast: all images would share it.
 
   Args:
-    noise: any.
-    rows: B.
+    noise: any source of draws.
+    rows: B, the number of images.
 
   Raises:
-    ValueError: when called, for a draw of another number of rows.
+    ValueError: if (once it draws) a draw has another number of rows.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import noises
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(1)))
+    >>> noises.checked_rows(noise, 2)(0, "step", (4,))
+    Traceback (most recent call last):
+    ValueError: noise of slot 'step' must have shape [2, 4], got (1, 4)
   """
 
   def draw(
@@ -121,12 +157,23 @@ def recorded_noise(tables: Mapping[str, arrays.Array]) -> Noise:
   """Replays recorded draws.
 
   Args:
-    tables: for every slot an array `[index, inner, B, ...]`. Index -1 (the
-      start) reads row 0 of its slot. An index beyond the table gives NaN,
-      which shows in `Samples.is_finite`.
+    tables: draws by slot, each an array `[index, inner, B, ...]`. Index -1
+      (the start) reads row 0 of its slot. An index beyond the table gives
+      NaN, which shows in `Samples.is_finite`.
+
+  Returns:
+    A noise of B rows, which ignores the law that it is asked for.
 
   Raises:
-    ValueError: when a slot is drawn that has no table, or a shape differs.
+    ValueError: if (once it draws) a slot has no table, or a shape differs.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import noises
+    >>> table = jnp.arange(6.0).reshape(3, 1, 2, 1)  # 3 steps, 2 images.
+    >>> noises.recorded_noise({"step": table})(1, "step", (1,))
+    Array([[2.],
+           [3.]], dtype=float32)
   """
 
   def noise(
@@ -136,10 +183,11 @@ def recorded_noise(tables: Mapping[str, arrays.Array]) -> Noise:
       law: str = "normal",
       inner: arrays.Array | int = 0,
   ) -> arrays.Batch:
-    del law  # What was recorded has its law already.
+    del law  # The recorded draws have their law already.
     if slot not in tables:
-      raise ValueError(f"no recorded draws for slot {slot!r}, have: "
-                       f"{', '.join(sorted(tables))}")
+      raise ValueError(
+          f"there are no recorded draws for slot {slot!r}, only for "
+          f"{', '.join(sorted(tables)) or 'none'}")
     table = jnp.asarray(tables[slot])
     arrays.check_shape(
         f"recorded draws of slot {slot!r}", table, (None, None, None, *shape)
@@ -156,8 +204,20 @@ def from_recording(
   """Replays a flat recording through a sampler's draw order.
 
   Args:
-    draws: `[K, B, ...]`, every draw of the recorded program in its order.
-    order: for every slot an int array `[index, inner]` of positions in
-      `draws`, as a sampler's `*_draw_order` gives it.
+    draws: every draw of the recorded program in its order, `[K, B, ...]`.
+    order: positions in `draws` by slot, each an int array `[index, inner]`,
+      as a sampler's `*_draw_order` gives them.
+
+  Returns:
+    A noise of B rows.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> import numpy as np
+    >>> from jaxguide import noises
+    >>> order = {"start": np.array([[0]]), "step": np.array([[1], [2]])}
+    >>> noise = noises.from_recording(jnp.arange(3.0)[:, None], order)
+    >>> noise(1, "step", ())
+    Array([2.], dtype=float32)
   """
   return recorded_noise({s: draws[at] for s, at in order.items()})

@@ -32,7 +32,11 @@ Mapped = Callable[[arrays.PyTree, arrays.PyTree], arrays.PyTree]
 
 
 class Replicated(NamedTuple):
-  """What all images share, placed on every device by `replicate`."""
+  """What all images share, placed on every device by `replicate`.
+
+  Attributes:
+    tree: pytree of arrays on the devices.
+  """
 
   tree: arrays.PyTree
 
@@ -41,8 +45,8 @@ class MappedFunction:
   """`fn(shared, batch)` over the devices; made by `map_batch`.
 
   Attributes:
-    devices: the devices used, a tuple.
-    backend: "pmap" or "jit".
+    devices: devices that are used, a tuple.
+    backend: way of using them, "pmap" or "jit".
   """
 
   def __init__(
@@ -67,7 +71,11 @@ class MappedFunction:
     self._run = jax.jit(slabs)
 
   def padded_rows(self, batch_size: int) -> int:
-    """The rows that a batch is padded to, a multiple of the devices."""
+    """The rows that a batch is padded to, a multiple of the devices.
+
+    Args:
+      batch_size: number of rows of the batch.
+    """
     each = -(-batch_size // len(self.devices))
     return max(each, self._min_rows) * len(self.devices)
 
@@ -76,6 +84,9 @@ class MappedFunction:
 
     Give the result to every call: a call that is handed host arrays instead
     has to place them again.
+
+    Args:
+      shared: pytree of arrays or typed keys.
     """
     if self.backend == "jit":
       everywhere = NamedSharding(self._mesh, PartitionSpec())
@@ -83,7 +94,12 @@ class MappedFunction:
     return Replicated(jax.tree.map(self._stack, shared))
 
   def lower(self, shared: arrays.PyTree, batch: arrays.PyTree) -> Any:
-    """The lowered program for a batch of this shape (`jax.stages.Lowered`)."""
+    """The lowered program for a batch of this shape (`jax.stages.Lowered`).
+
+    Args:
+      shared: pytree that all images have in common, or `replicate` of it.
+      batch: pytree of arrays with one leading axis.
+    """
     return self._run.lower(*self._arguments(shared, batch))
 
   def __call__(
@@ -92,12 +108,12 @@ class MappedFunction:
     """Runs `fn` on every device and gathers the results.
 
     Args:
-      shared: from `replicate`, or the pytree itself.
+      shared: pytree that all images have in common, or `replicate` of it.
       batch: pytree of arrays with one leading axis B, typed keys included.
         It is padded with copies of its last row.
 
     Returns:
-      What `fn` returned, as numpy arrays cut back to B.
+      Results of `fn`, as numpy arrays cut back to B.
 
     Raises:
       ValueError: if the leading axes differ, or B is 0.
@@ -148,22 +164,32 @@ def map_batch(
   """Shards `fn(shared, batch)` over the batch.
 
   Args:
-    fn: pure; `shared` is a pytree all images have in common (parameters, a
-      plan), `batch` a pytree with a leading axis; returns a pytree with that
-      leading axis. It sees the slab of one device.
-    devices: which; all local ones when left out.
+    fn: pure function; `shared` is a pytree that all images have in common
+      (parameters, a plan), `batch` a pytree with a leading axis; it returns a
+      pytree with that leading axis. It sees the slab of one device.
+    devices: devices to use; all local ones when left out.
     backend: "pmap", or "jit" with a batch sharded over a mesh. Both give the
       same bits.
-    min_rows: rows that every device is given at least. Two keeps an image
-      the same, bit for bit on CPU, alone and in any batch.
+    min_rows: least number of rows that every device is given. Two keeps an
+      image the same, bit for bit on CPU, alone and in any batch.
+
+  Returns:
+    The function over the devices, which gives numpy arrays.
 
   Raises:
-    ValueError: for an unknown backend or no devices.
+    ValueError: if the backend is unknown, or there are no devices.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import parallel
+    >>> scaled = parallel.map_batch(lambda shared, batch: shared * batch)
+    >>> scaled(np.float32(2), np.arange(3, dtype=np.float32))
+    array([0., 2., 4.], dtype=float32)
   """
   arrays.check_choice("backend", backend, BACKENDS)
   devices = jax.local_devices() if devices is None else devices
   if not devices:
-    raise ValueError("devices must not be empty")
+    raise ValueError("devices must have at least one device, got none")
   return MappedFunction(fn, devices, backend, min_rows)
 
 
@@ -172,15 +198,16 @@ def use_cpu_cores(most: int) -> None:
 
   XLA's CPU backend has a convolution on one thread (jax 0.10.2 to 0.12), so one
   device leaves the other cores idle for most of a network. `map_batch` gives
-  each device its part of the batch, and the same bits. For commands: it
-  changes JAX for the whole process, and has to come before JAX is used.
+  each device its part of the batch, and the same bits. It is meant for
+  commands: it changes JAX for the whole process, and has to come before JAX
+  is used.
   Nothing happens where JAX has its devices already, or their number was
   chosen (`JAX_NUM_CPU_DEVICES`, or XLA's own flag). GPUs and TPUs stay what
   they are.
 
   Args:
-    most: devices at most, 1 or more; more than half as many as there are rows
-      in a batch would be given copies (`MIN_ROWS`).
+    most: largest number of devices, at least 1; more than half as many as
+      there are rows in a batch would be given copies (`MIN_ROWS`).
 
   Raises:
     ValueError: if `most` is not positive.
@@ -194,7 +221,7 @@ def use_cpu_cores(most: int) -> None:
     return
   try:
     jax.config.update("jax_num_cpu_devices", count)
-  except RuntimeError:  # JAX has its devices.
+  except RuntimeError:  # JAX has its devices already.
     pass
 
 
@@ -207,7 +234,7 @@ def _cores(quota: str = "/sys/fs/cgroup/cpu.max") -> int:
   try:
     with open(quota, encoding="ascii") as file:
       allowed, period = (int(word) for word in file.read().split())
-  except (OSError, ValueError):  # Not Linux, or "max": no limit.
+  except (OSError, ValueError):  # This is not Linux, or "max": no limit.
     return count
   return max(1, min(count, allowed // period))
 
@@ -222,7 +249,8 @@ def _batch_size(batch: arrays.PyTree) -> int:
   sizes = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(batch)}
   if len(sizes) != 1 or sizes <= {(), (0,)}:
     raise ValueError(
-        f"batch needs one leading axis of at least 1, got {sorted(sizes)}"
+        "batch must have arrays of one leading axis of at least 1, got axes "
+        f"{sorted(sizes)}"
     )
   return sizes.pop()[0]
 

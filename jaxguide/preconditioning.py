@@ -23,7 +23,14 @@ _MOST_STEPS = 100_000
 
 
 class Coefficients(NamedTuple):
-  """The four of Eq. 7 at a sigma, each of its shape."""
+  """The four coefficients of Eq. 7 at a sigma, each of its shape.
+
+  Attributes:
+    skip: c_skip, the factor of x in the result.
+    out: c_out, the factor of the network's output.
+    input: c_in, the factor of the network's input.
+    noise: c_noise, the number that the network is fed.
+  """
 
   skip: arrays.Array
   out: arrays.Array
@@ -35,10 +42,13 @@ class Preconditioning(NamedTuple):
   """How a raw network is scaled.
 
   Attributes:
-    coefficients: sigma (scalar or `[B]`, positive) -> `Coefficients`.
-    round_sigma: sigma -> the nearest one that the network was trained on.
-    sigma_min: smallest sigma that it was trained on.
-    sigma_max: largest one; may be infinite.
+    coefficients: function of sigma (scalar or `[B]`, positive) that gives the
+      `Coefficients`.
+    round_sigma: function of sigma that gives the nearest one that the network
+      was trained on.
+    sigma_min: smallest sigma that the network was trained on.
+    sigma_max: largest sigma that the network was trained on; it may be
+      infinite.
   """
 
   coefficients: Callable[[arrays.Array], Coefficients]
@@ -58,6 +68,13 @@ def edm(
     sigma_data: standard deviation of the data.
     sigma_min: smallest sigma supported.
     sigma_max: largest sigma supported.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import preconditioning
+    >>> scaling = preconditioning.edm(sigma_data=0.5)
+    >>> scaling.coefficients(jnp.float32(0.5)).skip
+    Array(0.5, dtype=float32)
   """
 
   def coefficients(sigma: arrays.Array) -> Coefficients:
@@ -76,16 +93,22 @@ def vp(
     num_steps: int = 1000,
     epsilon_t: float = 1e-5,
 ) -> Preconditioning:
-  """For networks trained on Song et al. 2021's VP SDE (first column).
+  """The scaling of networks trained on Song et al. 2021's VP SDE (column 1).
 
   sigma(t) = sqrt(exp(beta_d t^2 / 2 + beta_min t) - 1); the network predicts
   the noise and is fed (num_steps - 1) t.
 
   Args:
     beta_d: slope of beta(t).
-    beta_min: beta(0).
+    beta_min: value of beta(0).
     num_steps: M, the number of times of the network in (0, 1].
-    epsilon_t: the smallest t.
+    epsilon_t: smallest t.
+
+  Example:
+    >>> from jaxguide import preconditioning
+    >>> scaling = preconditioning.vp()
+    >>> f"{scaling.sigma_min:.4f} {scaling.sigma_max:.1f}"
+    '0.0010 152.2'
   """
 
   def coefficients(sigma: arrays.Array) -> Coefficients:
@@ -102,11 +125,17 @@ def vp(
 
 
 def ve(sigma_min: float = 0.02, sigma_max: float = 100.0) -> Preconditioning:
-  """For networks trained on Song et al. 2021's VE SDE (second column).
+  """The scaling of networks trained on Song et al. 2021's VE SDE (column 2).
 
   Args:
     sigma_min: smallest sigma of the SDE.
     sigma_max: largest sigma of the SDE.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import preconditioning
+    >>> preconditioning.ve().coefficients(jnp.float32(2.0)).out
+    Array(2., dtype=float32)
   """
 
   def coefficients(sigma: arrays.Array) -> Coefficients:
@@ -119,15 +148,25 @@ def ve(sigma_min: float = 0.02, sigma_max: float = 100.0) -> Preconditioning:
 def iddpm(
     c_1: float = 0.001, c_2: float = 0.008, num_steps: int = 1000,
 ) -> Preconditioning:
-  """For networks of Nichol & Dhariwal 2021 (third column).
+  """The scaling of networks of Nichol & Dhariwal 2021 (column 3).
 
   The network predicts the noise and is fed the number of the nearest of its
-  discrete noise levels, see `iddpm_sigmas`.
+  discrete noise levels, which are those of `iddpm_sigmas`.
 
   Args:
-    c_1: limits the ratio of neighbouring levels.
-    c_2: offset of the cosine schedule.
-    num_steps: M, the number of levels.
+    c_1: least ratio of neighbouring alpha_bar, positive.
+    c_2: offset of the cosine schedule, positive.
+    num_steps: M, the number of levels, in 1..100,000.
+
+  Raises:
+    ValueError: if an argument is out of range.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import preconditioning
+    >>> scaling = preconditioning.iddpm(num_steps=4)
+    >>> scaling.coefficients(jnp.float32(1e9)).noise  # The noisiest level.
+    Array(3., dtype=float32)
   """
   table = iddpm_sigmas(c_1, c_2, num_steps)
 
@@ -156,13 +195,24 @@ def iddpm_sigmas(
   u_M = 0 and u_{j-1} = sqrt((u_j^2 + 1) / max(a(j-1) / a(j), c_1) - 1) with
   a(j) = sin^2(pi j / (2 M (c_2 + 1))).
 
+  Args:
+    c_1: least ratio of neighbouring a, positive.
+    c_2: offset of the cosine schedule, positive.
+    num_steps: M, the number of levels, in 1..100,000.
+
   Raises:
-    ValueError: c_1 or c_2 is not above 0, or num_steps not in 1 to 100,000.
+    ValueError: if c_1 or c_2 is not above 0, or num_steps not in 1..100,000.
+
+  Example:
+    >>> from jaxguide import preconditioning
+    >>> preconditioning.iddpm_sigmas(num_steps=4).shape
+    (5,)
   """
   if not (c_1 > 0 and c_2 > 0 and 1 <= num_steps <= _MOST_STEPS):
     raise ValueError(
-        f"c_1, c_2 and num_steps are {c_1}, {c_2} and {num_steps}; expected "
-        f"two positive numbers and 1 to {_MOST_STEPS:,}")
+        "c_1 and c_2 must be positive and num_steps in 1 to "
+        f"{_MOST_STEPS:,}, got {c_1}, {c_2} and {num_steps}")
+
   def alpha_bar(j: int) -> float:
     return math.sin(0.5 * math.pi * j / num_steps / (c_2 + 1)) ** 2
 
@@ -181,12 +231,18 @@ def from_config(entry: Mapping[str, Any]) -> Preconditioning:
   """The preconditioning that `preconditioning` of a `config.json` describes.
 
   Args:
-    entry: "kind" and arguments of the function of that name; null stands for
-      an infinite `sigma_max`.
+    entry: dictionary of "kind" and the arguments of the function of that
+      name; None stands for an infinite `sigma_max`.
 
   Raises:
-    ValueError: an unknown kind, or an argument that it does not have, is no
-      number, or is senseless.
+    ValueError: if the kind is unknown, or it does not have an argument, or
+      one is no number or out of range.
+
+  Example:
+    >>> from jaxguide import preconditioning
+    >>> entry = {"kind": "edm", "sigma_data": 0.5, "sigma_max": None}
+    >>> preconditioning.from_config(entry).sigma_max
+    inf
   """
   options = dict(entry)
   kind = options.pop("kind", None)
@@ -199,7 +255,9 @@ def from_config(entry: Mapping[str, Any]) -> Preconditioning:
   try:
     return KINDS[kind](**options)
   except TypeError as error:
-    raise ValueError(f"preconditioning {dict(entry)}: {error}") from error
+    raise ValueError(
+        f"preconditioning must have arguments of {kind!r} alone, got "
+        f"{dict(entry)}: {error}") from error
 
 
 def precondition(
@@ -209,12 +267,21 @@ def precondition(
   """D of a raw network F (Karras et al. 2022, Eq. 7).
 
   Args:
-    network: F, `(x [B, ...], noise [B]) -> [B, ..., C']`; of its last axis as
-      many entries are used as x has, the rest being a variance.
-    preconditioning: its scaling.
+    network: network F, `(x [B, ...], noise [B]) -> [B, ..., C']`; of its last
+      axis as many entries are used as x has, the rest being a variance.
+    preconditioning: scaling of the network.
 
   Returns:
-    `(x [B, ...], sigma scalar or [B]) -> x0 [B, ...]`, differentiable.
+    Function `(x [B, ...], sigma scalar or [B]) -> x0 [B, ...]`, which is
+    differentiable.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import preconditioning
+    >>> denoise = preconditioning.precondition(
+    ...     lambda x, noise: 0 * x, preconditioning.edm(sigma_data=0.5))
+    >>> denoise(jnp.ones((1, 4)), 0.5)  # c_skip alone is left.
+    Array([[0.5, 0.5, 0.5, 0.5]], dtype=float32)
   """
 
   def denoise(x: arrays.Batch, sigma: arrays.Array) -> arrays.Batch:
@@ -232,6 +299,9 @@ def _identity(sigma: arrays.Array) -> arrays.Array:
 
 
 def _opaque(value: float, like: arrays.Array) -> arrays.Array:
-  """A constant that the compiler does not see: it would divide by it as a
-  product with its reciprocal, which 999 times a last bit makes visible."""
+  """A constant that the compiler does not see.
+
+  It would turn the division by a constant into a product with its reciprocal,
+  and the factor of 999 would make the difference in the last bit visible.
+  """
   return jax.lax.optimization_barrier(jnp.asarray(value, like.dtype))

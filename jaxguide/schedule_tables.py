@@ -16,9 +16,9 @@ def check_count(name: str, value: Any, most: int | None = None) -> None:
   """Raises `ValueError` unless `value` is an integer from 1 to `most`.
 
   Args:
-    name: what the caller calls the argument, for the message.
-    value: anything; a Python or numpy integer passes.
-    most: the largest one allowed; None for no bound.
+    name: name of the argument in the caller, for the message.
+    value: value of any type; a Python or numpy integer passes.
+    most: largest value allowed; None for no bound.
   """
   allowed = "at least 1" if most is None else f"in 1..{most}"
   try:
@@ -35,9 +35,9 @@ def check_inside(name: str, value: float, bound: float) -> None:
   """Raises `ValueError` unless `value` lies in (0, bound).
 
   Args:
-    name: what the caller calls the argument, for the message.
+    name: name of the argument in the caller, for the message.
     value: a real number.
-    bound: above every value allowed; may be infinite.
+    bound: number above every value allowed; it may be infinite.
   """
   if not 0 < value < bound:
     raise ValueError(f"{name} must be in (0, {bound:g}), got {value:g}")
@@ -49,15 +49,21 @@ def linear_betas(
   """The linear betas of Ho et al. 2020, scaled by 1000 / N for other N.
 
   Args:
-    num_levels: N, at least 1.
-    start: the first beta for N = 1000, positive.
-    end: the last beta for N = 1000, positive.
+    num_levels: N, the number of noisy levels, at least 1.
+    start: first beta for N = 1000, positive.
+    end: last beta for N = 1000, positive.
 
   Returns:
-    float64 `[N]`; with few levels the scaled ones may exceed 1.
+    One beta per level, float64 `[N]`; with few levels the scaled ones may
+    exceed 1.
 
   Raises:
     ValueError: naming the argument out of range.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.linear_betas(1000)[[0, -1]]
+    array([0.0001, 0.02  ])
   """
   check_count("num_levels", num_levels)
   check_inside("start", start, math.inf)
@@ -70,14 +76,19 @@ def cosine_betas(num_levels: int = 1000, max_beta: float = 0.999) -> np.ndarray:
   """The cosine betas of Nichol & Dhariwal 2021, Eq. 17.
 
   Args:
-    num_levels: N, at least 1.
-    max_beta: the cap, in (0, 1).
+    num_levels: N, the number of noisy levels, at least 1.
+    max_beta: largest beta, in (0, 1); larger ones are cut off there.
 
   Returns:
-    float64 `[N]`.
+    One number per level, float64 `[N]`.
 
   Raises:
     ValueError: naming the argument out of range.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.cosine_betas(4)
+    array([0.153 , 0.417 , 0.7079, 0.999 ])
   """
   check_count("num_levels", num_levels)
   check_inside("max_beta", max_beta, 1)
@@ -92,15 +103,20 @@ def scaled_linear_betas(
   """Betas linear in their square roots (latent diffusion's "linear").
 
   Args:
-    num_levels: N, at least 1.
-    start: the first beta, in (0, 1).
-    end: the last beta, in (0, 1).
+    num_levels: N, the number of noisy levels, at least 1.
+    start: first beta, in (0, 1).
+    end: last beta, in (0, 1).
 
   Returns:
-    float64 `[N]`.
+    One number per level, float64 `[N]`.
 
   Raises:
     ValueError: naming the argument out of range.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.scaled_linear_betas(1000)[[0, -1]]
+    array([0.0015, 0.0195])
   """
   check_count("num_levels", num_levels)
   check_inside("start", start, 1)
@@ -118,16 +134,22 @@ def edm_sigmas(
   """The increasing sigmas of Karras et al. 2022, Eq. 5.
 
   Args:
-    num_levels: N, at least 1; a single level is `sigma_max`.
+    num_levels: N, the number of noisy levels, at least 1; a single level is
+      `sigma_max`.
     sigma_min: sigma of level 1, positive.
     sigma_max: sigma of level N, above `sigma_min` and finite.
-    rho: curvature, positive; larger ones put more levels near `sigma_min`.
+    rho: curvature, positive; larger values put more levels near `sigma_min`.
 
   Returns:
-    float64 `[N]`.
+    One number per level, float64 `[N]`.
 
   Raises:
     ValueError: naming the argument out of range.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.edm_sigmas(4)
+    array([ 0.002 ,  0.47  ,  9.7232, 80.    ])
   """
   _check_sigmas(num_levels, sigma_min, sigma_max)
   check_inside("rho", rho, math.inf)
@@ -136,7 +158,7 @@ def edm_sigmas(
     low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
   except OverflowError:
     raise ValueError(
-        f"rho must be larger for a sigma_max of {sigma_max:g}, got {rho:g}"
+        f"rho must be larger for sigma_max={sigma_max:g}, got {rho:g}"
     ) from None
   return (low + ramp * (high - low)) ** rho
 
@@ -147,12 +169,13 @@ def geometric_sigmas(
   """The increasing sigmas of Song et al. 2021, a geometric sequence.
 
   Args:
-    num_levels: N, at least 1; a single level is `sigma_max`.
+    num_levels: N, the number of noisy levels, at least 1; a single level is
+      `sigma_max`.
     sigma_min: sigma of level 1, positive.
     sigma_max: sigma of level N, above `sigma_min` and finite.
 
   Returns:
-    float64 `[N]`.
+    One number per level, float64 `[N]`.
 
   Raises:
     ValueError: naming the argument out of range.
@@ -181,11 +204,18 @@ def space_timesteps(num_timesteps: int, respacing: str | int) -> np.ndarray:
     respacing: the rule, or an integer count.
 
   Returns:
-    Increasing int64 `[n]`.
+    The timesteps kept, int64 `[n]`, increasing.
 
   Raises:
     ValueError: if the rule cannot be met, naming it, or `num_timesteps` is
       not positive.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.space_timesteps(1000, "4")
+    array([  0, 333, 666, 999])
+    >>> schedules.space_timesteps(1000, "ddim4")
+    array([  0, 250, 500, 750])
   """
   check_count("num_timesteps", num_timesteps)
   rule = str(respacing).strip()
@@ -197,15 +227,16 @@ def space_timesteps(num_timesteps: int, respacing: str | int) -> np.ndarray:
     counts = [int(part) for part in rule.split(",")]
   except ValueError:
     raise ValueError(
-        f"respacing must be counts, 'ddimN' or '', got {respacing!r}"
+        "respacing must be counts, 'ddimN' or '', got "
+        f"{respacing!r}"
     ) from None
   kept, first = [], 0
   for i, count in enumerate(counts):
     size = num_timesteps // len(counts) + (i < num_timesteps % len(counts))
     if not 1 <= count <= size:
       raise ValueError(
-          f"respacing {respacing!r}: section {i} has {size} timesteps, "
-          f"cannot keep {count}"
+          f"respacing {respacing!r} must keep 1..{size} of the timesteps of "
+          f"section {i}, got {count}"
       )
     stride = 1.0 if count == 1 else (size - 1) / (count - 1)
     # The released tables come from repeated addition, not multiplication.
@@ -221,14 +252,15 @@ def _integer_stride(num_timesteps: int, rule: str) -> np.ndarray:
   """The "ddimN" rule of `space_timesteps`."""
   digits = rule.removeprefix("ddim")
   if not digits.isdigit():
-    raise ValueError(f"respacing must read 'ddimN', got {rule!r}")
+    raise ValueError(
+        f"respacing must read 'ddimN' with a count N, got {rule!r}")
   for stride in range(1, num_timesteps):
     kept = range(0, num_timesteps, stride)
     if len(kept) == int(digits):
       return np.asarray(kept, np.int64)
   raise ValueError(
-      f"respacing {rule!r}: no integer stride keeps {digits} of "
-      f"{num_timesteps} timesteps"
+      f"respacing must be 'ddimN' with an N that an integer stride keeps of "
+      f"{num_timesteps} timesteps, got {rule!r}"
   )
 
 
@@ -240,14 +272,21 @@ def respaced_betas(
   beta'_i = 1 - alpha_bar[m_i] / alpha_bar[m_(i-1)], with 1 before the first.
 
   Args:
-    alpha_bar: `[N]`, 0-based.
-    timesteps: increasing 0-based indices `[n]`.
+    alpha_bar: cumulative products, `[N]`, 0-based.
+    timesteps: timesteps that are kept, increasing 0-based indices `[n]`.
 
   Returns:
-    float64 `[n]`.
+    One beta per timestep, float64 `[n]`.
 
   Raises:
-    ValueError: timesteps that do not increase, or leave 0..N-1.
+    ValueError: if timesteps do not increase, or leave 0..N-1.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import schedules
+    >>> alpha_bar = np.array([0.8, 0.6, 0.2])
+    >>> schedules.respaced_betas(alpha_bar, np.array([0, 2]))
+    array([0.2 , 0.75])
   """
   alpha_bar = np.asarray(alpha_bar, np.float64)
   timesteps = np.asarray(timesteps)

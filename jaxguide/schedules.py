@@ -34,8 +34,8 @@ class NoiseLevel(NamedTuple):
   Attributes:
     alpha: factor of the clean signal.
     sigma: standard deviation of the noise.
-    time: what the network is fed.
-    level: the row of the table; -1 for a point that is no row.
+    time: number that the network is fed.
+    level: row of the table; -1 for a point that is no row.
   """
 
   alpha: arrays.Array
@@ -48,9 +48,19 @@ class Schedule(NamedTuple):
   """Tables of a diffusion, indexed by level.
 
   Attributes:
-    alpha: `[N + 1]`, `alpha[0]` is 1.
-    sigma: `[N + 1]`, `sigma[0]` is 0, increasing relative to alpha.
-    time: `[N + 1]`, what the network is fed; entry 0 never is.
+    alpha: factors of the clean signal, `[N + 1]`; `alpha[0]` is 1.
+    sigma: standard deviations of the noise, `[N + 1]`; `sigma[0]` is 0, and
+      they increase relative to alpha.
+    time: numbers that the network is fed, `[N + 1]`; entry 0 never is.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedule = schedules.linear(1000)
+    >>> schedule.num_levels, float(schedule.time[1000])
+    (1000, 999.0)
+    >>> level = schedule.at_level(500)
+    >>> f"{level.alpha:.3f} {level.sigma:.3f}"
+    '0.280 0.960'
   """
 
   alpha: np.ndarray
@@ -64,14 +74,17 @@ class Schedule(NamedTuple):
 
   @property
   def alpha_bar(self) -> np.ndarray:
-    """`[N + 1]`, alpha squared (the cumulative product of a VP schedule)."""
+    """Alpha squared, `[N + 1]`: the cumulative product of a VP schedule."""
     return self.alpha**2
 
   def at_level(self, level: arrays.Array | int) -> NoiseLevel:
-    """The rows of the tables at integer levels, scalar or `[B]`.
+    """The rows of the tables at integer levels.
+
+    Args:
+      level: integer level in 0..N, a scalar or `[B]`; it may be traced.
 
     Raises:
-      ValueError: a Python or numpy level that is no integer in 0..N. Arrays
+      ValueError: if a Python or numpy level is no integer in 0..N. Arrays
         of jax, which may be traced, are not checked.
     """
     if isinstance(level, (int, float, np.generic, np.ndarray)):
@@ -90,12 +103,15 @@ class Schedule(NamedTuple):
 
     Args:
       sigma: noise on data of scale 1, scalar or `[B]`, positive.
-      rule: "nearest" takes the time of the nearest row in log ratio,
-        "log_linear" interpolates time linearly in the log ratio. Outside the
-        table both take its end.
+      rule: "nearest", which takes the time of the nearest row in log ratio,
+        or "log_linear", which interpolates time linearly in the log ratio.
+        Outside the table both take its end.
 
     Returns:
-      NoiseLevel with alpha 1, that sigma, and level the nearest row.
+      Point with alpha 1 and that sigma, whose level is the nearest row.
+
+    Raises:
+      ValueError: if the rule is unknown.
     """
     arrays.check_choice("rule", rule, ("nearest", "log_linear"))
     sigma = jnp.asarray(sigma, jnp.float32)
@@ -124,8 +140,9 @@ def from_alpha_bar(
   """A variance-preserving schedule from its cumulative products.
 
   Args:
-    alpha_bar: `[N]`, levels 1..N, decreasing, in (0, 1).
-    time: `[N]`, what the network is fed; 0..N-1 when left out.
+    alpha_bar: cumulative products of levels 1..N, `[N]`, decreasing, in
+      (0, 1).
+    time: numbers that the network is fed, `[N]`; 0..N-1 when left out.
 
   Returns:
     Schedule with alpha = sqrt(alpha_bar), sigma = sqrt(1 - alpha_bar).
@@ -133,10 +150,17 @@ def from_alpha_bar(
   Raises:
     ValueError: if the table is not decreasing or leaves (0, 1), or `time`
       has another shape.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import schedules
+    >>> schedules.from_alpha_bar(np.array([0.64, 0.36])).alpha
+    array([1. , 0.8, 0.6])
   """
   alpha_bar = np.asarray(alpha_bar, np.float64)
   if alpha_bar.ndim != 1 or alpha_bar.size == 0:
-    raise ValueError(f"alpha_bar must be [N], got shape {alpha_bar.shape}")
+    raise ValueError(
+        f"alpha_bar must have shape [N], got {alpha_bar.shape}")
   steps = np.diff(alpha_bar, prepend=1.0)
   fine = (steps < 0) & (alpha_bar > 0)
   if not fine.all():
@@ -159,19 +183,25 @@ def from_betas(betas: np.ndarray, time: np.ndarray | None = None) -> Schedule:
   """A variance-preserving schedule from betas (alpha_bar = cumprod(1 - beta)).
 
   Args:
-    betas: `[N]`, each in (0, 1).
-    time: `[N]`, what the network is fed; 0..N-1 when left out.
+    betas: variances of the steps, `[N]`, each in (0, 1).
+    time: numbers that the network is fed, `[N]`; 0..N-1 when left out.
 
   Returns:
-    Schedule, see `from_alpha_bar`.
+    Schedule as of `from_alpha_bar`.
 
   Raises:
     ValueError: if a beta leaves (0, 1), as with too few levels, or `time`
       has another shape.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import schedules
+    >>> schedules.from_betas(np.array([0.36, 0.75])).alpha
+    array([1. , 0.8, 0.4])
   """
   betas = np.asarray(betas, np.float64)
   if betas.ndim != 1 or betas.size == 0:
-    raise ValueError(f"betas must be [N], got shape {betas.shape}")
+    raise ValueError(f"betas must have shape [N], got {betas.shape}")
   if not (betas.min() > 0 and betas.max() < 1):
     raise ValueError(
         "betas must lie in (0, 1), got "
@@ -186,13 +216,21 @@ def linear(
   """The VP schedule with linear betas (Ho et al. 2020).
 
   Args:
-    num_levels: N, at least 1.
-    start: the first beta for N = 1000, positive.
-    end: the last beta for N = 1000, positive.
+    num_levels: N, the number of noisy levels, at least 1.
+    start: first beta for N = 1000, positive.
+    end: last beta for N = 1000, positive.
+
+  Returns:
+    Schedule with betas scaled by 1000 / N.
 
   Raises:
-    ValueError: naming the argument out of range, or scaled betas of 1 or
-      more: too few levels.
+    ValueError: naming the argument out of range, or the scaled betas if they
+      reach 1: there are too few levels.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.linear(1000).alpha_bar[[1, 500, 1000]]
+    array([0.9999, 0.0786, 0.    ])
   """
   return from_betas(linear_betas(num_levels, start, end))
 
@@ -201,11 +239,16 @@ def cosine(num_levels: int = 1000, max_beta: float = 0.999) -> Schedule:
   """The VP schedule with cosine alpha_bar (Nichol & Dhariwal 2021).
 
   Args:
-    num_levels: N, at least 1.
-    max_beta: the cap, in (0, 1).
+    num_levels: N, the number of noisy levels, at least 1.
+    max_beta: largest beta, in (0, 1); larger ones are cut off there.
 
   Raises:
     ValueError: naming the argument out of range.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.cosine(4).alpha_bar
+    array([1.    , 0.847 , 0.4938, 0.1443, 0.0001])
   """
   return from_betas(cosine_betas(num_levels, max_beta))
 
@@ -216,12 +259,17 @@ def scaled_linear(
   """The schedule of latent diffusion: linear in the square root of beta.
 
   Args:
-    num_levels: N, at least 1.
-    start: the first beta, in (0, 1).
-    end: the last beta, in (0, 1).
+    num_levels: N, the number of noisy levels, at least 1.
+    start: first beta, in (0, 1).
+    end: last beta, in (0, 1).
 
   Raises:
     ValueError: naming the argument out of range.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.scaled_linear(1000, 0.00085, 0.012).num_levels
+    1000
   """
   return from_betas(scaled_linear_betas(num_levels, start, end))
 
@@ -234,15 +282,21 @@ def respace(schedule: Schedule, respacing: str | int) -> Schedule:
 
   Args:
     schedule: a variance-preserving schedule.
-    respacing: see `space_timesteps`.
+    respacing: rule of `space_timesteps`, such as "100" or "ddim50", or a
+      count.
 
   Returns:
     Schedule of the kept timesteps.
 
   Raises:
-    ValueError: the schedule does not preserve the variance (a subsequence of
-      such a one is taken by `space_levels`), or is traced, or the rule
+    ValueError: if the schedule does not preserve the variance (a subsequence
+      of such a one is taken by `space_levels`) or is traced, or the rule
       cannot be met.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.respace(schedules.linear(1000), "4").time[1:]
+    array([  0., 333., 666., 999.])
   """
   check_preserves_variance(schedule, "respace")
   kept = space_timesteps(schedule.num_levels, respacing)
@@ -256,16 +310,22 @@ def space_levels(
   """Levels that a sampler with `num_steps` steps visits, noisiest first.
 
   Args:
-    schedule: its levels are thinned by the rule of `space_timesteps`.
-    num_steps: from 1 to the number of levels available.
-    first_level: where to start; N when left out.
+    schedule: schedule whose levels are thinned by the rule of
+      `space_timesteps`.
+    num_steps: number of steps, from 1 to the number of levels available.
+    first_level: level to start from, in 1..N; N when left out.
 
   Returns:
-    int64 `[num_steps + 1]`, decreasing, ending with 0.
+    Levels, int64 `[num_steps + 1]`, decreasing, the last one 0.
 
   Raises:
     ValueError: naming the argument that is out of range, or a traced
       schedule: plans are made outside jit.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.space_levels(schedules.linear(1000), 4)
+    array([1000,  667,  334,    1,    0])
   """
   check_concrete(schedule)
   top = schedule.num_levels if first_level is None else first_level
@@ -279,17 +339,23 @@ def space_levels(
 
 
 def check_concrete(schedule: Schedule) -> None:
-  """Raises `ValueError` for a traced schedule: plans are made outside jit."""
+  """Raises `ValueError` for a traced schedule: plans are made outside jit.
+
+  Args:
+    schedule: any schedule.
+  """
   if any(isinstance(table, jax.core.Tracer) for table in schedule):
-    raise ValueError("schedule is traced; make plans outside jit")
+    raise ValueError(
+        "schedule is traced, but a plan needs its numbers; make plans outside "
+        "jit")
 
 
 def check_preserves_variance(schedule: Schedule, what: str) -> None:
   """Raises `ValueError` unless alpha^2 + sigma^2 = 1 at every level.
 
   Args:
-    schedule: any; a traced one is refused.
-    what: needs such a schedule; begins the message.
+    schedule: any schedule; a traced one is refused.
+    what: name of the function that needs such a schedule, for the message.
   """
   check_concrete(schedule)
   power = schedule.alpha**2 + schedule.sigma**2
@@ -308,13 +374,19 @@ def edm(
   """The grid of Karras et al. 2022: alpha 1, sigma by Eq. 5, time ln(s)/4.
 
   Args:
-    num_levels: N, at least 1; a single level is `sigma_max`.
+    num_levels: N, the number of noisy levels, at least 1; a single level is
+      `sigma_max`.
     sigma_min: sigma of level 1, positive.
     sigma_max: sigma of level N, above `sigma_min` and finite.
-    rho: curvature, positive; larger ones put more levels near `sigma_min`.
+    rho: curvature, positive; larger values put more levels near `sigma_min`.
 
   Raises:
     ValueError: naming the argument out of range.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.edm(4).sigma
+    array([ 0.    ,  0.002 ,  0.47  ,  9.7232, 80.    ])
   """
   sigma = edm_sigmas(num_levels, sigma_min, sigma_max, rho)
   return variance_exploding(sigma, np.log(sigma) / 4)
@@ -326,16 +398,22 @@ def variance_exploding(
   """A schedule with alpha = 1.
 
   Args:
-    sigma: `[N]`, increasing, positive.
-    time: `[N]`, what the network is fed; sigma itself when left out.
+    sigma: standard deviations of the noise, `[N]`, increasing, positive.
+    time: numbers that the network is fed, `[N]`; sigma itself when left out.
 
   Raises:
     ValueError: if sigma is not positive, finite and increasing, or `time` has
       another shape.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import schedules
+    >>> schedules.variance_exploding(np.array([0.1, 1.0, 10.0])).num_levels
+    3
   """
   sigma = np.asarray(sigma, np.float64)
   if sigma.ndim != 1 or sigma.size == 0:
-    raise ValueError(f"sigma must be [N], got shape {sigma.shape}")
+    raise ValueError(f"sigma must have shape [N], got {sigma.shape}")
   fine = (np.diff(sigma, prepend=0.0) > 0) & np.isfinite(sigma)
   if not fine.all():
     at = int(np.argmin(fine))
@@ -357,12 +435,18 @@ def geometric(
   """The variance-exploding schedule of Song et al. 2021: geometric sigmas.
 
   Args:
-    num_levels: N, at least 1; a single level is `sigma_max`.
+    num_levels: N, the number of noisy levels, at least 1; a single level is
+      `sigma_max`.
     sigma_min: sigma of level 1, positive.
     sigma_max: sigma of level N, above `sigma_min` and finite.
 
   Raises:
     ValueError: naming the argument out of range.
+
+  Example:
+    >>> from jaxguide import schedules
+    >>> schedules.geometric(3, 0.1, 10.0).sigma
+    array([ 0. ,  0.1,  1. , 10. ])
   """
   sigma = schedule_tables.geometric_sigmas(num_levels, sigma_min, sigma_max)
   return variance_exploding(sigma)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import NamedTuple
 
+import jax
+import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -95,3 +97,18 @@ def test_python_on_a_page_can_be_read(page):
   for code in re.findall(r"^```python[^\n]*\n(.*?)^```$", text,
                          re.MULTILINE | re.DOTALL):
     compile(code, page, "exec")
+
+
+def test_the_readme_s_code_is_traced_as_printed():
+  """It fits together: nothing has to be compiled for that."""
+  (text,) = re.findall(
+      r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"),
+      re.MULTILINE | re.DOTALL)
+  names = {}
+  exec(compile(text, "README.md", "exec"), names)
+  images = np.zeros((3, 32, 32, 3), np.float32)
+  made = jax.eval_shape(
+      names["complete"], names["prior"].params,
+      jax.random.split(jax.random.key(0), 3), images,
+      np.ones((3, 32, 32, 1), np.float32))
+  assert made.shape == images.shape

@@ -115,7 +115,7 @@ def test_beyond_the_recording_is_nan():
 
 def test_a_missing_slot_or_another_shape_is_named():
   draw = noises.recorded_noise({"step": _table(4, 2, 3), "a": _table(1, 1, 3)})
-  with pytest.raises(ValueError, match="slot 'renoise', have: a, step"):
+  with pytest.raises(ValueError, match="slot 'renoise', only for a, step"):
     draw(0, "renoise", SHAPE)
   with pytest.raises(ValueError, match="slot 'step'.*shape"):
     draw(0, "step", (5, 3))

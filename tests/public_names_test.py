@@ -14,15 +14,12 @@ import pytest
 import jaxguide
 from tests import public_names
 
-# They have no list yet.
-TO_COME = {"jaxguide.convert"}
-
 
 def _packages():
   """The packages whose `__init__` gathers names, by their names."""
   found = []
   for module in pkgutil.walk_packages(jaxguide.__path__, "jaxguide."):
-    if module.ispkg and module.name not in TO_COME:
+    if module.ispkg:
       package = importlib.import_module(module.name)
       if _gathered(package) or hasattr(package, "__all__"):
         found.append(package)
@@ -110,7 +107,7 @@ def test_every_package_of_the_top_gathers_names():
     folder = pathlib.Path(jaxguide.__file__).parent / module.name[9:]
     text = folder / "__init__.py"
     if text.exists() and "import" in text.read_text():
-      assert module.name in found | TO_COME
+      assert module.name in found
 
 
 def test_factories_are_known_by_what_they_return():

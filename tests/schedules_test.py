@@ -234,14 +234,14 @@ def test_counts(count):
 
 
 @pytest.mark.parametrize("rule, message", [
-    ("1001", "section 0 has 1000 timesteps, cannot keep 1001"),
-    ("0", "cannot keep 0"),
+    ("1001", r"keep 1\.\.1000 of the timesteps of section 0, got 1001"),
+    ("0", "section 0, got 0"),
     ("10,400", None),
-    ("10,501", "section 1 has 500 timesteps, cannot keep 501"),
-    ("ddim999", "no integer stride keeps 999"),
+    ("10,501", r"1\.\.500 of the timesteps of section 1, got 501"),
+    ("ddim999", "an integer stride keeps of 1000.* got 'ddim999'"),
     ("ddimX", "must read 'ddimN'"),
     ("fast", "must be counts, 'ddimN' or '', got 'fast'"),
-    ("-5", "cannot keep -5"),
+    ("-5", "section 0, got -5"),
 ])
 def test_bad_rules_are_named(rule, message):
   if message is None:
@@ -375,7 +375,7 @@ def test_there_is_something_to_respace():
                                    [[1.0, 2.0]], [-1.0, 1.0], [np.nan],
                                    [1.0, np.inf]])
 def test_sigmas_must_increase(sigma):
-  with pytest.raises(ValueError, match="sigma must be"):
+  with pytest.raises(ValueError, match="sigma must (be|have shape)"):
     schedules.variance_exploding(np.asarray(sigma))
 
 
@@ -388,9 +388,9 @@ def test_alpha_bar_must_decrease(alpha_bar):
 
 def test_shapes_of_tables_are_checked():
   for bad in (np.full((2, 2), 0.1), np.zeros(0)):
-    with pytest.raises(ValueError, match=r"betas must be \[N\]"):
+    with pytest.raises(ValueError, match=r"betas must have shape \[N\]"):
       schedules.from_betas(bad)
-    with pytest.raises(ValueError, match=r"alpha_bar must be \[N\]"):
+    with pytest.raises(ValueError, match=r"alpha_bar must have shape"):
       schedules.from_alpha_bar(bad)
   with pytest.raises(ValueError, match="time must have shape"):
     schedules.from_alpha_bar(np.array([0.9, 0.5]), time=np.arange(3))
@@ -418,6 +418,9 @@ def test_too_few_levels_for_linear_betas():
 
 
 _TABLES = ("betas", "alphas_cumprod", "timestep_map")
+# Differences of numbers near 1, such as a small beta, carry the rounding of
+# the 1, not their own.
+_FLOOR = 2e-15
 
 
 @recorded_kinds.parametrized("respaced schedule")
@@ -438,11 +441,12 @@ def _check_tables(prefix, stored):
         schedules.space_timesteps(1000, rule), kept, err_msg=prefix)
   betas = schedules.respaced_betas(schedules.linear().alpha_bar[1:], kept)
   s = schedules.from_betas(betas, kept)
-  rtol = 1e-12 if stored["betas"].dtype == np.float64 else 1e-6
+  double = stored["betas"].dtype == np.float64
+  rtol, atol = (1e-12, _FLOOR) if double else (1e-6, 0)
   for name, value in _derived(s, betas).items():
     if name in stored:
       np.testing.assert_allclose(
-          value, stored[name], rtol=rtol, atol=0, err_msg=f"{prefix}{name}")
+          value, stored[name], rtol=rtol, atol=atol, err_msg=f"{prefix}{name}")
 
 
 def _derived(s, betas):
@@ -484,11 +488,12 @@ def _check_latent(arrays):
   for key, found in arrays.items():
     if found.size != 1000:
       continue
-    rtol = 1e-10 if found.dtype == np.float64 else 1e-5
+    double = found.dtype == np.float64
+    rtol, atol = (1e-10, _FLOOR) if double else (1e-5, 0)
     fits = [(ends, name) for ends, tables in _latent_tables()
             for name, value in tables.items()
             if value.size == 1000
-            and np.allclose(found.reshape(-1), value, rtol=rtol, atol=0)]
+            and np.allclose(found.reshape(-1), value, rtol=rtol, atol=atol)]
     assert fits, f"{key} is of no published schedule"
     seen |= {ends for ends, _ in fits}
   assert seen

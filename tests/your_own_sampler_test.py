@@ -57,13 +57,16 @@ def test_contract(promise):
 
 
 def test_the_overexposed_picture_comes_back(tmp_path):
-  # A quarter of its steps.
-  EXAMPLE.steps = EXAMPLE.dps_steps(EXAMPLE.prior.schedule, 25)
+  # Less than half of its steps.
+  EXAMPLE.steps, EXAMPLE.scale = (
+      EXAMPLE.dps_steps(EXAMPLE.prior.schedule, 40), 3.0)
   x = EXAMPLE.main(str(tmp_path / "out.png"))
   picture = EXAMPLE.data.embedded_images("noto32")[1]
   y = np.asarray(EXAMPLE.camera.apply(picture))
   assert x.shape == (4, 32, 32, 3)
-  distance = lambda a: np.sqrt(np.mean((a - picture) ** 2, axis=(-3, -2, -1)))
-  assert np.all(distance(x) < 0.6 * distance(y)), (distance(x), distance(y))
+  distance = lambda a, b: np.sqrt(np.mean((a - b) ** 2, axis=(-3, -2, -1)))
+  # The guess that explains the observation best, which needs no picture.
+  best = np.argmin(distance(np.asarray(EXAMPLE.camera.apply(x)), y))
+  assert distance(x[best], picture) < 0.5 * distance(y, picture)
   with Image.open(tmp_path / "out.png") as saved:
     assert saved.size == (6 * 32, 32)

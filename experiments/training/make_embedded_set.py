@@ -1,6 +1,6 @@
 """Makes jaxguide/embedded/noto32_test.npz from the emoji artwork.
 
-  python -m experiments.priors.make_embedded_set --artwork FOLDER
+  python -m experiments.training.make_embedded_set --artwork FOLDER
       [--vendor twemoji] [--size 64] [--file FILE] [--preview grid.png]
 
 FOLDER holds `noto64.npz`, `emoji_index.json` and, for the other vendor,

@@ -11,6 +11,8 @@ to stdout, progress to stderr. What `run` raises is turned into a line and an
 exit status by `cli.main`.
 """
 
+__all__ = ["UsageError"]
+
 
 class UsageError(ValueError):
   """Arguments that do not fit together: one line, and exit status 2."""

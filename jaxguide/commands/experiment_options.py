@@ -96,8 +96,8 @@ def changed(
   """The experiment with what --set says of it, and --seed where it is given.
 
   Args:
-    experiment: of the table file.
-    args: of a command that has `add_settings`.
+    experiment: experiment of the table file.
+    args: arguments of a command that has `add_settings`.
 
   Raises:
     OverrideError: if a setting does not fit the experiment.

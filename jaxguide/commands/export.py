@@ -16,17 +16,24 @@ from jaxguide.commands import training_arguments
 
 SUMMARY = "Write the model directory of a training run's newest checkpoint."
 
+EXAMPLES = """\
+examples:
+  jaxguide export experiments/training/noto32.py --run runs/noto32 \\
+      --out models/noto32
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds the arguments of the command."""
   training_arguments.add(parser, _add_own)
+  parser.epilog = EXAMPLES
 
 
 def run(args: argparse.Namespace) -> int:
   """Exports.
 
   Args:
-    args: what the arguments were parsed to.
+    args: parsed arguments.
 
   Returns:
     Exit status 0.

@@ -18,17 +18,24 @@ SUMMARY = (
     "Train what a configuration file describes, or go on with an interrupted "
     "training.")
 
+EXAMPLES = """\
+examples:
+  jaxguide train experiments/training/noto32.py --data DIR --out runs/noto32
+  jaxguide train experiments/training/noto32.py --help
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds the arguments of the command."""
   training_arguments.add(parser, _add_own)
+  parser.epilog = EXAMPLES
 
 
 def run(args: argparse.Namespace) -> int:
   """Trains.
 
   Args:
-    args: what the arguments were parsed to.
+    args: parsed arguments.
 
   Returns:
     Exit status 0.

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import NoReturn, TYPE_CHECKING
+
+from jaxguide import commands
 
 if TYPE_CHECKING:
   from jaxguide.training import trainings
@@ -44,17 +46,18 @@ def read(
   """The configuration as the options change it, and the command's own values.
 
   Args:
-    args: what `add` was parsed to.
+    args: parsed arguments of `add`.
     command: name of the command, for its usage.
-    add_own: see `add`.
+    add_own: function as in `add`.
     required: attribute and option of what has to be given.
 
   Raises:
     ValueError: the file or a value does not fit.
+    UsageError: an option is unknown, missing, or cannot be read.
   """
   from jaxguide.training import training_files
   training = training_files.load(args.file)
-  parser = argparse.ArgumentParser(f"jaxguide {command} {args.file}")
+  parser = _Parser(f"jaxguide {command} {args.file}", allow_abbrev=False)
   add_own(parser)
   group = parser.add_argument_group(
       f"options of {type(training).__name__} and its images")
@@ -71,6 +74,13 @@ def read(
   values = {option.name: given[option.name] for option in options}
   values = {name: value for name, value in values.items() if value is not None}
   return training.changed(**values), argparse.Namespace(**given)
+
+
+class _Parser(argparse.ArgumentParser):
+  """A parser whose errors are raised."""
+
+  def error(self, message: str) -> NoReturn:
+    raise commands.UsageError(f"{message}; see {self.prog} --help")
 
 
 def _own_parser(add_own: AddOwn) -> argparse.ArgumentParser:

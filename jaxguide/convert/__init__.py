@@ -23,8 +23,8 @@ from jaxguide.convert.model_store import Model
 from jaxguide.convert.model_store import read_config
 from jaxguide.convert.model_store import save_model
 from jaxguide.convert.networks.families import build_module
+from jaxguide.convert.networks.families import conditions_of
 from jaxguide.convert.pretrained import load_prior
-from jaxguide.convert.priors import conditions_of
 from jaxguide.convert.priors import Prior
 from jaxguide.convert.priors import prior_of
 from jaxguide.convert.priors import schedule_of

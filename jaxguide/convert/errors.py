@@ -78,7 +78,7 @@ def naming(
     error: the class for OSError; a ConversionError keeps its own class.
 
   Raises:
-    ConversionError: for every ConversionError and OSError of the block.
+    ConversionError: every ConversionError and OSError of the block.
   """
   try:
     yield

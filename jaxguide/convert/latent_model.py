@@ -23,6 +23,7 @@ from jaxguide.convert import model_directories
 from jaxguide.convert import model_store
 from jaxguide.convert import priors
 from jaxguide.convert.cards import ldm_cards
+from jaxguide.convert.networks import families
 
 
 class LatentModel(NamedTuple):
@@ -32,7 +33,7 @@ class LatentModel(NamedTuple):
     unet: predicts in latent space; None where only a first stage is there.
     first_stage: the autoencoder.
     cond_stage: the class embedder; None: there is none.
-    scale_factor: of the latents.
+    scale_factor: factor that latents are multiplied by.
     null_label: the class that stands for "no class"; None: there is none.
   """
 
@@ -103,7 +104,7 @@ class LatentModel(NamedTuple):
     encoder; "maps": `[B, h, w, c]`, appended to the channels of z_t.
     """
     if self._unet.config.conditions is not None:
-      return priors.conditions_of(self._unet.config)
+      return families.conditions_of(self._unet.config)
     unet = model_store.build_module(self._unet.config)
     embedder = unet if self.cond_stage is None else model_store.build_module(
         self.cond_stage.config)
@@ -132,7 +133,7 @@ class LatentModel(NamedTuple):
       params: `self.params`, as an argument of the jitted function that this
         is called in; left out, they become constants of the program.
       cond: values of `conditions` by name; None where there are none.
-      **options: see `apply`.
+      **options: choices of the network, see `apply`.
     """
     return denoisers.from_apply(
         self.apply(**options), self.params if params is None else params,
@@ -144,8 +145,8 @@ class LatentModel(NamedTuple):
     """Between images and the latents that the UNet sees.
 
     Args:
-      params: see `denoiser`.
-      **options: see `apply`.
+      params: parameters, as for `denoiser`.
+      **options: choices of the network, see `apply`.
     """
     module = model_store.build_module(self.first_stage.config, **options)
     params = self.params if params is None else params
@@ -162,10 +163,10 @@ class LatentModel(NamedTuple):
 
 
 def load(path: str | os.PathLike[str]) -> LatentModel:
-  """Reads a directory that `latent.convert` or `latent.save` wrote.
+  """Reads the directory of a latent model, see `latent_store`.
 
   Args:
-    path: of it, or the name of one that is embedded ("emoji64_ldm").
+    path: the directory, or the name of one that is embedded ("emoji64_ldm").
 
   Raises:
     ConversionError: a part is missing, damaged or does not fit its config.
@@ -188,10 +189,10 @@ def prior_of(
   """A latent model as a prior of images, see `pretrained.load_prior`.
 
   Args:
-    model: with a UNet.
-    name: of the prior.
-    sha256: of its parameters.
-    **module_options: see `pretrained.load_prior`.
+    model: latent model with a UNet.
+    name: name of the prior.
+    sha256: hash of its parameters.
+    **module_options: choices of the networks, see `pretrained.load_prior`.
   """
   if model.unet is None:
     raise errors.ConversionError(

@@ -22,12 +22,12 @@ class ModelConfig:
   """What is needed to use a network beside its parameters.
 
   Attributes:
-    family: one of `families.FAMILIES`.
+    family: one of `families.NETWORKS`.
     module: arguments of the network's constructor that its parameters depend
       on; no dtype or formulation, which the user chooses.
     image_size: height and width that it was trained for, in pixels.
-    channels: of an image; more channels of the network's output are a learned
-      variance.
+    channels: number of channels of an image; more channels of the network's
+      output are a learned variance.
     prediction: "eps", "x0", "v" or "edm" (D(x; sigma) with Karras et al.'s
       preconditioning); None for a network that predicts no image.
     learned_variance: whether `channels` further outputs are the fraction v of
@@ -36,16 +36,17 @@ class ModelConfig:
       "num_steps": N, ...}; the rest are arguments of that schedule, and
       "rescale_timesteps" (whether time is multiplied by 1000 / N). None where
       the noise levels that the network has seen are not known.
-    preconditioning: for "edm", {"kind": "edm" | "vp" | "ve" | "iddpm", ...};
-      the rest are arguments of that function of `jaxguide.preconditioning`.
-      None: Karras et al.'s own with data of standard deviation 0.5.
-    value_range: of image values.
+    preconditioning: preconditioning of an "edm" prediction, {"kind": "edm" |
+      "vp" | "ve" | "iddpm", ...}; the rest are arguments of that function of
+      `jaxguide.preconditioning`. None: Karras et al.'s own with data of
+      standard deviation 0.5.
+    value_range: range of image values.
     conditions: what the network is conditioned on, a list of objects with the
       fields of `conditions.Condition`. None for what follows from the family
       and its module: classes, and the small image of an upsampler.
-    licence: of the weights; "unknown" where it is not known.
-    source: where the parameters come from: "file_name", "sha256",
-      "container", "card".
+    licence: licence of the weights; "unknown" where it is not known.
+    source: origin of the parameters: "file_name", "sha256", "container",
+      "card".
   """
 
   family: str

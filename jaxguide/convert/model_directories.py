@@ -54,7 +54,8 @@ def fingerprint(folder: pathlib.Path) -> str:
   Of a latent model over its parts and `latent.json`.
 
   Args:
-    folder: see `model_store`; what else lies there does not count.
+    folder: model directory, see `model_store`; what else lies there does not
+      count.
   """
   if latent_store.is_directory(folder):
     return _latent_fingerprint(folder)

@@ -16,6 +16,7 @@ from jaxguide import schedules
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import model_store
+from jaxguide.convert.networks import families
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,15 +31,15 @@ class Prior:
     prediction: what the network predicts, see `denoisers.from_apply`.
     learned_variance: whether it predicts a variance too.
     image_size: height and width of an image, pixels.
-    channels: of an image.
+    channels: number of channels of an image.
     name: what it was asked for by.
-    sha256: of its stored parameters and config, 64 hexadecimal digits.
-    preconditioning: of an "edm" prediction; None: Karras et al.'s own with
-      sigma_data 0.5.
+    sha256: hash of its stored parameters and config, 64 hexadecimal digits.
+    preconditioning: preconditioning of an "edm" prediction; None: Karras et
+      al.'s own with sigma_data 0.5.
     conditions: what the network is conditioned on; empty for nothing.
-    make_codec: from `params` to the autoencoder of a latent prior; None: it
-      is a prior of pixels.
-    latent_scale: of the latents over the autoencoder's own.
+    make_codec: function from `params` to the autoencoder of a latent prior;
+      None: it is a prior of pixels.
+    latent_scale: scale of the latents over the autoencoder's own.
   """
 
   apply: Callable[..., Any]
@@ -74,7 +75,7 @@ class Prior:
     """Between images and states: the identity of a prior of pixels.
 
     Args:
-      params: see `denoiser`.
+      params: parameters, as for `denoiser`.
     """
     if self.make_codec is None:
       return codecs.identity()
@@ -115,10 +116,10 @@ def prior_of(
 
   Args:
     model: parameters and config.
-    name: of the prior.
-    sha256: of the parameters.
-    place: of the config, for messages.
-    **module_options: see `pretrained.load_prior`.
+    name: name of the prior.
+    sha256: hash of the parameters.
+    place: place of the config, for messages.
+    **module_options: choices of the network, see `pretrained.load_prior`.
   """
   config = model.config
   if config.prediction is None or config.schedule is None:
@@ -131,7 +132,7 @@ def prior_of(
   scaling = config.preconditioning and preconditionings.from_config(
       config.preconditioning)
 
-  wanted = conditions_of(config)
+  wanted = families.conditions_of(config)
 
   def apply(
       params: arrays.PyTree,
@@ -156,34 +157,6 @@ def prior_of(
       preconditioning=scaling,
       conditions=wanted,
   )
-
-
-def conditions_of(
-    config: model_config.ModelConfig
-) -> tuple[conditions.Condition, ...]:
-  """What a network of pixels is conditioned on.
-
-  Args:
-    config: its own entries where it has them, else what follows from the
-      family and the module.
-  """
-  if config.conditions is not None:
-    return tuple(
-        conditions.Condition(**entry)._replace(
-            shape=tuple(entry.get("shape", ())))
-        for entry in config.conditions)
-  module, found = config.module, []
-  count = module.get("num_classes") or module.get("label_dim")
-  if count:
-    # To an EDM network a negative label is none, and so is no label at all.
-    withheld = module.get("label_dropout", 0) > 0
-    found.append(conditions.Condition(
-        "label", dtype="int32", num_values=count,
-        null=-1 if withheld else None, argument="labels",
-        optional="label_dim" in module))
-  if config.family == "adm_superres":
-    found.append(conditions.Condition("low_res", (None, None, config.channels)))
-  return tuple(found)
 
 
 def schedule_of(entry: dict[str, Any]) -> schedules.Schedule:

@@ -11,12 +11,12 @@ def polyline(
   """The pixels within width / 2 of a polyline, its ends round.
 
   Args:
-    shape: (H, W).
-    points: two or more (row, column), in pixels; they may lie outside.
-    width: in pixels; at least 1 is drawn.
+    shape: height and width of the image, (H, W).
+    points: two or more points (row, column), in pixels; they may lie outside.
+    width: width of the line in pixels; at least 1 is drawn.
 
   Returns:
-    bool `[H, W]`.
+    Flags of the pixels, bool `[H, W]`.
   """
   drawn = np.zeros(shape, bool)
   radius = max(width, 1.0) / 2
@@ -56,14 +56,14 @@ def wander(
   """A path that turns alternately left and right and stays in the image.
 
   Args:
-    rng: of the image.
-    shape: (H, W).
-    pieces: how many.
+    rng: generator of the image, which is advanced.
+    shape: height and width of the image, (H, W).
+    pieces: number of straight pieces.
     length: range of a piece's length in pixels.
     turn: range of the change of direction in radians.
 
   Returns:
-    pieces + 1 points (row, column).
+    The path as pieces + 1 points (row, column).
   """
   limit = np.array(shape) - 1.0
   points = [rng.random(2) * limit]
@@ -86,24 +86,24 @@ def image_generator(seed: int, index: int) -> np.random.Generator:
   """The generator of one image's mask.
 
   Args:
-    seed: of the family, >= 0.
-    index: of the image, >= 0.
+    seed: seed of the family of masks, >= 0.
+    index: number of the image in its data set, >= 0.
 
   Raises:
     ValueError: if either is negative.
   """
   if seed < 0 or index < 0:
-    raise ValueError(f"seed and index must be >= 0, got {seed}, {index}")
+    raise ValueError(f"seed and index must be >= 0, got {seed} and {index}")
   return np.random.Generator(np.random.PCG64([seed, index]))
 
 
 def uniform(rng: np.random.Generator, span: Sequence[float]) -> float:
-  """Uniform between the two ends of `span`."""
+  """A number uniform between the two ends of `span`."""
   return span[0] + (span[1] - span[0]) * rng.random()
 
 
 def integer(rng: np.random.Generator, low: int, high: int) -> int:
-  """Uniform in low..high, both included."""
+  """An integer uniform in low..high, both included."""
   return low + int((high - low + 1) * rng.random())
 
 
@@ -116,8 +116,8 @@ def box(
   """A rectangle somewhere in the image, as slices.
 
   Args:
-    rng: of the image.
-    shape: (H, W).
+    rng: generator of the image, which is advanced.
+    shape: height and width of the image, (H, W).
     side: range of height and of width, as fractions of the shorter side.
     margin: least distance to the border where the box leaves room for it, a
       fraction of the shorter side.

@@ -24,7 +24,7 @@ from jaxguide.data import images
 NAMES = ("noto32", "twemoji32", "noto64")
 SIZES = {"noto32": 32, "twemoji32": 32, "noto64": 64}
 MASKS = ("box", "free_form")
-# The Unicode groups: a label of a class-conditional prior is a place here.
+# The Unicode groups. A label of a class-conditional prior is a place in here.
 CATEGORIES = (
     "Activities", "Animals & Nature", "Component", "Flags", "Food & Drink",
     "Objects", "People & Body", "Smileys & Emotion", "Symbols",
@@ -35,11 +35,12 @@ class EmbeddedSet(NamedTuple):
   """Everything in the file; S is 32 or 64.
 
   Attributes:
-    images: uint8 `[64, S, S, 3]`.
-    names: `[64]` unicode, unique.
-    categories: `[64]` unicode, the Unicode group of each emoji.
-    box: uint8 `[64, S, S, 1]`, 1 = observed.
-    free_form: uint8 `[64, S, S, 1]`, 1 = observed.
+    images: pictures, uint8 `[64, S, S, 3]`.
+    names: names of the emoji, unicode `[64]`, unique.
+    categories: Unicode group of each emoji, unicode `[64]`.
+    box: masks with a box missing, uint8 `[64, S, S, 1]`, 1 = observed.
+    free_form: masks with strokes missing, uint8 `[64, S, S, 1]`, 1 =
+      observed.
   """
 
   images: np.ndarray
@@ -54,7 +55,7 @@ def read(name: str = "noto32") -> EmbeddedSet:
   """Reads the set; once per process.
 
   Args:
-    name: one of `NAMES`.
+    name: name of the set, one of `NAMES`.
 
   Raises:
     ValueError: if there is no such set.
@@ -79,10 +80,15 @@ def embedded_images(name: str = "noto32") -> np.ndarray:
   """All images at once, float32 `[64, S, S, 3]` in [-1, 1].
 
   Args:
-    name: one of `NAMES`.
+    name: name of the set, "noto32", "twemoji32" or "noto64".
 
   Raises:
     ValueError: if there is no such set.
+
+  Example:
+    >>> from jaxguide import data
+    >>> data.embedded_images("noto64").shape
+    (64, 64, 64, 3)
   """
   return pixels.to_float(read(name).images)
 
@@ -91,10 +97,16 @@ def embedded_dataset(name: str = "noto32") -> images.ArrayImages:
   """The images as a data set.
 
   Args:
-    name: one of `NAMES`.
+    name: name of the set, "noto32", "twemoji32" or "noto64".
 
   Raises:
     ValueError: if there is no such set.
+
+  Example:
+    >>> from jaxguide import data
+    >>> dataset = data.embedded_dataset()
+    >>> len(dataset), dataset.load(0).shape
+    (64, (32, 32, 3))
   """
   found = read(name)
   return images.ArrayImages(found.images, found.names.tolist())
@@ -104,12 +116,18 @@ def embedded_label(index: int, image: str, name: str = "noto64") -> int:
   """The class of an embedded image, a place in `CATEGORIES`.
 
   Args:
-    index: of the image.
-    image: its name, or empty.
-    name: one of `NAMES`.
+    index: number of the image in its set.
+    image: name of the image, to be checked; empty for no check.
+    name: name of the set, "noto32", "twemoji32" or "noto64".
 
   Raises:
     ValueError: if there is no such set, or no such image in it.
+
+  Example:
+    >>> from jaxguide import data
+    >>> label = data.embedded_label(0, "")
+    >>> data.CATEGORIES[label] in data.CATEGORIES
+    True
   """
   found = read(name)
   _check_image(found, index, image, name)
@@ -123,7 +141,7 @@ def _check_image(
   if not 0 <= index < count or image not in ("", found.names[index]):
     raise ValueError(
         f"image {index} ({image!r}) is not in the embedded set {name}, which "
-        f"has {count} images")
+        f"has images 0..{count - 1} with names of their own")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,8 +149,13 @@ class EmbeddedMasks:
   """The masks that come with the embedded images.
 
   Attributes:
-    kind: "box" or "free_form".
-    name: one of `NAMES`.
+    kind: shape of what is missing, "box" or "free_form".
+    name: name of the set, "noto32", "twemoji32" or "noto64".
+
+  Example:
+    >>> from jaxguide import data
+    >>> data.EmbeddedMasks("box").mask(0, "", (32, 32)).shape
+    (32, 32, 1)
   """
 
   kind: Literal["box", "free_form"] = "box"
@@ -148,12 +171,12 @@ class EmbeddedMasks:
     """The mask of embedded image `index`.
 
     Args:
-      index: of the image.
-      name: of the image; must be the embedded image's name, or empty.
-      shape: (S, S).
+      index: number of the image in its set.
+      name: name of the image; must be the embedded image's, or empty.
+      shape: height and width of the image, (S, S).
 
     Returns:
-      float32 `[S, S, 1]`, 1 = observed.
+      The mask, float32 `[S, S, 1]`, 1 = observed.
 
     Raises:
       ValueError: if there is no such image, or the size differs.

@@ -28,9 +28,9 @@ class ImageError(ValueError):
   """One image that cannot be used.
 
   Attributes:
-    name: of the image in its data set.
+    name: name of the image in its data set.
     status: a word for counting, one of `STATUSES`.
-    reason: what was found and what is allowed, in one line.
+    reason: line that says what was found and what is allowed.
   """
 
   def __init__(self, name: str, status: str, reason: str):
@@ -44,19 +44,26 @@ class Dataset(Protocol):
   """Images by number.
 
   Attributes:
-    names: of the images in their order, unique.
+    names: names of the images in their order, unique.
   """
 
   names: Sequence[str]
 
   def __len__(self) -> int:
-    """How many images."""
+    """The number of images."""
 
   def name(self, index: int) -> str:
-    """The name of image `index`."""
+    """The name of image `index`.
+
+    Args:
+      index: number of the image, from 0.
+    """
 
   def load(self, index: int) -> np.ndarray:
     """Image `index`, float32 `[H, W, 3]` in [-1, 1].
+
+    Args:
+      index: number of the image, from 0.
 
     Raises:
       ImageError: if this image cannot be used.
@@ -67,10 +74,10 @@ class Item(NamedTuple):
   """One image, or why there is none.
 
   Attributes:
-    index: in the data set.
-    name: of the image.
-    image: float32 `[H, W, 3]` in [-1, 1], or None.
-    error: None, or the reason.
+    index: number of the image in the data set.
+    name: name of the image.
+    image: the image, float32 `[H, W, 3]` in [-1, 1], or None.
+    error: reason why there is no image, or None.
   """
 
   # Tuples have a method of this name.
@@ -86,8 +93,16 @@ def items(
   """Yields images one by one, bad ones too, as records.
 
   Args:
-    dataset: read lazily; nothing is kept.
-    indices: which images, in this order; all when left out.
+    dataset: data set that is read lazily; nothing is kept.
+    indices: numbers of the images, in this order; all when left out.
+
+  Yields:
+    One record per image.
+
+  Example:
+    >>> from jaxguide import data
+    >>> [item.index for item in data.items(data.embedded_dataset(), [3, 1])]
+    [3, 1]
   """
   for index in range(len(dataset)) if indices is None else indices:
     name = dataset.name(index)
@@ -102,11 +117,21 @@ class ImageFolder:
 
   Names are paths relative to the folder with "/", in the order of
   `list_pictures`, the same on every system. Hidden files and folders are
-  left out. See `decode` for how files become RGB.
+  left out. `decode` says how files become RGB.
 
   Attributes:
-    names: of the images.
-    path: of the folder.
+    names: names of the images.
+    path: path of the folder.
+
+  Example:
+    >>> import os
+    >>> from PIL import Image
+    >>> from jaxguide import data
+    >>> os.makedirs("pictures")
+    >>> Image.new("RGB", (12, 10)).save("pictures/black.png")
+    >>> folder = data.ImageFolder("pictures", (8, 8))
+    >>> folder.names, folder.load(0).shape
+    (['black.png'], (8, 8, 3))
   """
 
   def __init__(
@@ -120,9 +145,11 @@ class ImageFolder:
     """Lists the folder; no image is read.
 
     Args:
-      path: the folder.
-      shape: (H, W) of every image.
-      resize: a rule of `resizing.RULES`.
+      path: path of the folder.
+      shape: height and width of every image, (H, W).
+      resize: rule that brings pictures to that size: "none",
+        "bicubic_squash", "center_crop_bicubic", "center_crop_area" or
+        "center_crop_box", as `resizing.resize` describes them.
       recursive: whether to look into folders inside.
 
     Raises:
@@ -136,8 +163,8 @@ class ImageFolder:
     self.names = list_pictures(self.path, recursive)
     if not self.names:
       raise FileNotFoundError(
-          f"image folder {self.path} holds no picture"
-          f" ({', '.join(s[1:] for s in SUFFIXES)})"
+          f"image folder {self.path} holds no picture, that is, no file that "
+          f"ends with {', '.join(SUFFIXES)}"
       )
     self._shape = shape
     self._resize = resize
@@ -146,11 +173,11 @@ class ImageFolder:
     return len(self.names)
 
   def name(self, index: int) -> str:
-    """See `Dataset`."""
+    """The name of image `index`, as `Dataset` has it."""
     return self.names[index]
 
   def load(self, index: int) -> np.ndarray:
-    """See `Dataset`."""
+    """Image `index`, as `Dataset` has it."""
     name = self.names[index]
     picture = read_picture(self.path / name, name)
     return pixels.to_float(_fit(picture, self._shape, self._resize, name))
@@ -160,7 +187,14 @@ class ArrayImages:
   """Images that are already in memory, or in one npz file.
 
   Attributes:
-    names: of the images.
+    names: names of the images.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import data
+    >>> dataset = data.ArrayImages(np.zeros((2, 8, 8, 3), np.uint8))
+    >>> dataset.names, float(dataset.load(1).min())
+    (['000000', '000001'], -1.0)
   """
 
   def __init__(
@@ -174,11 +208,14 @@ class ArrayImages:
     """Checks the array; images are converted when asked for.
 
     Args:
-      images: `[N, H, W, 3]`, `[N, H, W, 1]` or `[N, H, W]`; uint8, or float
-        in [-1, 1].
-      names: one per image; "000000", "000001", ... when left out.
-      shape: (H, W) wanted; that of the array when left out.
-      resize: a rule of `resizing.RULES`; for uint8 images only.
+      images: images `[N, H, W, 3]`, `[N, H, W, 1]` or `[N, H, W]`; uint8, or
+        float in [-1, 1].
+      names: different names, one per image; "000000", "000001", ... when left
+        out.
+      shape: height and width wanted, (H, W); those of the array when left
+        out.
+      resize: rule of `resizing.resize` that brings images to that size, for
+        uint8 images only; "none" takes no other size.
 
     Raises:
       ValueError: if shapes, types or names do not fit.
@@ -194,32 +231,37 @@ class ArrayImages:
     if not is_float and images.dtype != np.uint8:
       raise ValueError(f"images must be uint8 or float, got {images.dtype}")
     if is_float and resize != "none":
-      raise ValueError(f"resize of float images must be 'none', got {resize}")
+      raise ValueError(
+          f"resize must be 'none' for float images, got {resize!r}")
     if names is None:
       names = [f"{n:06d}" for n in range(len(images))]
     self.names = [str(name) for name in names]
     if len(self.names) != len(images) or len(set(self.names)) < len(images):
       raise ValueError(
-          f"names must be {len(images)} different ones, got"
-          f" {len(set(self.names))} of {len(self.names)}"
+          f"names must be {len(images)} different ones, got "
+          f"{len(self.names)} names, {len(set(self.names))} of them different"
       )
     self._images = images
     self._shape = shape or images.shape[1:3]
     self._resize = resize
 
   def select(self, indices: Sequence[int]) -> np.ndarray:
-    """The stored arrays of some images, as they were given."""
+    """The stored arrays of some images, as they were given.
+
+    Args:
+      indices: numbers of the images.
+    """
     return self._images[np.asarray(indices, np.int64)]
 
   def __len__(self) -> int:
     return len(self.names)
 
   def name(self, index: int) -> str:
-    """See `Dataset`."""
+    """The name of image `index`, as `Dataset` has it."""
     return self.names[index]
 
   def load(self, index: int) -> np.ndarray:
-    """See `Dataset`."""
+    """Image `index`, as `Dataset` has it."""
     image = self._images[index]
     image = np.broadcast_to(image, (*image.shape[:2], 3))
     name = self.names[index]
@@ -227,11 +269,13 @@ class ArrayImages:
       return pixels.to_float(_fit(image, self._shape, self._resize, name))
     image = image.astype(np.float32)
     if not np.all(np.isfinite(image)):
-      raise ImageError(name, "non_finite", "has values that are not finite")
+      raise ImageError(
+          name, "non_finite", "the image has a NaN or an infinity")
     if np.abs(image).max() > 1.0 + 1e-6:
       low, high = image.min(), image.max()
       raise ImageError(
-          name, "unreadable", f"must be in [-1, 1], got [{low}, {high}]"
+          name, "unreadable",
+          f"float values must be in [-1, 1], got {low} to {high}"
       )
     return _fit(image, self._shape, "none", name)
 
@@ -245,15 +289,26 @@ def open_npz(
   """The images of an npz file.
 
   Args:
-    path: of a file with one of the arrays `image`, `images`, `arr_0`, and
-      optionally `name` or `names`. Nothing in it is executed.
-    shape: see `ArrayImages`.
-    resize: see `ArrayImages`.
+    path: path of a file with one of the arrays `image`, `images`, `arr_0`,
+      and optionally `name` or `names`. Nothing in it is executed.
+    shape: height and width wanted, (H, W); those of the array when left out.
+    resize: rule of `resizing.resize` that brings images to that size, for
+      uint8 images only; "none" takes no other size.
+
+  Returns:
+    The images as a data set.
 
   Raises:
     FileNotFoundError: if there is no such file.
     ValueError: if it is no npz file, has none of these arrays, or they do
       not fit.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import data
+    >>> np.savez("two.npz", images=np.zeros((2, 8, 8, 3), np.uint8))
+    >>> len(data.open_npz("two.npz"))
+    2
   """
   path = pathlib.Path(path)
   if not path.is_file():
@@ -269,7 +324,8 @@ def open_npz(
     raise ValueError(f"image file {path} is no usable npz: {error}") from error
   if images is None:
     raise ValueError(
-        f"image file {path} must hold {' or '.join(KEYS)}, got {found}"
+        f"image file {path} must hold an array {' or '.join(KEYS)}, got "
+        f"{', '.join(found) or 'none'}"
     )
   try:
     return ArrayImages(images, names, shape=shape, resize=resize)
@@ -280,12 +336,12 @@ def open_npz(
 def list_pictures(path: pathlib.Path, recursive: bool = False) -> list[str]:
   """The picture files under a folder, sorted, relative, with "/".
 
-  Sorted by code point, but digits in a row by the number that they make:
-  "9.png" comes before "10.png". Equal numbers, as in "1.png" and "01.png",
-  are told apart by code point, so the order is total.
+  They are sorted by code point, but digits in a row by the number that they
+  make: "9.png" comes before "10.png". Equal numbers, as in "1.png" and
+  "01.png", are told apart by code point, so the order is total.
 
   Args:
-    path: the folder.
+    path: path of the folder.
     recursive: whether to look into folders inside.
   """
   names = []
@@ -298,7 +354,7 @@ def list_pictures(path: pathlib.Path, recursive: bool = False) -> list[str]:
 
 
 def _by_number(name: str) -> tuple[str, str]:
-  # No file name is longer than 255 bytes.
+  # Padded to 255 digits all numbers compare: no file name is longer.
   return re.sub("[0-9]+", lambda digits: digits[0].zfill(255), name), name
 
 
@@ -306,11 +362,11 @@ def read_picture(path: pathlib.Path, name: str = "") -> np.ndarray:
   """A picture file as RGB.
 
   Args:
-    path: of the file.
-    name: for the error; the path when left out.
+    path: path of the file.
+    name: name of the image in an error; the path when left out.
 
   Returns:
-    uint8 `[H, W, 3]`; see `decode`.
+    The picture as `decode` gives it, uint8 `[H, W, 3]`.
 
   Raises:
     ImageError: if the file cannot be read, with status "unreadable".
@@ -337,10 +393,10 @@ def decode(image: Image.Image) -> np.ndarray:
   16-bit grey is scaled to 8 bits.
 
   Args:
-    image: from `PIL.Image.open`.
+    image: picture from `PIL.Image.open`.
 
   Returns:
-    uint8 `[H, W, 3]`.
+    The picture, uint8 `[H, W, 3]`.
 
   Raises:
     ValueError: if the pixels are floats.
@@ -350,7 +406,8 @@ def decode(image: Image.Image) -> np.ndarray:
     grey = np.asarray(image).astype(np.float64) / 257.0
     image = Image.fromarray(np.clip(np.rint(grey), 0, 255).astype(np.uint8))
   if image.mode == "F":
-    raise ValueError("float pixels have no agreed range")
+    raise ValueError(
+        "pixels must be integers, got floats, which have no agreed range")
   if "A" in image.getbands() or "transparency" in image.info:
     image = image.convert("RGBA")
     white = Image.new("RGBA", image.size, (255, 255, 255, 255))
@@ -367,7 +424,7 @@ def _fit(
     raise ImageError(
         name,
         "wrong_size",
-        f"is {image.shape[0]}x{image.shape[1]} (height x width), must be"
-        f" {shape[0]}x{shape[1]}; a resize rule would change it",
+        f"the image is {image.shape[0]}x{image.shape[1]} (height x width), "
+        f"must be {shape[0]}x{shape[1]}; a resize rule would change it",
     )
   return image

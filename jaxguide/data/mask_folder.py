@@ -27,14 +27,26 @@ class MaskFolder:
   released Steered Diffusion does, with bicubic resizing).
 
   Attributes:
-    path: of the folder.
-    mask_white: what white means: "observed" or "missing".
-    match: "stem": the mask of "sub/a.jpg" is "sub/a<suffix>" with any picture
-      suffix; "cycle": image n takes file n mod count, in the folder's order.
-    suffix: what a mask's stem has after the image's, such as "_mask".
-    threshold: grey values of at least this (on 0..1, of white) count as
-      white, others as black; None keeps them soft.
-    resize: "bicubic", "area", "nearest", or "none": the size must fit.
+    path: path of the folder.
+    mask_white: meaning of white, "observed" or "missing".
+    match: rule that gives an image its mask. "stem": the mask of "sub/a.jpg"
+      is "sub/a<suffix>" with any picture suffix; "cycle": image n takes file
+      n mod count, in the folder's order.
+    suffix: ending that a mask's stem has after the image's, such as "_mask".
+    threshold: least grey value, as a share of white in (0, 1], that counts as
+      white; lower ones count as black. None keeps them soft.
+    resize: filter that brings masks to the image's size: "bicubic", "area",
+      "nearest", or "none", which takes no other size.
+
+  Example:
+    >>> import os
+    >>> from PIL import Image
+    >>> from jaxguide import data
+    >>> os.makedirs("masks")
+    >>> Image.new("L", (8, 8), 255).save("masks/a.png")
+    >>> masks = data.MaskFolder("masks", mask_white="observed")
+    >>> masks.mask(0, "a.jpg", (4, 4)).shape
+    (4, 4, 1)
   """
 
   path: str
@@ -73,7 +85,9 @@ class MaskFolder:
         )
       found[stem] = name
     if not found:
-      raise FileNotFoundError(f"mask folder {folder} holds no picture")
+      raise FileNotFoundError(
+          f"mask folder {folder} holds no picture, that is, no file that ends "
+          f"with {', '.join(images.SUFFIXES)}")
     return found
 
   def mask(
@@ -82,12 +96,12 @@ class MaskFolder:
     """The mask of one image.
 
     Args:
-      index: of the image; used by match "cycle".
-      name: of the image; used by match "stem".
-      shape: (H, W).
+      index: number of the image, used by match "cycle".
+      name: name of the image, used by match "stem".
+      shape: height and width of the image, (H, W).
 
     Returns:
-      float32 `[H, W, 1]` in [0, 1], 1 = observed.
+      The mask, float32 `[H, W, 1]` in [0, 1], 1 = observed.
 
     Raises:
       ValueError: if the image has no mask, or the file cannot be used.
@@ -106,7 +120,7 @@ class MaskFolder:
     stem = _stem(name) + self.suffix
     if stem not in self.files:
       raise ValueError(
-          f"image {name}: no mask {stem}.* in mask folder {self.path}"
+          f"image {name}: there is no mask {stem}.* in mask folder {self.path}"
       )
     return self.files[stem]
 

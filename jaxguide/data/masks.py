@@ -25,18 +25,18 @@ _MAX_TRIES = 1000
 
 
 class MaskSource(Protocol):
-  """Where masks come from: drawn here, or read from files."""
+  """A source of masks, which are drawn here or read from files."""
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
     """The mask of one image.
 
     Args:
-      index: of the image in its data set.
-      name: of the image; sources that read files match it.
-      shape: (H, W).
+      index: number of the image in its data set.
+      name: name of the image; sources that read files match it.
+      shape: height and width of the image, (H, W).
 
     Returns:
-      float32 `[H, W, 1]` in [0, 1], 1 = observed.
+      The mask, float32 `[H, W, 1]` in [0, 1], 1 = observed.
 
     Raises:
       ValueError: if this image has no usable mask.
@@ -52,13 +52,18 @@ def stack(
   """The masks of several images.
 
   Args:
-    source: draws or reads them.
-    indices: of the images.
-    shape: (H, W).
-    names: of the images; sources that draw do not need them.
+    source: source that draws or reads them.
+    indices: numbers of the images, `[B]`.
+    shape: height and width of the images, (H, W).
+    names: names of the images; sources that draw do not need them.
 
   Returns:
-    float32 `[B, H, W, 1]`.
+    The masks, float32 `[B, H, W, 1]`.
+
+  Example:
+    >>> from jaxguide.data import masks
+    >>> masks.stack(masks.Half(), [0, 1], (8, 8)).shape
+    (2, 8, 8, 1)
   """
   names = names or [""] * len(indices)
   return np.stack([
@@ -72,10 +77,16 @@ class Box:
   """One rectangle is missing.
 
   Attributes:
-    seed: of the family.
-    side: range of height and of width, drawn apart; the default is the
-      half-sized box of DPS (arXiv:2209.14687).
-    margin: least distance to the border, as long as the box fits.
+    seed: seed of the family.
+    side: range of height and of width, drawn apart, fractions of the shorter
+      side; the default is the half-sized box of DPS (arXiv:2209.14687).
+    margin: least distance to the border, as long as the box fits, a fraction
+      of the shorter side.
+
+  Example:
+    >>> from jaxguide.data import masks
+    >>> float(masks.Box().mask(0, "", (32, 32)).mean())  # The share observed.
+    0.75
   """
 
   seed: int = 0
@@ -87,7 +98,7 @@ class Box:
     _check_fraction("margin", self.margin)
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
-    """See `MaskSource`."""
+    """The mask of one image, as `MaskSource` has it."""
     rng = drawing.image_generator(self.seed, index)
     missing = np.zeros(shape, bool)
     missing[drawing.box(rng, shape, self.side, self.margin)] = True
@@ -99,7 +110,12 @@ class Expand:
   """Only a centred rectangle is observed; the rest is to be painted around.
 
   Attributes:
-    keep: its height and width as fractions of the image's.
+    keep: height and width of the rectangle as a fraction of the image's.
+
+  Example:
+    >>> from jaxguide.data import masks
+    >>> float(masks.Expand(0.5).mask(0, "", (8, 8)).sum())
+    16.0
   """
 
   keep: float = 0.25
@@ -108,7 +124,7 @@ class Expand:
     _check_fraction("keep", self.keep)
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
-    """See `MaskSource`."""
+    """The mask of one image, as `MaskSource` has it."""
     sizes = [max(1, round(self.keep * n)) for n in shape]
     starts = [(n - size) // 2 for n, size in zip(shape, sizes, strict=True)]
     missing = np.ones(shape, bool)
@@ -121,9 +137,14 @@ class Half:
   """One half of the image is missing.
 
   Attributes:
-    seed: of the family; used by "random" alone.
-    missing: "left", "right", "top", "bottom", or "random": any of these,
-      drawn per image.
+    seed: seed of the family; used by "random" alone.
+    missing: half that is missing: "left", "right", "top", "bottom", or
+      "random", any of these drawn per image.
+
+  Example:
+    >>> from jaxguide.data import masks
+    >>> masks.Half(missing="left").mask(0, "", (1, 4))[0, :, 0].tolist()
+    [0.0, 0.0, 1.0, 1.0]
   """
 
   seed: int = 0
@@ -133,7 +154,7 @@ class Half:
     arrays.check_choice("missing", self.missing, (*SIDES, "random"))
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
-    """See `MaskSource`."""
+    """The mask of one image, as `MaskSource` has it."""
     side: str = self.missing
     if side == "random":
       rng = drawing.image_generator(self.seed, index)
@@ -157,13 +178,18 @@ class RotatedWindow:
   by a whole number of degrees, uniform in 0..359.
 
   Attributes:
-    seed: of the family.
+    seed: seed of the family.
+
+  Example:
+    >>> from jaxguide.data import masks
+    >>> masks.RotatedWindow().mask(0, "", (8, 8)).shape
+    (8, 8, 1)
   """
 
   seed: int = 0
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
-    """See `MaskSource`."""
+    """The mask of one image, as `MaskSource` has it."""
     degrees = drawing.integer(drawing.image_generator(self.seed, index), 0, 359)
     angle = np.deg2rad(degrees)
     down, right = np.indices(shape) - (
@@ -179,8 +205,14 @@ class RandomPixels:
   """Single pixels are missing, a share drawn per image.
 
   Attributes:
-    seed: of the family.
-    missing: range of the share.
+    seed: seed of the family.
+    missing: range of the share that is missing.
+
+  Example:
+    >>> from jaxguide.data import masks
+    >>> source = masks.RandomPixels(missing=(0.5, 0.5))
+    >>> float(source.mask(0, "", (8, 8)).sum())
+    32.0
   """
 
   seed: int = 0
@@ -190,7 +222,7 @@ class RandomPixels:
     _check_range("missing", self.missing, 0.0, 1.0)
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
-    """See `MaskSource`."""
+    """The mask of one image, as `MaskSource` has it."""
     rng = drawing.image_generator(self.seed, index)
     count = shape[0] * shape[1]
     share = drawing.uniform(rng, self.missing)
@@ -208,11 +240,17 @@ class FreeForm:
   right, as a hand that rubs something out.
 
   Attributes:
-    seed: of the family.
-    missing: range of the share.
-    width: range of a stroke's width.
-    length: range of the length of one piece.
+    seed: seed of the family.
+    missing: range of the share that is missing.
+    width: range of a stroke's width, a fraction of the shorter side.
+    length: range of the length of one piece, a fraction of the shorter side.
     pieces: range of the number of pieces of a stroke.
+
+  Example:
+    >>> from jaxguide.data import masks
+    >>> mask = masks.FreeForm(missing=(0.2, 0.5)).mask(0, "", (32, 32))
+    >>> bool(0.2 <= 1 - mask.mean() <= 0.5)
+    True
   """
 
   seed: int = 0
@@ -228,7 +266,7 @@ class FreeForm:
     _check_range("pieces", self.pieces, 1, 1000)
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
-    """See `MaskSource`."""
+    """The mask of one image, as `MaskSource` has it."""
     rng = drawing.image_generator(self.seed, index)
     target = drawing.uniform(rng, self.missing)
     missing = np.zeros(shape, bool)
@@ -249,7 +287,9 @@ class FreeForm:
         missing = more
       else:
         scale *= 0.8  # Finer strokes fit into what is left.
-    raise ValueError(f"missing={self.missing} is too narrow for {shape}")
+    raise ValueError(
+        f"missing={self.missing} is too narrow for a mask of shape {shape}: "
+        f"none of {_MAX_TRIES} tries fell into it")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,17 +307,25 @@ class LargeMask:
   `mask_folder.MaskFolder` reads.
 
   Attributes:
-    seed: of the family.
+    seed: seed of the family.
     strokes: range of the number of strokes.
     pieces: range of the number of pieces of a stroke.
-    width: range of the width of a piece.
-    length: range of the length of a piece.
-    max_angle: pieces point in a direction uniform in [0, max_angle) radians.
+    width: range of the width of a piece, a fraction of the shorter side.
+    length: range of the length of a piece, a fraction of the shorter side.
+    max_angle: bound of the direction of a piece, uniform in [0, max_angle)
+      radians.
     box_probability: share of images with boxes instead.
     boxes: range of the number of boxes.
-    box_side: range of their height and width.
-    box_margin: least distance of a box to the border.
+    box_side: range of their height and width, fractions of the shorter side.
+    box_margin: least distance of a box to the border, a fraction of the
+      shorter side.
     missing: range of the share that is missing.
+
+  Example:
+    >>> from jaxguide.data import masks
+    >>> mask = masks.LargeMask(missing=(0.1, 0.4)).mask(0, "", (32, 32))
+    >>> bool(0.1 <= 1 - mask.mean() <= 0.4)
+    True
   """
 
   seed: int = 0
@@ -303,7 +351,7 @@ class LargeMask:
       )
 
   def mask(self, index: int, name: str, shape: Shape) -> np.ndarray:
-    """See `MaskSource`."""
+    """The mask of one image, as `MaskSource` has it."""
     rng = drawing.image_generator(self.seed, index)
     low, high = self.missing
     for _ in range(_MAX_TRIES):
@@ -311,7 +359,9 @@ class LargeMask:
       missing = (self._boxes if boxed else self._strokes)(rng, shape)
       if low <= missing.mean() <= high:
         return _finish(missing)
-    raise ValueError(f"missing={self.missing} is too narrow for {shape}")
+    raise ValueError(
+        f"missing={self.missing} is too narrow for a mask of shape {shape}: "
+        f"none of {_MAX_TRIES} tries fell into it")
 
   def _boxes(self, rng: np.random.Generator, shape: Shape) -> np.ndarray:
     missing = np.zeros(shape, bool)
@@ -339,7 +389,12 @@ def thin(seed: int = 0) -> LargeMask:
   """Many fine strokes: 4 to 50, up to 15 of 256 pixels wide.
 
   Args:
-    seed: of the family.
+    seed: seed of the family.
+
+  Example:
+    >>> from jaxguide.data import masks
+    >>> masks.thin().mask(0, "", (32, 32)).shape
+    (32, 32, 1)
   """
   return LargeMask(
       seed=seed,
@@ -353,7 +408,12 @@ def medium(seed: int = 0) -> LargeMask:
   """A few strokes up to 55 of 256 pixels wide, or small boxes.
 
   Args:
-    seed: of the family.
+    seed: seed of the family.
+
+  Example:
+    >>> from jaxguide.data import masks
+    >>> masks.medium().mask(0, "", (32, 32)).shape
+    (32, 32, 1)
   """
   return LargeMask(
       seed=seed,
@@ -370,7 +430,12 @@ def thick(seed: int = 0) -> LargeMask:
   """Up to five strokes up to 105 of 256 pixels wide, or large boxes.
 
   Args:
-    seed: of the family.
+    seed: seed of the family.
+
+  Example:
+    >>> from jaxguide.data import masks
+    >>> masks.thick().mask(0, "", (32, 32)).shape
+    (32, 32, 1)
   """
   return LargeMask(
       seed=seed,

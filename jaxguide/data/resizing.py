@@ -34,15 +34,22 @@ def resize(
   after every step, as theirs are.
 
   Args:
-    image: uint8 `[H', W', 3]`.
-    shape: (H, W).
-    rule: one of these.
+    image: picture, uint8 `[H', W', 3]`.
+    shape: height and width wanted, (H, W).
+    rule: name of one of these rules.
 
   Returns:
-    uint8 `[H, W, 3]`.
+    The picture, uint8 `[H, W, 3]`.
 
   Raises:
     ValueError: if the rule is unknown, or "none" and the size differs.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide.data import resizing
+    >>> picture = np.zeros((10, 20, 3), np.uint8)
+    >>> resizing.resize(picture, (8, 8), "center_crop_area").shape
+    (8, 8, 3)
   """
   arrays.check_choice("rule", rule, RULES)
   if rule == "none":

@@ -67,8 +67,8 @@ class Domains(image_sets.ImageSource):
   """Pictures of two or more domains, whose label is the position.
 
   Attributes:
-    train: for each domain a folder, or an npz file as `images.open_npz`
-      reads it, relative to the data's root.
+    train: folder of each domain, or npz file as `images.open_npz` reads it,
+      relative to the data's root.
     held_out: the same for the images that the accuracy is measured on.
     resize: a rule of `resizing.RULES`. "center_crop_bicubic" brings the short
       side to the size, and is the released recipe for square pictures.
@@ -77,7 +77,7 @@ class Domains(image_sets.ImageSource):
       what it is named for.
     train_split: word in the index for training images.
     held_out_split: word in the index for held-out images.
-    max_held_out: at most so many held-out images of a domain, evenly spread;
+    max_held_out: largest number of held-out images of a domain, evenly spread;
       None: all.
   """
 

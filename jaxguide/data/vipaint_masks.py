@@ -20,7 +20,7 @@ from PIL import ImageDraw
 
 from jaxguide.data import drawing
 
-# Pixels of the published masks.
+# Height and width of the published masks.
 CANVAS = 256
 _MAX_TRIES = 10_000
 
@@ -35,17 +35,25 @@ def rectangles_and_brush(
   """One mask of rectangles and strokes.
 
   Args:
-    draws: is advanced.
-    size: height and width.
+    draws: source of random numbers, which is advanced.
+    size: height and width of the mask.
     missing: open interval of the missing share.
     brush: whether there are strokes; without them, as the released program
-      draws small masks, nothing is drawn for them either.
+      draws small masks, no random numbers are drawn for strokes either.
 
   Returns:
-    float32 `[size, size]`, 1 = observed.
+    The mask, float32 `[size, size]`, 1 = observed.
 
   Raises:
     ValueError: if the interval is too low, or too narrow, to be met.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide.data import vipaint_masks
+    >>> mask = vipaint_masks.rectangles_and_brush(
+    ...     np.random.RandomState(10), 64, (0.4, 0.8))
+    >>> bool(0.4 < 1 - mask.mean() < 0.8)
+    True
   """
   low, high = missing
   share = min(low + high, 1.0)
@@ -63,7 +71,9 @@ def rectangles_and_brush(
       mask &= ~_strokes(draws, size, int(20 * share))
     if low < 1 - mask.mean() < high:
       return mask.astype(np.float32)
-  raise ValueError(f"missing={missing} is too narrow for {size} pixels")
+  raise ValueError(
+      f"missing={missing} is too narrow for {size} pixels: none of "
+      f"{_MAX_TRIES} masks fell into it")
 
 
 def _rectangle(
@@ -122,18 +132,23 @@ def half_plane(degrees: float, size: int, margin: int = 100) -> np.ndarray:
   """The upper half-plane turned counter-clockwise about the centre.
 
   Args:
-    degrees: of the rotation.
-    size: height and width.
-    margin: by how much the canvas that is turned is larger. Below 0.42 of
-      `size` its corners come into view, and are missing.
+    degrees: angle of the rotation in degrees.
+    size: height and width of the mask.
+    margin: number of pixels by which the canvas that is turned is larger.
+      Below 0.42 of `size` its corners come into view, and are missing.
 
   Returns:
-    float32 `[size, size]`, 1 = observed.
+    The mask, float32 `[size, size]`, 1 = observed.
+
+  Example:
+    >>> from jaxguide.data import vipaint_masks
+    >>> vipaint_masks.half_plane(0, 4)[:, 0].tolist()
+    [1.0, 1.0, 0.0, 0.0]
   """
   whole = size + margin
   canvas = np.ones((whole, whole), np.float32)
   canvas[whole // 2:] = 0
-  # An integer angle takes another path through Pillow.
+  # An integer would not do: Pillow turns by one along another path.
   turned = np.asarray(Image.fromarray(canvas).rotate(float(degrees)))
   edge = margin // 2
   return turned[edge:edge + size, edge:edge + size].copy()
@@ -141,12 +156,18 @@ def half_plane(degrees: float, size: int, margin: int = 100) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class RectanglesAndBrush:
-  """Rectangles and strokes; see `rectangles_and_brush`.
+  """Rectangles and strokes, drawn by `rectangles_and_brush`.
 
   Attributes:
-    seed: of the family.
+    seed: seed of the family.
     missing: open interval of the missing share.
     brush: whether there are strokes.
+
+  Example:
+    >>> from jaxguide.data import vipaint_masks
+    >>> source = vipaint_masks.RectanglesAndBrush()
+    >>> source.mask(0, "", (32, 32)).shape
+    (32, 32, 1)
   """
 
   seed: int = 0
@@ -156,7 +177,7 @@ class RectanglesAndBrush:
   def mask(
       self, index: int, name: str, shape: tuple[int, int]
   ) -> np.ndarray:
-    """See `MaskSource`; the share is that of the canvas."""
+    """The mask of one image; the missing share is that of the canvas."""
     draws = _image_draws(self.seed, index)
     size = max(CANVAS, *shape)
     return _thinned(rectangles_and_brush(
@@ -165,11 +186,17 @@ class RectanglesAndBrush:
 
 @dataclasses.dataclass(frozen=True)
 class RotatedHalf:
-  """A half-plane at a whole number of degrees; see `half_plane`.
+  """A half-plane at a whole number of degrees, drawn by `half_plane`.
 
   Attributes:
-    seed: of the family.
-    margin: of the canvas, on 256 pixels; 30 and 34 in older revisions.
+    seed: seed of the family.
+    margin: number of pixels by which the canvas is larger than its 256; 30
+      and 34 in older revisions.
+
+  Example:
+    >>> from jaxguide.data import vipaint_masks
+    >>> vipaint_masks.RotatedHalf().mask(0, "", (32, 32)).shape
+    (32, 32, 1)
   """
 
   seed: int = 0
@@ -178,10 +205,10 @@ class RotatedHalf:
   def mask(
       self, index: int, name: str, shape: tuple[int, int]
   ) -> np.ndarray:
-    """See `MaskSource`."""
+    """The mask of one image, as `MaskSource` has it."""
     degrees = _image_draws(self.seed, index).randint(360)
     size = max(CANVAS, *shape)
-    # Even, so that the canvas keeps its centre.
+    # The margin is even, so that the canvas keeps its centre.
     margin = 2 * round(self.margin * size / (2 * CANVAS))
     return _thinned(half_plane(degrees, size, margin), shape)
 
@@ -190,7 +217,14 @@ def random_masks(seed: int = 0) -> RectanglesAndBrush:
   """The paper's random masks: 40 to 80 percent missing.
 
   Args:
-    seed: of the family. The released configurations of LSUN name (0.3, 0.7).
+    seed: seed of the family.
+
+  The released configurations of LSUN name (0.3, 0.7).
+
+  Example:
+    >>> from jaxguide.data import vipaint_masks
+    >>> vipaint_masks.random_masks().missing
+    (0.4, 0.8)
   """
   return RectanglesAndBrush(seed, (0.4, 0.8))
 
@@ -199,8 +233,15 @@ def small_masks(seed: int = 0) -> RectanglesAndBrush:
   """The small masks of the released configuration: 20 to 21 percent missing.
 
   Args:
-    seed: of the family. The paper says "up to 20 percent": missing=(0, 0.2)
-      with strokes is its letter.
+    seed: seed of the family.
+
+  The paper says "up to 20 percent": missing=(0, 0.2) with strokes is its
+  letter.
+
+  Example:
+    >>> from jaxguide.data import vipaint_masks
+    >>> vipaint_masks.small_masks().missing
+    (0.2, 0.21)
   """
   return RectanglesAndBrush(seed, (0.2, 0.21), brush=False)
 
@@ -209,7 +250,12 @@ def rotated_windows(seed: int = 0) -> RotatedHalf:
   """The paper's rotated windows: half of the image is missing.
 
   Args:
-    seed: of the family.
+    seed: seed of the family.
+
+  Example:
+    >>> from jaxguide.data import vipaint_masks
+    >>> vipaint_masks.rotated_windows().margin
+    100
   """
   return RotatedHalf(seed)
 

@@ -31,23 +31,23 @@ def translation(
   `lowpass_distance`.
 
   Args:
-    features: of the domain classifier; None only if its weight is 0.
-    source: clean, `[B, H, W, C]`.
-    domain_weight: lambda_s. The Python number 0 leaves the term out of the
-      program, its network included; a traced 0 does not.
-    lowpass_weight: lambda_i, likewise.
-    factor: of the low-pass filter.
-    similarity: of the features, "cosine" or "neg_l2".
-    distance: of the filtered images, "squared" or "cosine".
-    at: "state" or "estimate".
-    num_draws: noisy sources averaged over in each step.
+    features: features of the domain classifier; None only if its weight is 0.
+    source: clean images, `[B, H, W, C]`.
+    domain_weight: weight lambda_s. The Python number 0 leaves the term out of
+      the program, its network included; a traced 0 does not.
+    lowpass_weight: weight lambda_i, likewise.
+    factor: factor of the low-pass filter.
+    similarity: similarity of the features, "cosine" or "neg_l2".
+    distance: distance of the filtered images, "squared" or "cosine".
+    at: place where the energies look, "state" or "estimate".
+    num_draws: number of noisy sources averaged over in each step.
 
   Returns:
     The energy; None if both weights are the number 0, for which
     `guidance.none()` is the guidance.
 
   Raises:
-    ValueError: for an unknown option, or features missing.
+    ValueError: an unknown option, or features missing.
   """
   # One name: both terms look at the same noisy source.
   options: dict[str, Any] = {"at": at, "num_draws": num_draws}

@@ -30,12 +30,12 @@ def class_log_prob(
     classify: logits, each image by itself, such as `lambda x, time:
       net.apply({"params": params}, x, time)` of an `AdmClassifier`. It is fed
       x / hypot(alpha, sigma) and the level's time.
-    labels: int `[B]`, each in 0..classes - 1; another one gives NaN.
-    at: "state" for a classifier that sees noisy images; "estimate" feeds an
-      estimate of x0 at time 0.
+    labels: classes, int `[B]`, each in 0..classes - 1; another one gives NaN.
+    at: place, "state" for a classifier that sees noisy images; "estimate" feeds
+      an estimate of x0 at time 0.
 
   Raises:
-    ValueError: for an unknown `at`, or (when called) shapes that do not fit.
+    ValueError: an unknown `at`, or (when called) shapes that do not fit.
   """
   arrays.check_choice("at", at, sources.AT)
   arrays.check_rank("labels", labels, 1)

@@ -30,20 +30,20 @@ def domain_similarity(
   mode (`jax.grad`) alone.
 
   Args:
-    features: f, each image by itself, such as `lambda x, time:
+    features: function f, each image by itself, such as `lambda x, time:
       net.apply({"params": params}, x, time, method="features")`. It is fed
       x / hypot(alpha, sigma) and the level's time, like a denoiser's
       network.
-    source: clean, `[B, ...]`.
-    similarity: "cosine", the mean over locations of the cosine over the last
-      axis; or "neg_l2", minus the squared distance over all features.
-    at: "state" compares x_t with the source noised to the same level;
+    source: clean signals, `[B, ...]`.
+    similarity: name, "cosine", the mean over locations of the cosine over the
+      last axis; or "neg_l2", minus the squared distance over all features.
+    at: place, "state" compares x_t with the source noised to the same level;
       "estimate" compares an estimate of x0 with the clean source, both at
       time 0.
-    num_draws: noisy sources averaged over in each step.
+    num_draws: number of noisy sources averaged over in each step.
 
   Raises:
-    ValueError: for an unknown option, or (when called) a sample of another
+    ValueError: an unknown option, or (when called) a sample of another
       shape than the source.
   """
   measure = similarities.find(similarity)

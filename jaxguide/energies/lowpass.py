@@ -33,17 +33,17 @@ def lowpass_distance(
   mode (`jax.grad`) alone.
 
   Args:
-    source: clean, `[B, H, W, C]`.
-    factor: of the filter, a divisor of H and W.
-    kernel: "linear" (EGSDE) or "cubic".
-    distance: "squared", or "cosine": minus the mean over pixels of the
+    source: clean images, `[B, H, W, C]`.
+    factor: factor of the filter, a divisor of H and W.
+    kernel: kernel of the filter, "linear" (EGSDE) or "cubic".
+    distance: name, "squared", or "cosine": minus the mean over pixels of the
       cosine of the two filtered images over the channels.
-    at: "state" compares x_t with the source noised to the same level,
+    at: place, "state" compares x_t with the source noised to the same level,
       "estimate" an estimate of x0 with the clean source.
-    num_draws: noisy sources averaged over in each step.
+    num_draws: number of noisy sources averaged over in each step.
 
   Raises:
-    ValueError: for an unknown option, a factor that does not fit, or (when
+    ValueError: an unknown option, a factor that does not fit, or (when
       called) a sample of another shape than the source.
   """
   arrays.check_choice("distance", distance, DISTANCES)

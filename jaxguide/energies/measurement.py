@@ -13,11 +13,12 @@ REDUCTIONS = {"sum": terms.sum_per_image, "mean": terms.mean_per_image}
 def squared_error(
     observation: operators.Observation, reduction: str = "sum"
 ) -> terms.Energy:
-  """||A x - y||^2 per image (Steered Diffusion, V1 of Table 1).
+  """||A(x) - y||^2 per image (Steered Diffusion, V1 of Table 1).
 
   Args:
-    observation: y `[B, ...]` and its operator. `noise_std` is not used.
-    reduction: "sum" or "mean" over everything but the batch axis.
+    observation: measurement y `[B, ...]` and its operator, linear or not.
+      `noise_std` is not used.
+    reduction: rule, "sum" or "mean" over everything but the batch axis.
   """
   arrays.check_choice("reduction", reduction, tuple(REDUCTIONS))
   reduce = REDUCTIONS[reduction]
@@ -39,9 +40,9 @@ def feature_error(
   """||f(x) - target||^2 per image for any differentiable f.
 
   Args:
-    features: `[B, ...] -> [B, ...]`, each image by itself.
-    target: the features wanted, computed once outside the sampler.
-    reduction: "sum" or "mean" over everything but the batch axis.
+    features: function `[B, ...] -> [B, ...]`, each image by itself.
+    target: features wanted, computed once outside the sampler.
+    reduction: rule, "sum" or "mean" over everything but the batch axis.
   """
   arrays.check_choice("reduction", reduction, tuple(REDUCTIONS))
   reduce = REDUCTIONS[reduction]

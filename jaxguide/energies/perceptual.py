@@ -26,7 +26,8 @@ class FeatureDistance:
   of its loop has constants inside.
 
   Attributes:
-    features: `[B, H, W, C]` to arrays `[B, ...]`, weights included.
+    features: function from `[B, H, W, C]` to arrays `[B, ...]`, weights
+      included.
   """
 
   features: Callable[[arrays.Images], Sequence[arrays.Batch]]
@@ -58,10 +59,11 @@ def lpips_distance(
   For a converted model: `lpips_distance(model.params, **model.config.module)`.
 
   Args:
-    params: of `models.lpips.Lpips`, as `convert.metric_files` reads them.
-    net: "vgg" or "alex".
-    version: "0.1" or "0.0".
-    width_divisor: for tests; released networks have 1.
+    params: parameters of `models.lpips.Lpips`, as `convert.metric_files`
+      reads them.
+    net: name of the trunk, "vgg" or "alex".
+    version: version of the weights, "0.1" or "0.0".
+    width_divisor: divisor of the widths, for tests; released networks have 1.
 
   Returns:
     A function of two `[B, H, W, 3]` in [-1, 1], giving `[B]`.
@@ -83,11 +85,11 @@ def perceptual_distance(
   not whenever the energy is asked for.
 
   Args:
-    distance: d, each image by itself, such as `lpips_distance(...)`.
-    reference: r, `[B, H, W, C]` in [-1, 1].
-    mask: m, 1 = seen, `[B, H, W, 1 or C]`; everything is when left out.
-    remat: compute the activations of d again in a backward pass, so that
-      they need no memory meanwhile.
+    distance: function d, each image by itself, such as `lpips_distance(...)`.
+    reference: images r, `[B, H, W, C]` in [-1, 1].
+    mask: mask m, 1 = seen, `[B, H, W, 1 or C]`; everything is when left out.
+    remat: whether the activations of d are computed again in a backward pass,
+      so that they need no memory meanwhile.
   """
   target = _seen(reference, mask)
   measure: Any = distance

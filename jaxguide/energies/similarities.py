@@ -22,8 +22,8 @@ def cosine(a: arrays.Batch, b: arrays.Batch) -> arrays.PerImage:
   number.
 
   Args:
-    a: `[B, ..., C]`.
-    b: the same.
+    a: features, `[B, ..., C]`.
+    b: features of the same shape.
 
   Returns:
     `[B]`.
@@ -43,7 +43,7 @@ def find(name: str) -> Similarity:
   """The similarity of that name: "cosine" or "neg_l2".
 
   Raises:
-    ValueError: for another one.
+    ValueError: another one.
   """
   arrays.check_choice("similarity", name, tuple(SIMILARITIES))
   return SIMILARITIES[name]
@@ -57,7 +57,7 @@ def unit(u: arrays.Batch) -> arrays.Batch:
   is written out, as the compiler's own has bits that depend on the batch.
 
   Args:
-    u: `[B, ..., C]`.
+    u: vectors, `[B, ..., C]`.
   """
   return _unit_forward(u)[0]
 

@@ -32,19 +32,19 @@ def noisy_sources(
   """What a sample at `level` is compared with.
 
   Args:
-    source: clean, `[B, ...]`.
-    level: of the sample.
-    draw: the step's noise; slot "source" is drawn with the shape of one
+    source: clean signals, `[B, ...]`.
+    level: noise level of the sample.
+    draw: noise of the step; slot "source" is drawn with the shape of one
       source, or `[num_draws, ...]` when there are several.
-    at: "state" noises the source to the level, "estimate" leaves it clean
-      and draws nothing.
-    num_draws: Monte-Carlo draws; 1 for "estimate".
+    at: place, "state" noises the source to the level, "estimate" leaves it
+      clean and draws nothing.
+    num_draws: number of Monte-Carlo draws; 1 for "estimate".
 
   Returns:
     `num_draws` arrays of the shape of `source`.
 
   Raises:
-    ValueError: for an unknown `at`, or a number of draws that does not fit.
+    ValueError: an unknown `at`, or a number of draws that does not fit.
   """
   arrays.check_choice("at", at, AT)
   if num_draws < 1 or (at == "estimate" and num_draws > 1):
@@ -69,8 +69,8 @@ def seen_level(
   """The level that a network is told: clean data for an estimate.
 
   Args:
-    level: of the step.
-    at: "state" or "estimate".
+    level: noise level of the step.
+    at: place, "state" or "estimate".
   """
   arrays.check_choice("at", at, AT)
   if at == "state":
@@ -86,8 +86,8 @@ def network_input(
   """What a network on noisy images is fed, as a denoiser's network is.
 
   Args:
-    x: `[B, ...]` at `level`.
-    level: any alpha and sigma.
+    x: state `[B, ...]` at `level`.
+    level: noise level, of any alpha and sigma.
 
   Returns:
     x / hypot(alpha, sigma), and the time as float32 `[B]`.

@@ -34,8 +34,8 @@ class Term(NamedTuple):
   """One energy of a weighted sum.
 
   Attributes:
-    energy: the energy.
-    weight: a number (may be traced), or a function of the NoiseLevel such as
+    energy: energy without its weight.
+    weight: number (may be traced), or a function of the NoiseLevel such as
       `table(values)` or `window(first, last)`.
     name: static prefix of the term's slots, so that two terms never share
       draws by accident; its position in the sum when left empty.
@@ -97,7 +97,7 @@ def window(first: int, last: int, weight: float = 1.0) -> Weight:
   Args:
     first: lowest level (a released 0-based index i is level i + 1).
     last: highest level.
-    weight: its value inside.
+    weight: value inside.
 
   Raises:
     ValueError: first is above last.

@@ -35,7 +35,7 @@ def override(
       "data.path=photos"]`.
 
   Raises:
-    OverrideError: for an unknown path (with near matches), a value that does
+    OverrideError: an unknown path (with near matches), a value that does
       not fit the field, or one that the field's owner refuses.
   """
   for setting in settings:

@@ -85,7 +85,7 @@ def evaluate(
     The report that the files hold.
 
   Raises:
-    ValueError: for settings that do not fit together.
+    ValueError: settings that do not fit together.
     store.StoreError: if the folder holds another run, or the disk is full.
     FileNotFoundError: if the prior, a network or the images are not there;
       nothing is written then.
@@ -146,7 +146,7 @@ def score_outputs(
 
   Raises:
     ValueError: if `outputs` holds no pictures.
-    store.StoreError: as `evaluate`.
+    store.StoreError: a folder that `evaluate` refuses.
   """
   experiment = dataclasses.replace(
       experiment, prior=None, method=methods.External(method_name))

@@ -55,7 +55,7 @@ class TableFile:
   """A table file that was executed; its rows are built when asked for.
 
   Attributes:
-    path: of the file, as it was given.
+    path: path of the file, as it was given.
     table: what the file holds.
     description: docstring of the file; empty without one.
   """
@@ -80,7 +80,7 @@ class TableFile:
     """The experiment of one row.
 
     Args:
-      name: of the row; may be left out where there is only one.
+      name: name of the row; may be left out where there is only one.
       smoke: gives the tiny version that runs anywhere in seconds.
 
     Raises:

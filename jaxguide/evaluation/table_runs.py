@@ -23,9 +23,9 @@ class TableReport(NamedTuple):
   """What the runs of a table end with.
 
   Attributes:
-    rows: of the joined table; empty where no row was made.
+    rows: rows of the joined table; empty where no row was made.
     failures: why a row could not be made, by its name.
-    directory: where the files are.
+    directory: folder that the files are in.
   """
 
   rows: tuple[tables.Row, ...]
@@ -58,13 +58,13 @@ def run_table(
     rows: experiments by name.
     out: the folder; made if needed. Called again, the rows go on.
     title: heading of the table.
-    limit: see `evaluate`.
-    batch_size: see `evaluate`.
+    limit: number of images, as for `evaluate`.
+    batch_size: number of images per call, as for `evaluate`.
     devices: how many local devices; as many as a row's batch can fill when
       left out.
-    backend: see `evaluate`.
-    matmul_precision: see `evaluate`.
-    stream: where progress goes; stderr when left out.
+    backend: way to share a batch, as for `evaluate`.
+    matmul_precision: precision of matrix products, as for `evaluate`.
+    stream: text stream for progress; stderr when left out.
 
   Raises:
     ValueError: if there is no row, or rows over the same images cannot be

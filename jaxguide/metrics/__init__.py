@@ -50,7 +50,7 @@ from jaxguide.metrics.streaming import stream_moments
 from jaxguide.metrics.structural import ssim
 from jaxguide.metrics.structural import SsimOptions
 
-# Of the metrics with their defaults.
+# The signatures of the two metrics with their defaults.
 PSNR_SIGNATURE = psnr_metric().signature
 SSIM_SIGNATURE = ssim_metric().signature
 

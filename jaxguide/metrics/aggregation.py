@@ -25,13 +25,13 @@ class SetSummary:
   capped: they show in `signature_with_count`.
 
   Attributes:
-    signature: of the metric.
-    count: of finite values.
+    signature: signature of the metric.
+    count: number of finite values.
     total: exact sum of the finite values.
     total_of_squares: exact sum of their squares.
-    num_nan: of values that are NaN.
-    num_positive_inf: of values that are +inf.
-    num_negative_inf: of values that are -inf.
+    num_nan: number of values that are NaN.
+    num_positive_inf: number of values that are +inf.
+    num_negative_inf: number of values that are -inf.
   """
 
   signature: str
@@ -44,17 +44,17 @@ class SetSummary:
 
   @property
   def num_images(self) -> int:
-    """Of all values, finite or not."""
+    """The number of all values, finite or not."""
     return sum(getattr(self, name) for name in _COUNTS)
 
   @property
   def mean(self) -> float:
-    """Of the finite values, correctly rounded; NaN if there is none."""
+    """The mean of the finite values, correctly rounded; NaN without any."""
     return float(self.total / self.count) if self.count else math.nan
 
   @property
   def std(self) -> float:
-    """Sample standard deviation, n - 1; NaN for fewer than two values."""
+    """The sample standard deviation with n - 1; NaN below two values."""
     if self.count < 2:
       return math.nan
     spread = self.total_of_squares - self.total**2 / self.count
@@ -81,15 +81,15 @@ class SetSummary:
     """The summary of both sets of images; neither may be in the other.
 
     Args:
-      other: of the same metric.
+      other: summary of the same metric over other images.
 
     Raises:
       ValueError: if the signatures differ.
     """
     if self.signature != other.signature:
       raise ValueError(
-          f"summaries of different metrics cannot be merged: {self.signature}"
-          f" and {other.signature}"
+          f"other must be of the same metric, {self.signature}, got one of "
+          f"{other.signature}"
       )
     sums = {
         name: getattr(self, name) + getattr(other, name)
@@ -98,7 +98,7 @@ class SetSummary:
     return SetSummary(self.signature, **sums)
 
   def to_json(self) -> dict[str, Any]:
-    """For a shard's file; exact."""
+    """The summary as JSON types, exact, for the file of a shard."""
     record = dataclasses.asdict(self)
     for name in ("total", "total_of_squares"):
       record[name] = str(record[name])
@@ -109,15 +109,21 @@ def from_json(record: dict[str, Any]) -> SetSummary:
   """Reads what `SetSummary.to_json` gave.
 
   Args:
-    record: the dictionary.
+    record: dictionary from `SetSummary.to_json`.
 
   Raises:
     ValueError: if an entry is missing, unknown or no number.
+
+  Example:
+    >>> from jaxguide import metrics
+    >>> summary = metrics.summarise(metrics.PSNR_SIGNATURE, [30.0, 32.0])
+    >>> metrics.from_json(summary.to_json()) == summary
+    True
   """
   names = {field.name for field in dataclasses.fields(SetSummary)}
   if set(record) != names:
     raise ValueError(
-        f"summary must have the entries {sorted(names)}, got {sorted(record)}"
+        f"record must have the entries {sorted(names)}, got {sorted(record)}"
     )
   sums = {
       name: fractions.Fraction(record[name])
@@ -134,12 +140,24 @@ def summarise(
   """Sums up one metric over images.
 
   Args:
-    signature: of the metric.
-    values: `[N]`, one per image.
-    valid: `[N]`, False for the padding of a batch; all count when left out.
+    signature: signature of the metric.
+    values: numbers `[N]`, one per image.
+    valid: flags `[N]`, False for the padding of a batch; all count when left
+      out.
+
+  Returns:
+    The summary, in which values that are not finite are counted apart.
 
   Raises:
     ValueError: if the lengths differ.
+
+  Example:
+    >>> import math
+    >>> from jaxguide import metrics
+    >>> summary = metrics.summarise(
+    ...     metrics.PSNR_SIGNATURE, [30.0, 32.0, math.inf])
+    >>> summary.mean, summary.count, summary.num_positive_inf
+    (31.0, 2, 1)
   """
   array = np.asarray(values, np.float64)
   if array.ndim != 1:

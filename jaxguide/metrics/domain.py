@@ -27,13 +27,26 @@ def domain_metric(
   metric: programs are compiled for each one made.
 
   Args:
-    model: of family "adm_classifier", such as a trained extractor.
-    label: the wanted domain, 0 for the first folder of its training.
-    quantise: a rule of `quantisation.quantise`.
-    name: of the column.
+    model: a model of family "adm_classifier", such as a trained extractor.
+    label: number of the wanted domain, 0 for the first folder of its
+      training.
+    quantise: rule of `metrics.quantise` for the step to 8 bits: "uint8",
+      "uint8_truncated" or "none".
+    name: name of the column.
+
+  Returns:
+    A metric that gives 1 or 0 per image.
 
   Raises:
-    ValueError: the model is no classifier or has no such domain.
+    ValueError: if the model is no classifier, or has no such domain.
+
+  Example:
+    >>> import importlib.resources
+    >>> from jaxguide import convert, metrics
+    >>> embedded = importlib.resources.files("jaxguide") / "embedded"
+    >>> model = convert.load_model(embedded / "emoji32_extractor")
+    >>> metrics.domain_metric(model, label=1).name
+    'domain_accuracy'
   """
   if model.config.family != "adm_classifier":
     raise ValueError(

@@ -25,7 +25,7 @@ from jaxguide.models import inception
 from jaxguide.models import layers
 from jaxguide.models import perceptual_trunks
 
-# How the distances of the published network are called, by preprocessing.
+# The names of the distances by the published network, by preprocessing.
 _FID_NAMES = {
     preparing.PYTORCH_FID.name: ("fid", "kid"),
     preparing.CLEAN.name: ("fid_clean", "kid_clean"),
@@ -45,13 +45,23 @@ class FeatureSet:
   """Features of 8-bit pictures.
 
   Attributes:
-    name: of the network and the layer.
-    signature: all that changes the features.
-    num_features: D.
-    preprocessing: of a picture.
-    network: prepared pictures `[B, h, w, 3]` to features `[B, D]`.
-    frechet_name: of the Frechet distance by these features.
-    kernel_name: of the kernel distance.
+    name: name of the network and the layer.
+    signature: description of all that changes the features.
+    num_features: D, the number of features of a picture.
+    preprocessing: steps from a picture to the network's input.
+    network: function of prepared pictures `[B, h, w, 3]` that gives features
+      `[B, D]`.
+    frechet_name: name of the Frechet distance by these features.
+    kernel_name: name of the kernel distance by these features.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import metrics
+    >>> features = metrics.FeatureSet(
+    ...     "mean", "features=mean", 3, metrics.Preprocessing("as-is"),
+    ...     lambda x: x.mean(axis=(1, 2)), "frechet_mean", "kernel_mean")
+    >>> features([np.full((4, 4, 3), 255, np.uint8)])
+    array([[1., 1., 1.]], dtype=float32)
   """
 
   name: str
@@ -66,11 +76,12 @@ class FeatureSet:
     """The features of pictures, float32 `[N, D]`.
 
     Args:
-      pictures: uint8 `[H, W, 3]` each, of any sizes; N >= 0. They are all in
-        memory at once: see `extract` for many.
+      pictures: N >= 0 pictures, uint8 `[H, W, 3]` each, of any sizes. They
+        are all in memory at once; `extract` reads many.
 
     Raises:
-      ValueError: for another type, or a picture too small for the network.
+      ValueError: if a picture has another type, or is too small for the
+        network.
     """
     ready = [preparing.on_host(p, self.preprocessing) for p in pictures]
     found = np.zeros((len(ready), self.num_features), np.float32)
@@ -89,7 +100,8 @@ class FeatureSet:
     """The features of numbered pictures, read one batch at a time.
 
     Args:
-      pictures: (number, uint8 `[H, W, 3]`), in any order.
+      pictures: pairs of a number and a picture, uint8 `[H, W, 3]`, in any
+        order.
 
     Raises:
       ValueError: if there are none, or a number repeats.
@@ -103,7 +115,7 @@ class FeatureSet:
         waiting = []
     found.append(self(waiting))
     if not numbers:
-      raise ValueError("pictures must not be empty")
+      raise ValueError("pictures must have at least one, got none")
     return samples.feature_sample(
         self.signature, numbers, np.concatenate(found))
 
@@ -129,11 +141,15 @@ def inception_features(
   "fid"; other weights give "frechet_inception_" and a digest of theirs.
 
   Args:
-    model: from `convert.metric_files.read_inception`.
-    preprocessing: one with a size, such as `PYTORCH_FID` or `CLEAN`.
+    model: network from `convert.metric_files.read_inception`.
+    preprocessing: steps that bring pictures to a size, such as `PYTORCH_FID`
+      or `CLEAN` of `metrics.preprocessing`.
+
+  Returns:
+    The feature set, with D = 2048.
 
   Raises:
-    ValueError: the model is another network.
+    ValueError: if the model is another network.
   """
   _check_family(model, "inception_fid")
   module = inception.InceptionV3()
@@ -161,13 +177,17 @@ def trunk_features(
   measure is not FID, and is called "frechet_vgg_..." and "kernel_vgg_...".
 
   Args:
-    model: from `convert.metric_files.load_lpips` or `read_lpips`.
+    model: network from `convert.metric_files.load_lpips` or `read_lpips`.
     taps: layers of `perceptual_trunks.TAPS`, put one behind the other; the
       last one when empty.
-    preprocessing: pictures keep their size by default.
+    preprocessing: steps before the network; by default pictures keep their
+      size.
+
+  Returns:
+    The feature set, D being the width of all taps together.
 
   Raises:
-    ValueError: the model is another network, or a layer is unknown.
+    ValueError: if the model is another network, or a layer is unknown.
   """
   _check_family(model, "lpips")
   module = model_store.build_module(model.config)

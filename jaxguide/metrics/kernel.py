@@ -13,11 +13,12 @@ class KernelDistance(NamedTuple):
   """An estimate over random subsets.
 
   Attributes:
-    mean: of the subsets' unbiased estimates; it may be negative.
-    std: of these estimates, n in the denominator as in published codes; 0
-      when there is one.
-    num_subsets: that were looked at.
-    subset_size: vectors of each set in a subset; None for whole sets.
+    mean: mean of the subsets' unbiased estimates; it may be negative.
+    std: standard deviation of these estimates, n in the denominator as in
+      published codes; 0 for a single one.
+    num_subsets: number of subsets that were drawn.
+    subset_size: number of vectors of each set in a subset; None for whole
+      sets.
   """
 
   mean: float
@@ -42,16 +43,26 @@ def kernel_distance(
   as the smaller set; where it has all of both, one says everything.
 
   Args:
-    x: `[N, D]`.
-    y: `[M, D]`.
-    num_subsets: how many; None compares the whole sets once, without
-      randomness (any N and M).
-    subset_size: vectors of each set in a subset.
-    seed: of the subsets; subset k depends on (seed, k) and on N and M.
+    x: feature vectors of one set, `[N, D]`, N >= 2.
+    y: feature vectors of the other set, `[M, D]`, M >= 2.
+    num_subsets: number of subsets, at least 1; None compares the whole sets
+      once, without randomness (any N and M).
+    subset_size: number of vectors of each set in a subset, at least 2.
+    seed: seed of the subsets; subset k depends on (seed, k) and on N and M.
+
+  Returns:
+    The estimate and its spread over the subsets.
 
   Raises:
-    ValueError: for wrong shapes, vectors that are not finite, sets of fewer
-      than two, or counts that are not positive.
+    ValueError: if shapes are wrong, vectors are not finite, a set has fewer
+      than two, or a count is too small.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import metrics
+    >>> x = np.array([[1.0], [-1.0]])
+    >>> metrics.kernel_distance(x, x, num_subsets=None).mean
+    -8.0
   """
   x, y = _checked("x", x), _checked("y", y)
   if x.shape[1] != y.shape[1]:
@@ -81,14 +92,14 @@ def subset(
   """The indices of one random subset.
 
   Args:
-    num_x: vectors to draw from in the first set.
-    num_y: in the second.
-    size: drawn from each, without replacement.
-    seed: of all subsets.
-    number: of this one.
+    num_x: number of vectors in the first set.
+    num_y: number of vectors in the second set.
+    size: number of vectors drawn from each, without replacement.
+    seed: seed of all subsets.
+    number: number of this subset.
 
   Returns:
-    `[size]` and `[size]`, sorted.
+    Sorted indices into the first and into the second set, `[size]` each.
   """
   random = np.random.default_rng([seed, number])
   chosen_x, chosen_y = (
@@ -104,8 +115,8 @@ def squared_mmd(x: np.ndarray, y: np.ndarray) -> float:
   - 2 sum_ij k(x_i, y_j) / N M: Gretton et al., JMLR 13, 2012, Eq. 3.
 
   Args:
-    x: `[N, D]`, float64, N >= 2.
-    y: `[M, D]`, float64, M >= 2.
+    x: feature vectors, float64 `[N, D]`, N >= 2.
+    y: feature vectors, float64 `[M, D]`, M >= 2.
   """
   n, m = len(x), len(y)
   within = (
@@ -117,7 +128,10 @@ def squared_mmd(x: np.ndarray, y: np.ndarray) -> float:
 def _kernel_sum(
     x: np.ndarray, y: np.ndarray, diagonal: bool = True
 ) -> float:
-  """Block by block: the matrix of two whole sets may not fit."""
+  """The sum over all pairs.
+
+  It goes block by block: the matrix of two whole sets may not fit into memory.
+  """
   total = 0.0
   for first in range(0, len(x), _BLOCK):
     rows = x[first:first + _BLOCK]
@@ -134,5 +148,6 @@ def _checked(name: str, features: np.ndarray) -> np.ndarray:
     raise ValueError(
         f"{name} must have shape [N, D] with N >= 2, got {features.shape}")
   if not np.isfinite(features).all():
-    raise ValueError(f"{name} has values that are not finite")
+    raise ValueError(
+        f"{name} must have finite values, got a NaN or an infinity")
   return features

@@ -35,14 +35,15 @@ class MetricFunction(Protocol):
     Args:
       x: images to be judged, `[B, H, W, C]` in [-1, 1].
       reference: the true images, the same shape.
-      observation: y and A, for consistency.
-      mask: `[B, H, W, 1 or C]`, 1 = observed, for a region.
+      observation: measurement y and operator A, for consistency.
+      mask: mask `[B, H, W, 1 or C]`, 1 = observed, for a region.
 
     Returns:
-      `[B]`.
+      One number per image, `[B]`.
 
     Raises:
-      ValueError: if what this metric needs is missing, or shapes differ.
+      ValueError: if an input that this metric needs is missing, or shapes
+        differ.
     """
 
 
@@ -51,13 +52,15 @@ class Metric:
   """A metric.
 
   Attributes:
-    name: short, unique in a table.
-    signature: all that changes the value, "name|key=value|...".
-    function: see `MetricFunction`.
-    higher_is_better: direction.
+    name: short name, unique in a table.
+    signature: description of all that changes the value,
+      "name|key=value|...".
+    function: function of images that gives one number per image, a
+      `MetricFunction`.
+    higher_is_better: whether larger values are better.
     symmetric: whether x and reference may be exchanged.
-    reference: the input of a task that a run compares with in place of the
-      image itself, see `against`; the image when empty.
+    reference: name of the input of a task that a run compares with in place
+      of the image itself, set by `against`; the image when empty.
   """
 
   name: str
@@ -69,14 +72,19 @@ class Metric:
 
 
 def against(metric: Metric, name: str) -> Metric:
-  """The metric, in a run, of pictures and another reference.
+  """The metric that a run computes with another reference than the image.
 
   Args:
-    metric: compares with a reference.
-    name: of a task's input, such as a translation's "counterpart".
+    metric: a metric that compares with a reference.
+    name: name of a task's input, such as a translation's "counterpart".
 
   Returns:
-    The metric called "METRIC_NAME", whose signature says so.
+    The metric, named METRIC_NAME, whose signature says so as well.
+
+  Example:
+    >>> from jaxguide import metrics
+    >>> metrics.against(metrics.psnr_metric(), "counterpart").name
+    'psnr_counterpart'
   """
   return dataclasses.replace(
       metric, name=f"{metric.name}_{name}",
@@ -91,14 +99,32 @@ def psnr_metric(
     peak: float | None = None,
     epsilon: float = 0.0,
 ) -> Metric:
-  """PSNR; see `pixelwise.psnr`.
+  """PSNR in decibel, `metrics.psnr` of pictures with 8 bits.
 
   Args:
-    quantise: a rule of `quantisation.quantise`, applied to both images.
-    region: "all", or "observed" or "unobserved" pixels of the mask.
-    value_range: see `pixelwise.psnr`.
-    peak: see `pixelwise.psnr`.
-    epsilon: see `pixelwise.psnr`.
+    quantise: rule of `metrics.quantise`, applied to both images: "uint8",
+      "uint8_truncated" or "none".
+    region: pixels that count: "all", or those that the mask calls "observed"
+      or "unobserved".
+    value_range: scale (low, high) on which `peak` and `epsilon` are given.
+    peak: largest value of an error; the width of `value_range` when left out.
+    epsilon: number added to the mean squared error, >= 0.
+
+  Returns:
+    A metric named "psnr", with the region behind it unless that is "all".
+
+  Raises:
+    ValueError: if the rule or the region is unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import metrics
+    >>> metric = metrics.psnr_metric()
+    >>> x = jnp.zeros((1, 4, 4, 3))
+    >>> metric.function(x + 1, x).shape
+    (1,)
+    >>> metric.signature.split("|")[0]
+    'psnr'
   """
   if peak is None:
     peak = value_range[1] - value_range[0]
@@ -121,12 +147,23 @@ def mse_metric(
     region: str = "all",
     value_range: tuple[float, float] = (-1.0, 1.0),
 ) -> Metric:
-  """Mean squared error; see `pixelwise.mse` and `psnr_metric`.
+  """Mean squared error, `metrics.mse` of pictures with 8 bits.
 
   Args:
-    quantise: see `psnr_metric`.
-    region: see `psnr_metric`.
-    value_range: the scale of the result.
+    quantise: rule of `metrics.quantise`, applied to both images.
+    region: pixels that count: "all", "observed" or "unobserved".
+    value_range: scale (low, high) of the result.
+
+  Returns:
+    A metric named "mse", with the region behind it unless that is "all".
+
+  Raises:
+    ValueError: if the rule or the region is unknown.
+
+  Example:
+    >>> from jaxguide import metrics
+    >>> metrics.mse_metric(region="unobserved").name
+    'mse_unobserved'
   """
 
   def score(
@@ -146,12 +183,26 @@ def l1_metric(
     region: str = "all",
     value_range: tuple[float, float] = (-1.0, 1.0),
 ) -> Metric:
-  """Mean absolute error; see `pixelwise.l1` and `psnr_metric`.
+  """Mean absolute error, `metrics.l1` of pictures with 8 bits.
 
   Args:
-    quantise: see `psnr_metric`.
-    region: see `psnr_metric`.
-    value_range: the scale of the result.
+    quantise: rule of `metrics.quantise`, applied to both images.
+    region: pixels that count: "all", "observed" or "unobserved".
+    value_range: scale (low, high) of the result.
+
+  Returns:
+    A metric named "l1", with the region behind it unless that is "all".
+
+  Raises:
+    ValueError: if the rule or the region is unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import metrics
+    >>> metric = metrics.l1_metric(quantise="none")
+    >>> x = jnp.zeros((1, 4, 4, 3))
+    >>> metric.function(x + 0.25, x)
+    Array([0.25], dtype=float32)
   """
 
   def score(
@@ -168,11 +219,25 @@ def l2_metric(
     quantise: str = "uint8",
     value_range: tuple[float, float] = (-1.0, 1.0),
 ) -> Metric:
-  """Euclidean norm of the error; see `pixelwise.l2`.
+  """Euclidean norm of the error, `metrics.l2` of pictures with 8 bits.
 
   Args:
-    quantise: see `psnr_metric`.
-    value_range: the scale of the result.
+    quantise: rule of `metrics.quantise`, applied to both images.
+    value_range: scale (low, high) of the result.
+
+  Returns:
+    A metric named "l2".
+
+  Raises:
+    ValueError: if the rule is unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import metrics
+    >>> metric = metrics.l2_metric(quantise="none")
+    >>> x = jnp.zeros((1, 2, 2, 1))
+    >>> metric.function(x + 0.5, x)  # The root of 4 times 0.25.
+    Array([1.], dtype=float32)
   """
 
   def score(
@@ -190,11 +255,23 @@ def ssim_metric(
     quantise: str = "uint8",
     options: structural.SsimOptions = structural.WANG,
 ) -> Metric:
-  """SSIM; see `structural.ssim`.
+  """Structural similarity, `metrics.ssim` of pictures with 8 bits.
 
   Args:
-    quantise: see `psnr_metric`.
-    options: of SSIM.
+    quantise: rule of `metrics.quantise`, applied to both images.
+    options: window, border and constants of SSIM.
+
+  Returns:
+    A metric named "ssim".
+
+  Raises:
+    ValueError: if the rule is unknown.
+
+  Example:
+    >>> from jaxguide import metrics
+    >>> metric = metrics.ssim_metric()
+    >>> metric.name, metric.signature == metrics.SSIM_SIGNATURE
+    ('ssim', True)
   """
 
   def score(
@@ -221,11 +298,27 @@ def consistency_metric(
   The reference is not used.
 
   Args:
-    quantise: a rule of `quantisation.quantise`, applied to x before A; y is
-      taken as observed.
-    region: "all" entries of y, or those that the mask calls "observed" (for
-      inpainting, where y is 0 by definition elsewhere).
-    decibel: whether to give a PSNR.
+    quantise: rule of `metrics.quantise`, applied to x before A; y is taken as
+      observed.
+    region: entries of y that count: "all", or those that the mask calls
+      "observed" (for inpainting, where y is 0 by definition elsewhere).
+    decibel: whether to give a PSNR instead of an error.
+
+  Returns:
+    A metric named "consistency", or "consistency_psnr" in decibel.
+
+  Raises:
+    ValueError: if the region is unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import metrics, operators
+    >>> double = operators.Operator(lambda x: 2 * x)
+    >>> x = jnp.full((1, 2, 2, 1), 0.25)
+    >>> observation = operators.Observation(jnp.zeros_like(x), double)
+    >>> metric = metrics.consistency_metric(quantise="none")
+    >>> metric.function(x, observation=observation).tolist()
+    [0.5]
   """
   arrays.check_choice("region", region, REGIONS[:2])
   name = "consistency_psnr" if decibel else "consistency"
@@ -239,7 +332,7 @@ def consistency_metric(
   ) -> arrays.PerImage:
     del reference
     if observation is None:
-      raise ValueError(f"{name} needs an observation")
+      raise ValueError(f"{name} needs an observation, got None")
     weight = _weight(name, region, mask)
     y = observation.y
     again = observation.operator.apply(quantisation.quantise(x, quantise))
@@ -258,9 +351,9 @@ def sign(name: str, details: Mapping[str, object], quantise: str) -> str:
   """The signature "name|key=value|...|quantise=...|dtype=float32".
 
   Args:
-    name: of the metric.
+    name: name of the metric.
     details: settings by name, in their order.
-    quantise: the rule.
+    quantise: rule of `metrics.quantise`.
 
   Raises:
     ValueError: if the rule is unknown.
@@ -282,7 +375,7 @@ def _weight(
   if region == "all":
     return None
   if mask is None:
-    raise ValueError(f"{name} of region {region!r} needs a mask")
+    raise ValueError(f"{name} of region {region!r} needs a mask, got None")
   return mask if region == "observed" else 1 - mask
 
 
@@ -307,7 +400,7 @@ def _pixel_metric(
   ) -> arrays.PerImage:
     del observation
     if reference is None:
-      raise ValueError(f"{shown} needs a reference")
+      raise ValueError(f"{shown} needs a reference, got None")
     x = quantisation.quantise(x, quantise)
     reference = quantisation.quantise(reference, quantise)
     return score(x, reference, _weight(shown, region, mask))

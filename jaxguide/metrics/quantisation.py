@@ -20,14 +20,21 @@ def quantise(x: arrays.Images, rule: str = "uint8") -> arrays.Images:
   read from 8 bits on either side of it.
 
   Args:
-    x: `[B, H, W, C]`, nominally in [-1, 1].
-    rule: one of these.
+    x: images `[B, H, W, C]`, nominally in [-1, 1].
+    rule: name of one of these rules.
 
   Returns:
-    The same shape and dtype, k / 127.5 - 1 with whole k; NaN stays NaN.
+    Images of the same shape and dtype, k / 127.5 - 1 with whole k; NaN stays
+    NaN.
 
   Raises:
     ValueError: if the rule is unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import metrics
+    >>> metrics.quantise(jnp.array([-1.2, -0.998, 1.0]))
+    Array([-1.,  -1.,  1.], dtype=float32)
   """
   arrays.check_choice("rule", rule, RULES)
   if rule == "none":

@@ -14,13 +14,13 @@ from jaxguide.metrics import moments
 class FeatureSample:
   """Vectors by the number of their picture.
 
-  What is computed from a sample depends on numbers and vectors alone, to the
+  A value computed from a sample depends on numbers and vectors alone, to the
   bit: not on shards, batches, interruptions or the order of merging.
 
   Attributes:
-    signature: of the features.
-    numbers: `[N]` int64, rising.
-    features: `[N, D]` float32.
+    signature: signature of the features.
+    numbers: numbers of the pictures, int64 `[N]`, rising.
+    features: vectors of the pictures, float32 `[N, D]`.
   """
 
   signature: str
@@ -31,23 +31,26 @@ class FeatureSample:
     return len(self.numbers)
 
   def merge(self, *others: FeatureSample) -> FeatureSample:
-    """This sample and others, of other pictures.
+    """This sample and others, of other pictures, as one.
+
+    Args:
+      *others: samples of the same features.
 
     Raises:
-      ValueError: for other features, or a picture that two samples have.
+      ValueError: if a sample has other features, or two have one picture.
     """
     for other in others:
       if other.signature != self.signature:
         raise ValueError(
-            "samples of different features cannot be merged: "
-            f"{self.signature} and {other.signature}")
+            f"others must be of the same features, {self.signature}, got a "
+            f"sample of {other.signature}")
     return feature_sample(
         self.signature,
         np.concatenate([s.numbers for s in (self, *others)]),
         np.concatenate([s.features for s in (self, *others)]))
 
   def moments(self) -> moments.Moments:
-    """Their first two moments."""
+    """The first two moments of the vectors."""
     empty = moments.empty_moments(self.signature, self.features.shape[1])
     return empty.update(self.features)
 
@@ -60,13 +63,24 @@ def feature_sample(
   """A sample from vectors in any order.
 
   Args:
-    signature: of the features.
-    numbers: `[N]`, unique, of the pictures.
-    features: `[N, D]`.
+    signature: signature of the features.
+    numbers: numbers of the pictures, `[N]`, unique.
+    features: vectors of the pictures, `[N, D]`.
+
+  Returns:
+    The sample, in the order of the numbers.
 
   Raises:
     ValueError: if shapes do not fit, a number repeats, or a value is not
       finite.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import metrics
+    >>> sample = metrics.feature_sample(
+    ...     "features=mean", [7, 2], np.array([[0.7], [0.2]]))
+    >>> sample.numbers
+    array([2, 7])
   """
   numbers = np.asarray(numbers, np.int64)
   features = np.asarray(features, np.float32)
@@ -78,8 +92,10 @@ def feature_sample(
   numbers, features = numbers[order], features[order]
   twice = numbers[1:][numbers[1:] == numbers[:-1]]
   if len(twice):
-    raise ValueError(f"numbers must be unique: picture {twice[0]} repeats")
+    raise ValueError(f"numbers must be unique, got {twice[0]} twice")
   bad = numbers[~np.isfinite(features).all(axis=1)]
   if len(bad):
-    raise ValueError(f"features of picture {bad[0]} are not finite")
+    raise ValueError(
+        "features must be finite, got a NaN or an infinity for picture "
+        f"{bad[0]}")
   return FeatureSample(signature, numbers, features)

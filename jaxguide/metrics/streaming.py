@@ -28,19 +28,31 @@ def stream_moments(
   `Moments.merge` joins.
 
   Args:
-    features: of which.
-    read: gives picture n, uint8 `[H, W, 3]`.
-    count: of pictures.
-    path: the npz file; it may hold a part, of the same pictures.
-    save_every: pictures between two saves.
+    features: features of the pictures.
+    read: function of a number n that gives picture n, uint8 `[H, W, 3]`.
+    count: number of pictures.
+    path: npz file to write; it may hold a part, of the same pictures.
+    save_every: number of pictures between two saves, at least 1.
 
   Returns:
-    What the file holds in the end.
+    The moments that the file holds in the end.
 
   Raises:
-    StatisticsError: the file is damaged, of other features or of more
+    StatisticsError: if the file is damaged, of other features or of more
       pictures.
-    ValueError: `save_every` is not positive.
+    ValueError: if `save_every` is not positive.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import metrics
+    >>> features = metrics.FeatureSet(
+    ...     "mean", "features=mean", 3, metrics.Preprocessing("as-is"),
+    ...     lambda x: x.mean(axis=(1, 2)), "frechet_mean", "kernel_mean")
+    >>> pictures = np.full((5, 4, 4, 3), 255, np.uint8)
+    >>> found = metrics.stream_moments(
+    ...     features, pictures.__getitem__, 5, "moments.npz")
+    >>> found.mean, found.count
+    (array([1., 1., 1.]), 5)
   """
   if save_every < 1:
     raise ValueError(f"save_every must be at least 1, got {save_every}")
@@ -49,8 +61,9 @@ def stream_moments(
     found = statistics_files.load_moments(path)
   if found.signature != features.signature or found.count > count:
     raise statistics_files.StatisticsError(
-        f"{path}: holds {found.count} pictures of {found.signature}, wanted "
-        f"are {count} of {features.signature}")
+        f"{path}: the file must hold at most {count} pictures of "
+        f"{features.signature}, got {found.count} pictures of "
+        f"{found.signature}")
   while found.count < count:
     until = min(found.count + save_every, count)
     for first in range(found.count, until, feature_sets.BATCH):

@@ -20,18 +20,20 @@ class SsimOptions(NamedTuple):
   """How SSIM is computed; the defaults are those of Wang et al., 2004.
 
   Attributes:
-    window: "gaussian" or "uniform".
-    size: taps of the window along each axis, odd.
-    std: of the Gaussian, in pixels.
-    border: "valid": only windows that lie inside count, so the mean is over
-      (H - size + 1)(W - size + 1) of them; "symmetric": images are mirrored
-      with the edge repeated and every pixel counts; "zero": images, and
-      their products, are continued by 0 in the scale of `data_range`
-      starting at 0, as pytorch-ssim and kornia-like codes do.
-    covariance: "population" (weights sum to 1) or "sample": variances times
-      n / (n - 1), n = size^2, for the uniform window.
-    k1: stabilises the luminance term, (k1 L)^2.
-    k2: stabilises the contrast term, (k2 L)^2; L is the width of the range.
+    window: shape of the window, "gaussian" or "uniform".
+    size: number of taps of the window along each axis, odd.
+    std: standard deviation of the Gaussian, in pixels.
+    border: rule at the border. "valid": only windows that lie inside count,
+      so the mean is over (H - size + 1)(W - size + 1) of them; "symmetric":
+      images are mirrored with the edge repeated and every pixel counts;
+      "zero": images, and their products, are continued by 0 in the scale of
+      `data_range` starting at 0, as pytorch-ssim and kornia-like codes do.
+    covariance: rule of the variances: "population" (weights sum to 1) or
+      "sample", which multiplies them by n / (n - 1), n = size^2, for the
+      uniform window.
+    k1: constant that stabilises the luminance term by (k1 L)^2.
+    k2: constant that stabilises the contrast term by (k2 L)^2; L is the width
+      of the range.
   """
 
   window: str = "gaussian"
@@ -63,16 +65,23 @@ def ssim(
   covariance="sample").
 
   Args:
-    x: `[B, H, W, C]` in [-1, 1].
-    reference: the same shape.
-    options: see `SsimOptions`.
+    x: images `[B, H, W, C]` in [-1, 1].
+    reference: true images, the same shape.
+    options: window, border and constants.
 
   Returns:
-    `[B]`, in [-1, 1]; 1 for equal images.
+    One number per image in [-1, 1], `[B]`; 1 for equal images.
 
   Raises:
     ValueError: if the shapes differ, an image is smaller than the window, or
       an option is unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import metrics
+    >>> x = jnp.zeros((1, 8, 8, 1))
+    >>> metrics.ssim(x, x, metrics.SsimOptions("uniform", 7))
+    Array([1.], dtype=float32)
   """
   arrays.check_rank("x", x, 4)
   arrays.check_shape("reference", reference, x.shape)
@@ -91,11 +100,13 @@ def _taps(options: SsimOptions) -> np.ndarray:
   arrays.check_choice("border", options.border, BORDERS)
   arrays.check_choice("covariance", options.covariance, COVARIANCES)
   if options.size < 1 or options.size % 2 == 0:
-    raise ValueError(f"size must be odd, got {options.size}")
+    raise ValueError(f"size must be odd and positive, got {options.size}")
   if options.window == "uniform":
     return np.full(options.size, 1.0 / options.size)
   if options.covariance == "sample":
-    raise ValueError("covariance='sample' needs window='uniform'")
+    raise ValueError(
+        "covariance must be 'population' unless window is 'uniform', got "
+        f"'sample' with window={options.window!r}")
   return blur.gaussian_kernel(options.size, options.std)
 
 
@@ -130,7 +141,7 @@ def _score(
 
 
 def _channel_mean(x: arrays.Images) -> arrays.Images:
-  """`[B, 1, 1, C]`."""
+  """The mean of every channel of every image, `[B, 1, 1, C]`."""
   b, height, width, c = x.shape
   rows = x.transpose(0, 3, 1, 2).reshape(b * c, height * width)
   return (sums.sum_per_image(rows) / (height * width)).reshape(b, 1, 1, c)
@@ -139,7 +150,10 @@ def _channel_mean(x: arrays.Images) -> arrays.Images:
 def _filter(
     x: arrays.Images, taps: np.ndarray, border: str
 ) -> arrays.Images:
-  """A separable window, as sums of slices: the same bits in any batch."""
+  """A separable window.
+
+  It is a sum of slices, which has the same bits in any batch.
+  """
   reach = len(taps) // 2
   if border != "valid":
     mode = "symmetric" if border == "symmetric" else "constant"

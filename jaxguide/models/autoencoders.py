@@ -141,6 +141,7 @@ class KlAutoencoder(_Autoencoder):
   latent_channels: int = 4
 
   def setup(self):
+    """Makes the submodules, by the names of the checkpoints."""
     self.encoder = self._half(
         autoencoder_blocks.Encoder, 2 * self.z_channels)
     self.decoder = self._half(autoencoder_blocks.Decoder, self.out_channels)
@@ -194,6 +195,7 @@ class Codebook(nn.Module):
   width: int
 
   def setup(self):
+    """Makes the submodules, by the names of the checkpoints."""
     bound = 1.0 / self.num_codes
 
     def init(
@@ -242,6 +244,7 @@ class VqAutoencoder(_Autoencoder):
   num_codes: int = 8192
 
   def setup(self):
+    """Makes the submodules, by the names of the checkpoints."""
     self.encoder = self._half(autoencoder_blocks.Encoder, self.z_channels)
     self.decoder = self._half(autoencoder_blocks.Decoder, self.out_channels)
     self.quantize = Codebook(self.num_codes, self.latent_channels)

@@ -33,7 +33,7 @@ def lowpass(
   Args:
     image_size: side, or (H, W), of the images; multiples of `factor`.
     factor: large pixels per small pixel; both published systems have 32.
-    kernel: "linear" (EGSDE) or "cubic" (Keys, a = -1/2; ILVR).
+    kernel: name, "linear" (EGSDE) or "cubic" (Keys, a = -1/2; ILVR).
 
   Returns:
     A `LinearOperator` from `[B, H, W, C]` to the same shape, with `svd`. Its
@@ -55,9 +55,9 @@ def axis_matrix(size: int, factor: int, kernel: str = "linear") -> np.ndarray:
   """The filter U D of one axis.
 
   Args:
-    size: n, a multiple of `factor`.
+    size: length n, a multiple of `factor`.
     factor: large pixels per small pixel.
-    kernel: "linear" or "cubic".
+    kernel: name, "linear" or "cubic".
 
   Returns:
     `[n, n]`, float64, symmetric.
@@ -74,9 +74,9 @@ def resize_matrix(size: int, scale: float, kernel: str) -> np.ndarray:
   lies beyond an end is reflected there, the end pixel repeated.
 
   Args:
-    size: n.
+    size: length n of the signal.
     scale: output pixels per input pixel.
-    kernel: k, "linear" or "cubic".
+    kernel: name of k, "linear" or "cubic".
 
   Returns:
     `[ceil(n scale), n]`, float64; every row sums to 1.
@@ -91,16 +91,16 @@ def resize_table(
   """Taps and weights of a 1-D resizing, before reflection.
 
   Args:
-    size: n.
+    size: length n of the signal.
     scale: output pixels per input pixel.
-    kernel: "linear" or "cubic".
+    kernel: name, "linear" or "cubic".
 
   Returns:
     Indices `[m, taps]` (may lie outside [0, n)) and weights `[m, taps]`,
     float64, rows summing to 1; taps that no output uses are left out.
 
   Raises:
-    ValueError: for an unknown kernel.
+    ValueError: an unknown kernel.
   """
   arrays.check_choice("kernel", kernel, KERNELS)
   narrow = min(scale, 1.0)

@@ -98,7 +98,7 @@ def check_linear(name: str, operator: Operator) -> None:
 
   Args:
     name: argument of the caller that the operator was given as.
-    operator: any operator.
+    operator: operator of any type.
 
   Raises:
     ValueError: unless it is a `LinearOperator`.
@@ -114,8 +114,8 @@ class Observation(NamedTuple):
   """A measurement y = A(x) + noise_std * n, n standard normal.
 
   Attributes:
-    y: the measurement, `[B, h, w, c]` on the [-1, 1] scale.
-    operator: A, linear or not.
+    y: measurement, `[B, h, w, c]` on the [-1, 1] scale.
+    operator: operator A, linear or not.
     noise_std: standard deviation on the [-1, 1] scale, a scalar or `[B]`.
   """
 

@@ -26,10 +26,10 @@ def gaussian_blur(
   gain of A^+ by 1 / cutoff^2 and leaves |A A^+ A x - A x| <= cutoff |x|.
 
   Args:
-    shape: (H, W) of the images.
+    shape: height and width of the images.
     kernel_size: taps of the window, odd.
     std: standard deviation in pixels, > 0.
-    boundary: "reflect" (mirror, edge not repeated), "symmetric", "edge",
+    boundary: rule, "reflect" (mirror, edge not repeated), "symmetric", "edge",
       "zero" or "renormalise".
     cutoff: singular values of an axis that count as zero, absolute.
 

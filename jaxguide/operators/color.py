@@ -21,8 +21,9 @@ def colorization(
   A^T y = w y and A^+ y = w y / |w|^2, both exact.
 
   Args:
-    weights: w, one per channel; (0.3333, 0.3334, 0.3333) is DDRM's grey.
-    basis: an orthogonal `[C, C]` matrix to use as V, first column w / |w| up
+    weights: vector w, one number per channel; (0.3333, 0.3334, 0.3333) is
+      DDRM's grey.
+    basis: orthogonal `[C, C]` matrix to use as V, first column w / |w| up
       to sign, when a recorded null-space basis is to be replayed. Defaults
       to a Householder reflection.
 
@@ -98,7 +99,7 @@ def rgb_to_ycbcr(rgb: arrays.Images) -> arrays.Images:
   where Cb and Cr keep their offset of 0.5.
 
   Args:
-    rgb: `[B, H, W, 3]`.
+    rgb: images, `[B, H, W, 3]`.
 
   Returns:
     `[B, H, W, 3]`.
@@ -117,7 +118,7 @@ def ycbcr_to_rgb(ycbcr: arrays.Images) -> arrays.Images:
   by up to 3.4e-4 of R - Y.
 
   Args:
-    ycbcr: `[B, H, W, 3]`.
+    ycbcr: images, `[B, H, W, 3]`.
 
   Returns:
     `[B, H, W, 3]`.
@@ -139,8 +140,8 @@ def ycbcr_swap(x0: arrays.Images, y: arrays.Images) -> arrays.Images:
   all channels alike, where the Moore-Penrose update adds w (y - A x0)/|w|^2.
 
   Args:
-    x0: `[B, H, W, 3]` in [-1, 1].
-    y: the observed luma, `[B, H, W, 1]` on the [-1, 1] scale.
+    x0: images, `[B, H, W, 3]` in [-1, 1].
+    y: observed luma, `[B, H, W, 1]` on the [-1, 1] scale.
 
   Returns:
     `[B, H, W, 3]`.

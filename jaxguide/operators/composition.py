@@ -113,11 +113,11 @@ def least_squares(
   image; an image that has converged stays where it is.
 
   Args:
-    apply: A, linear.
-    adjoint: A^T.
-    y: `[B, ...]`.
-    num_iters: iterations, all of which are run.
-    damping: >= 0, a scalar or `[B]`.
+    apply: function A, linear.
+    adjoint: function A^T.
+    y: measurement, `[B, ...]`.
+    num_iters: number of iterations, all of which are run.
+    damping: weight of |x|^2, >= 0, a scalar or `[B]`.
 
   Returns:
     x, `[B, ...]`.

@@ -31,7 +31,7 @@ def replicate(channels: int = 3) -> Lift:
   """L(y) = y on every channel: the lift of luma, and how grey is shown.
 
   Args:
-    channels: C.
+    channels: number C of channels.
 
   Returns:
     A function from `[B, H, W, 1]` to `[B, H, W, C]`.
@@ -57,10 +57,10 @@ def bicubic_up(
   which is neither the adjoint nor the pseudo-inverse of its downsampling.
 
   Args:
-    shape: (H, W) of the large images, multiples of `factor`.
+    shape: height and width of the large images, multiples of `factor`.
     factor: large pixels per small pixel.
-    boundary: as in `resize.bicubic`.
-    axes: "both" or "width".
+    boundary: rule at the border, as in `resize.bicubic`.
+    axes: axes that are resized, "both" or "width".
 
   Returns:
     A function from `[B, H/factor, W/factor, C]` (or `[B, H, W/factor, C]`

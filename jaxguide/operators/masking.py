@@ -18,8 +18,8 @@ def inpainting(mask: arrays.Batch) -> base.LinearOperator:
   For binary masks the two are the same.
 
   Args:
-    mask: `[B, H, W, 1]` or `[B, H, W, C]`, 1 = observed, in [0, 1]; B may be
-      1 to share one mask. Any other rank works too, if x has the same.
+    mask: mask, `[B, H, W, 1]` or `[B, H, W, C]`, 1 = observed, in [0, 1]; B
+      may be 1 to share one mask. Any other rank works too, if x has the same.
 
   Returns:
     A `LinearOperator` whose `svd` has U = V = I and s = mask.

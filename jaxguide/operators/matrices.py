@@ -29,9 +29,9 @@ def separable(
   zero up to float64 rounding count as zero.
 
   Args:
-    vertical: M, `[h, H]`, h <= H.
-    horizontal: N, `[w, W]`, w <= W.
-    cutoff: absolute, per axis.
+    vertical: matrix M, `[h, H]`, h <= H.
+    horizontal: matrix N, `[w, W]`, w <= W.
+    cutoff: singular value of an axis up to which it counts as zero, absolute.
 
   Returns:
     A `LinearOperator` from `[B, H, W, C]` to `[B, h, w, C]`, with `svd`.
@@ -65,9 +65,9 @@ def apply_matrices(
   """M x N^T for every image and channel.
 
   Args:
-    x: `[B, H, W, C]`.
-    vertical: M, `[h, H]`, float32.
-    horizontal: N, `[w, W]`, float32.
+    x: images, `[B, H, W, C]`.
+    vertical: matrix M, `[h, H]`, float32.
+    horizontal: matrix N, `[w, W]`, float32.
 
   Returns:
     `[B, h, w, C]`, the dtype of `x`.
@@ -98,10 +98,10 @@ def boundary_matrix(
   """The matrix of a resampling whose taps may lie outside the signal.
 
   Args:
-    size: n, the length of the signal.
-    neighbours: `[m, k]` int; index of each tap, may be < 0 or >= n.
-    weights: `[m, k]`, float64.
-    boundary: what a tap outside reads: "symmetric" mirrors with the edge
+    size: length n of the signal.
+    neighbours: index of each tap, int `[m, k]`; may be < 0 or >= n.
+    weights: weight of each tap, `[m, k]`, float64.
+    boundary: rule for a tap outside: "symmetric" mirrors with the edge
       repeated, "reflect" without, "edge" reads the nearest pixel, "zero"
       reads 0, "renormalise" leaves the tap out and scales the others so that
       they have the sum of all.

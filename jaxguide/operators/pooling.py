@@ -19,9 +19,9 @@ def average_pool(
   exact; every singular value is 1 / factor.
 
   Args:
-    shape: (H, W) of the images, multiples of `factor`.
-    factor: the block's side, 1 or more.
-    basis: an orthogonal `[factor^2, factor^2]` matrix to use as V on a block
+    shape: height and width of the images, multiples of `factor`.
+    factor: side of a block, 1 or more.
+    basis: orthogonal `[factor^2, factor^2]` matrix to use as V on a block
       (rows of the block one after the other), first column constant, when a
       recorded null-space basis is to be replayed. Defaults to a Householder
       reflection.
@@ -62,8 +62,8 @@ def reduced_shape(shape: tuple[int, int], factor: int) -> tuple[int, int]:
   """(H / factor, W / factor).
 
   Args:
-    shape: (H, W).
-    factor: 1 or more.
+    shape: height and width, (H, W).
+    factor: divisor of both, 1 or more.
 
   Returns:
     The shape of the low-resolution image.

@@ -31,14 +31,15 @@ def bicubic(
   the smallest singular value is above 0.09 of the largest for factors 2 to 8.
 
   Args:
-    shape: (H, W) of the images, multiples of `factor`.
-    factor: 2, 4, 8 or any other divisor.
-    boundary: "symmetric" (mirror, edge repeated; the default), "reflect",
+    shape: height and width of the images, multiples of `factor`.
+    factor: divisor, 2, 4, 8 or any other.
+    boundary: rule, "symmetric" (mirror, edge repeated; the default), "reflect",
       "edge", "renormalise", or "zero": what the released Steered Diffusion
       does, which pulls borders toward mid-grey (its weights are normalised
       with the padding counted).
-    axes: "both", or "width" as the released Steered Diffusion.
-    cutoff: see `matrices.separable`.
+    axes: axes that are resized, "both", or "width" as the released Steered
+      Diffusion.
+    cutoff: singular value that counts as zero, as in `matrices.separable`.
 
   Returns:
     A `LinearOperator` from `[B, H, W, C]` to `[B, H/factor, W/factor, C]`, or
@@ -63,11 +64,11 @@ def axis_matrices(
   """The resizing matrices of the two axes; the identity where one is kept.
 
   Args:
-    in_shape: (H, W) before.
-    out_shape: (h, w) after.
-    scale: h / H.
-    boundary: see `matrices.boundary_matrix`.
-    axes: "both" or "width".
+    in_shape: height and width (H, W) before.
+    out_shape: height and width (h, w) after.
+    scale: ratio h / H.
+    boundary: rule of `matrices.boundary_matrix`.
+    axes: axes that are resized, "both" or "width".
 
   Returns:
     The vertical `[h, H]` and the horizontal `[w, W]` matrix, float64.
@@ -93,10 +94,10 @@ def cubic_matrix(
   """The matrix of a 1-D bicubic resizing.
 
   Args:
-    in_size: n.
-    out_size: m, ceil(scale * n) as a rule.
+    in_size: length n before.
+    out_size: length m after, ceil(scale * n) as a rule.
     scale: output pixels per input pixel.
-    boundary: see `matrices.boundary_matrix`.
+    boundary: rule of `matrices.boundary_matrix`.
 
   Returns:
     `[m, n]`, float64.
@@ -115,9 +116,9 @@ def cubic_table(
   their sum, taps outside the signal included.
 
   Args:
-    in_size: n.
-    out_size: m.
-    scale: s.
+    in_size: length n before.
+    out_size: length m after.
+    scale: ratio s, output pixels per input pixel.
 
   Returns:
     Indices `[m, taps]` (int, may lie outside [0, n)) and weights

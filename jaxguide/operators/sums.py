@@ -16,7 +16,7 @@ def sum_per_image(x: arrays.Batch) -> arrays.PerImage:
   one image, and round less: the error grows with log2 of the count.
 
   Args:
-    x: `[B, ...]`.
+    x: numbers, `[B, ...]`.
 
   Returns:
     `[B]`, the dtype of `x`.

@@ -12,7 +12,13 @@ from jaxguide.samplers import core
 
 
 class DdimCoefficients(NamedTuple):
-  """x_s = x0_scale x0 + eps_scale eps + noise_std z."""
+  """x_s = x0_scale x0 + eps_scale eps + noise_std z.
+
+  Attributes:
+    x0_scale: factor of the estimate.
+    eps_scale: factor of its noise.
+    noise_std: standard deviation of the fresh noise.
+  """
 
   x0_scale: arrays.Array
   eps_scale: arrays.Array
@@ -20,7 +26,11 @@ class DdimCoefficients(NamedTuple):
 
 
 class DdimState(NamedTuple):
-  """The state of `ddim`, `[B, ...]`."""
+  """The state of `ddim`.
+
+  Attributes:
+    x: state x_t, `[B, ...]`.
+  """
 
   x: arrays.Batch
 
@@ -38,13 +48,14 @@ def ddim_steps(
   sqrt(sigma_s^2 - noise_std^2), x0_scale = alpha_s (Eq. 12).
 
   Args:
-    schedule: any, concrete.
-    num_steps: from 1 to the first level.
-    eta: 0 is deterministic, 1 has the variance of DDPM; in [0, 1].
-    first_level: where to start; N when left out.
+    schedule: schedule of any kind, concrete.
+    num_steps: number of steps, from 1 to the first level.
+    eta: share of the noise, in [0, 1]: 0 is deterministic, 1 has the variance
+      of DDPM.
+    first_level: level to start from; N when left out.
 
   Raises:
-    ValueError: for eta or num_steps out of range.
+    ValueError: eta or num_steps out of range.
   """
   if not 0 <= eta <= 1:
     raise ValueError(f"eta must be in [0, 1], got {eta}")
@@ -69,7 +80,7 @@ def ddim(denoise: denoisers.Denoiser, noise: noises.Noise) -> core.Sampler:
   the probability-flow ODE by Euler's rule, with eta = 1 ancestral sampling.
 
   Args:
-    denoise: of x_t `[B, ...]`.
+    denoise: denoiser of x_t `[B, ...]`.
     noise: random draws, of one row per image; of others it raises ValueError
       when run.
   """

@@ -18,11 +18,12 @@ class DdpmCoefficients(NamedTuple):
   """x_s = x0_scale x0 + x_scale x_t + std z.
 
   Attributes:
-    x0_scale: of the posterior mean.
-    x_scale: of the posterior mean.
-    log_small: log of the posterior variance of z_s given z_t and x0.
-    log_large: log of beta, the variance of z_t given z_s.
-    add_noise: 0 for the step that arrives at clean data, else 1.
+    x0_scale: factor of x0 in the posterior mean.
+    x_scale: factor of x_t in the posterior mean.
+    log_small: logarithm of the posterior variance of z_s given z_t and x0.
+    log_large: logarithm of beta, the variance of z_t given z_s.
+    add_noise: factor of the noise, 0 for the step that arrives at clean data,
+      else 1.
   """
 
   x0_scale: arrays.Array
@@ -33,7 +34,11 @@ class DdpmCoefficients(NamedTuple):
 
 
 class DdpmState(NamedTuple):
-  """The state of `ddpm`, `[B, ...]`."""
+  """The state of `ddpm`.
+
+  Attributes:
+    x: state x_t, `[B, ...]`.
+  """
 
   x: arrays.Batch
 
@@ -51,9 +56,9 @@ def ddpm_steps(
   v_ts = sigma_t^2 - alpha_ts^2 sigma_s^2 (Ho et al., Eq. 7, any schedule).
 
   Args:
-    schedule: any, concrete.
-    num_steps: from 1 to the first level.
-    first_level: where to start; N when left out.
+    schedule: schedule of any kind, concrete.
+    num_steps: number of steps, from 1 to the first level.
+    first_level: level to start from; N when left out.
   """
   grid = schedules.space_levels(schedule, num_steps, first_level)
   levels, nexts = grid[:-1], grid[1:]
@@ -89,17 +94,17 @@ def ddpm(
   Exact for a Gaussian prior in the limit of many steps.
 
   Args:
-    denoise: of x_t `[B, ...]`.
+    denoise: denoiser of x_t `[B, ...]`.
     noise: random draws, of one row per image; of others it raises ValueError
       when run.
-    variance: "fixed_small" (the posterior variance), "fixed_large" (beta, the
-      variance that the forward step adds) or "learned" (their
+    variance: name, "fixed_small" (the posterior variance), "fixed_large"
+      (beta, the variance that the forward step adds) or "learned" (their
       log-interpolation, Nichol & Dhariwal, Eq. 15). Where the scale of the
       signal does not fall (VE, EDM grids) beta is the whole difference
       sigma_t^2 - sigma_s^2: coarse grids then want "fixed_small".
 
   Raises:
-    ValueError: for an unknown variance, or "learned" with a denoiser that
+    ValueError: an unknown variance, or "learned" with a denoiser that
       predicts none.
   """
   arrays.check_choice("variance", variance, VARIANCES)

@@ -41,10 +41,10 @@ class EgsdeState(NamedTuple):
   """The state of `egsde`, every leaf `[B, ...]`.
 
   Attributes:
-    x: where the next step starts.
-    result: x_s of the last step, before any restart: after the last step of
-      a repeat, that repeat's image.
-    start_noise: what the source was noised with at the start of the repeat.
+    x: state that the next step starts from.
+    result: state x_s of the last step, before any restart: after the last step
+      of a repeat, that repeat's image.
+    start_noise: noise of the source at the start of the repeat.
   """
 
   x: arrays.Batch
@@ -92,24 +92,24 @@ def egsde(
   figures are those of the other.
 
   Args:
-    denoise: of x_t `[B, ...]`, the prior of the target domain. The released
-      programs clip no x0.
+    denoise: denoiser of x_t `[B, ...]`, the prior of the target domain. The
+      released programs clip no x0.
     noise: random draws, of one row per image; of others it raises ValueError
       when run.
-    source: clean, `[B, ...]`; None starts from z, which with a classifier's
-      energy is plain classifier guidance.
+    source: clean signals, `[B, ...]`; None starts from z, which with a
+      classifier's energy is plain classifier guidance.
     guidance: energies, as a rule `guidance.at_state(energies.translation(
       ...))`; none when left out, and no energy's network is then evaluated.
-    guidance_scale: multiplies the energies; scalar or `[B]`, may be traced.
-    mask: 1 where the source is kept, broadcastable to it; nothing is kept
+    guidance_scale: factor of the energies; scalar or `[B]`, may be traced.
+    mask: mask, 1 where the source is kept, broadcastable to it; nothing is
+      kept when left out.
+    initial: signals that are noised for the start, `[B, ...]`; the source
       when left out.
-    initial: what is noised for the start, `[B, ...]`; the source when left
-      out.
-    project: linear, `[B, ...] -> [B, ...]`; of gradients and of all noise,
-      such as the removal of the mean of a point cloud.
+    project: linear function `[B, ...] -> [B, ...]` of gradients and of all
+      noise, such as the removal of the mean of a point cloud.
 
   Raises:
-    ValueError: for a mask without a source.
+    ValueError: a mask without a source.
   """
   if mask is not None and source is None:
     raise ValueError("mask needs a source, got source=None")

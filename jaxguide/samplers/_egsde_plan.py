@@ -34,15 +34,16 @@ class EgsdeCoefficients(NamedTuple):
   """x_s = x_scale x_t - eps_scale eps - energy_scale grad E + noise_std z.
 
   Attributes:
-    x_scale: of x_t.
-    eps_scale: of the prior's eps.
-    energy_scale: of the gradient.
-    noise_std: 0 in the step that arrives at clean data.
-    kept_alpha: of the source in the region that is kept.
-    kept_sigma: of the source's noise there.
-    restart_alpha: of the result in the start of the next repeat.
-    restart_sigma: of the noise there.
-    source_noise: of all steps.
+    x_scale: factor of x_t.
+    eps_scale: factor of the prior's eps.
+    energy_scale: factor of the gradient.
+    noise_std: standard deviation of the fresh noise, 0 in the step that
+      arrives at clean data.
+    kept_alpha: factor of the source in the region that is kept.
+    kept_sigma: factor of the source's noise there.
+    restart_alpha: factor of the result in the start of the next repeat.
+    restart_sigma: factor of the noise there.
+    source_noise: noise of the source, the same kind in all steps.
   """
 
   x_scale: arrays.Array
@@ -71,23 +72,24 @@ def egsde_steps(
   """The plan of EGSDE and SDEdit: num_repeats times num_steps steps.
 
   Args:
-    schedule: any, concrete; variance-preserving for `variant="released"`.
-    num_steps: N, levels visited in a repeat, from 1 to M, thinned by
+    schedule: schedule of any kind, concrete; variance-preserving for
+      `variant="released"`.
+    num_steps: number N of levels visited in a repeat, from 1 to M, thinned by
       `schedules.space_levels`; all M when left out.
-    first_level: M, where the source is noised to; half of the schedule's
+    first_level: level M that the source is noised to; half of the schedule's
       levels when left out. The released M = 500 is level 500.
-    solver: "ancestral", the step of `egsde`'s text, or "em", the
+    solver: name, "ancestral", the step of `egsde`'s text, or "em", the
       Euler-Maruyama step (1 + b/2) x_t + b (score - grad E) + sqrt(b) z with
       b the sum of the betas passed.
-    variant: "paper" or "released".
-    variance: std^2 of "ancestral": "fixed_small" is v sigma_s^2 / sigma_t^2,
-      "fixed_large" is v.
-    shift: energy_scale: "score" is v / r, which moves eps by sigma grad E;
-      "mean" is the small variance, which with a classifier's energy is the
+    variant: name, "paper" or "released".
+    variance: name of std^2 of "ancestral": "fixed_small" is v sigma_s^2 /
+      sigma_t^2, "fixed_large" is v.
+    shift: name of energy_scale: "score" is v / r, which moves eps by sigma grad
+      E; "mean" is the small variance, which with a classifier's energy is the
       condition_mean form of Dhariwal and Nichol (arXiv:2105.05233, Alg. 1).
-    num_repeats: K; each repeat but the first starts from the noised result
-      of the one before.
-    source_noise: "fresh" draws the noise of the source in each step,
+    num_repeats: number K of repeats; each repeat but the first starts from the
+      noised result of the one before.
+    source_noise: name, "fresh" draws the noise of the source in each step,
       "shared" takes that of the start; implied by the variant when left out.
 
   Returns:
@@ -179,7 +181,7 @@ def released_tables(
   error is 1.7e-4 of it at level 1.
 
   Args:
-    schedule: variance-preserving, concrete.
+    schedule: schedule that preserves the variance, concrete.
 
   Returns:
     The rounded schedule, tables float32, and betas `[N + 1]` with a 0 first.
@@ -220,12 +222,12 @@ def egsde_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
   source's, if that is fresh, and the step's, also in the last.
 
   Args:
-    steps: the plan.
+    steps: plan of the sampler.
 
   Returns:
-    For slots "start", "step", "restart" and, if fresh, "source" int positions
-    `[index, 1]`, for `noise.from_recording`. Where nothing restarts,
-    "restart" points at draw 0.
+    Positions, int `[index, 1]`, for slots "start", "step", "restart" and, if
+    fresh, "source": what `noises.from_recording` takes. Where nothing
+    restarts, "restart" points at draw 0.
   """
   fresh = steps.coefficients.source_noise is SourceNoise.FRESH
   count, each = steps.index.size, 1 + fresh

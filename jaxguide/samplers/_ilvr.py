@@ -32,10 +32,10 @@ class IlvrCoefficients(NamedTuple):
   """The numbers of one step.
 
   Attributes:
-    ancestral: of the step of `ddpm`.
-    reference_alpha: alpha_u.
-    reference_sigma: sigma_u.
-    refine: 1 where the step is refined, else 0.
+    ancestral: coefficients of the step of `ddpm`.
+    reference_alpha: factor alpha_u of the reference.
+    reference_sigma: factor sigma_u of its noise.
+    refine: factor of the refinement, 1 where the step is refined, else 0.
   """
 
   ancestral: _ddpm.DdpmCoefficients
@@ -48,8 +48,8 @@ class IlvrState(NamedTuple):
   """The state of `ilvr`, every leaf `[B, ...]`.
 
   Attributes:
-    x: after refinement.
-    proposal: x', before it.
+    x: state after refinement.
+    proposal: state x', before it.
   """
 
   x: arrays.Batch
@@ -67,15 +67,15 @@ def ilvr_steps(
   """The plan of ILVR.
 
   Args:
-    schedule: any, concrete. The published settings count levels of a respaced
-      one: `schedules.respace(schedules.linear(), 100)`.
-    num_steps: from 1 to the first level.
-    first_level: where to start; the noisiest when left out.
-    refine_above: steps from a level above it are refined. The published
-      range_t counts from 0: it is level range_t + 1. When left out 0, which
-      refines every step, or for "released" 1 (range_t = 0), every step but
-      one from level 1.
-    variant: "paper" or "released".
+    schedule: schedule of any kind, concrete. The published settings count
+      levels of a respaced one, `schedules.respace(schedules.linear(), 100)`.
+    num_steps: number of steps, from 1 to the first level.
+    first_level: level to start from; the noisiest when left out.
+    refine_above: level above which steps are refined. The published range_t
+      counts from 0: it is level range_t + 1. When left out 0, which refines
+      every step, or for "released" 1 (range_t = 0), every step but one from
+      level 1.
+    variant: name, "paper" or "released".
 
   Raises:
     ValueError: naming the argument out of range.
@@ -133,19 +133,19 @@ def ilvr(
     0.6 of it, from the reference, above level 100      0.32      1.61
 
   Args:
-    denoise: of x_t `[B, ...]`; x0 is not clipped unless it clips.
+    denoise: denoiser of x_t `[B, ...]`; x0 is not clipped unless it clips.
     noise: random draws, of one row per image; of others it raises ValueError
       when run.
-    reference: clean, `[B, ...]`.
+    reference: clean signals, `[B, ...]`.
     operator: linear operator A; `operators.lowpass(size, 32, "cubic")` in the
       paper.
     lift: linear function L, from what A gives to an image; the identity when
       left out.
-    start: "noise" starts from z, "reference" from the noised reference.
-    variance: of the ancestral step, see `ddpm`.
+    start: name, "noise" starts from z, "reference" from the noised reference.
+    variance: variance of the ancestral step, one of those of `ddpm`.
 
   Raises:
-    ValueError: for an unknown option, an operator that is not linear, or
+    ValueError: an unknown option, an operator that is not linear, or
       (when called) if P does not map the reference's shape to itself.
   """
   arrays.check_choice("start", start, STARTS)
@@ -189,11 +189,12 @@ def ilvr_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
   refined, the reference's.
 
   Args:
-    steps: the plan.
+    steps: plan of the sampler.
 
   Returns:
-    For slots "start", "step" and "reference" int positions `[index, 1]`, for
-    `noise.from_recording`; "reference" points at draw 0 where none is made.
+    Positions, int `[index, 1]`, for slots "start", "step" and "reference":
+    what `noises.from_recording` takes. "reference" points at draw 0 where none
+    is made.
   """
   refined = np.asarray(steps.coefficients.refine) > 0
   before = 1 + np.arange(refined.size) + np.cumsum(refined) - refined

@@ -28,12 +28,12 @@ def sdedit_steps(
   """The plan of SDEdit; see `egsde_steps`, whose options it takes.
 
   Args:
-    schedule: any, concrete.
-    num_steps: levels visited in a repeat; all up to `first_level` when left
-      out.
-    first_level: where the guide is noised to; half of the schedule's levels
-      when left out. The released program has 400 of 1000 and 3 repeats.
-    **options: solver, variant, variance, num_repeats, source_noise.
+    schedule: schedule of any kind, concrete.
+    num_steps: number of levels visited in a repeat; all up to `first_level`
+      when left out.
+    first_level: level that the guide is noised to; half of the schedule's
+      levels when left out. The released program has 400 of 1000 and 3 repeats.
+    **options: options solver, variant, variance, num_repeats, source_noise.
   """
   return _egsde_plan.egsde_steps(
       schedule, num_steps, first_level=first_level, **options)
@@ -75,13 +75,13 @@ def sdedit(
   the figures are those of the other half.
 
   Args:
-    denoise: of x_t `[B, ...]`; the released program clips no x0.
+    denoise: denoiser of x_t `[B, ...]`; the released program clips no x0.
     noise: random draws, of one row per image; of others it raises ValueError
       when run.
-    source: the guide, clean, `[B, ...]`.
-    mask: 1 where the guide is kept, broadcastable to it.
-    initial: what is noised for the start, `[B, ...]`; the guide when left
-      out.
+    source: guide, clean, `[B, ...]`.
+    mask: mask, 1 where the guide is kept, broadcastable to it.
+    initial: signals that are noised for the start, `[B, ...]`; the guide when
+      left out.
   """
   return _egsde.egsde(
       denoise, noise, source=source, mask=mask, initial=initial)
@@ -96,9 +96,9 @@ def from_source(
   `first_level` of about half the levels.
 
   Args:
-    sampler: one whose start is z scaled to the first level, as it is for
+    sampler: sampler whose start is z scaled to the first level, as it is for
       `ddim` and `ddpm`.
-    source: clean, `[B, ...]`.
+    source: clean signals, `[B, ...]`.
   """
 
   def init(z: arrays.Batch, first: core.Step) -> core.State:
@@ -112,5 +112,9 @@ def from_source(
 
 
 def sdedit_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
-  """Where a released program's draws lie; see `egsde_draw_order`."""
+  """Where a released program's draws lie, as `egsde_draw_order` has it.
+
+  Args:
+    steps: plan of the sampler.
+  """
   return _egsde_plan.egsde_draw_order(steps)

@@ -42,17 +42,17 @@ class SteeredCoefficients(NamedTuple):
   """The numbers of one step.
 
   Attributes:
-    start_scale: of z, for the state before the step; used by the first.
-    recip: 1 / alpha_t.
-    recip_m1: sigma_t / alpha_t; e = (recip x - x0_feas) / recip_m1.
-    x0_scale: of x0_feas in Eq. 13.
-    eps_scale: of e in Eq. 13.
-    noise_std: of the fresh noise in Eq. 13.
-    keep: of x_s in what the next iteration starts from; 1 on the last inner
-      iteration.
-    renoise: of the renoising draw; 0 on the last inner iteration.
-    gradient_scale: k(t) of Eq. 15.
-    constraint_scale: k(t) of Eq. 16.
+    start_scale: factor of z, for the state before the step; used by the first.
+    recip: reciprocal 1 / alpha_t.
+    recip_m1: ratio sigma_t / alpha_t; e = (recip x - x0_feas) / recip_m1.
+    x0_scale: factor of x0_feas in Eq. 13.
+    eps_scale: factor of e in Eq. 13.
+    noise_std: standard deviation of the fresh noise in Eq. 13.
+    keep: factor of x_s in what the next iteration starts from; 1 on the last
+      inner iteration.
+    renoise: factor of the renoising draw; 0 on the last inner iteration.
+    gradient_scale: factor k(t) of Eq. 15.
+    constraint_scale: factor k(t) of Eq. 16.
   """
 
   start_scale: arrays.Array
@@ -71,10 +71,10 @@ class SteeredState(NamedTuple):
   """The state of `steered`, every leaf `[B, ...]`.
 
   Attributes:
-    x: where the next iteration starts.
-    x0: the prior's estimate in the last iteration, before steering.
-    x0_steered: the same after steering.
-    x_next: x_s of the last iteration, before renoising.
+    x: state that the next iteration starts from.
+    x0: estimate of the prior in the last iteration, before steering.
+    x0_steered: estimate after steering.
+    x_next: state x_s of the last iteration, before renoising.
   """
 
   x: arrays.Batch
@@ -96,17 +96,18 @@ def steered_steps(
   """The plan of Steered Diffusion: num_steps x num_inner iterations.
 
   Args:
-    schedule: concrete; variance-preserving for `variant="released"`.
-    num_steps: levels visited, thinned by `schedules.space_levels`.
-    num_inner: N; the paper has 3 for colorization and inpainting and 1
-      elsewhere, the released drivers 1.
-    variant: "paper" or "released".
-    eta: 1 in both; 0 is the deterministic limit.
-    gradient_schedule: k(t) of Eq. 15, "time_varying" or "constant" (1); on
-      a schedule that does not preserve the variance it is multiplied by
-      hypot(alpha_t, sigma_t), so that equivalent schedules sample alike.
-    constraint_schedule: k(t) of Eq. 16, likewise; 1 in both variants. It
-      moves x0 itself and needs no such factor.
+    schedule: schedule, concrete; variance-preserving for
+      `variant="released"`.
+    num_steps: number of levels visited, thinned by `schedules.space_levels`.
+    num_inner: number N of iterations at a level; the paper has 3 for
+      colorization and inpainting and 1 elsewhere, the released drivers 1.
+    variant: name, "paper" or "released".
+    eta: share of the noise, 1 in both; 0 is the deterministic limit.
+    gradient_schedule: rule for k(t) of Eq. 15, "time_varying" or "constant"
+      (1); on a schedule that does not preserve the variance it is multiplied
+      by hypot(alpha_t, sigma_t), so that equivalent schedules sample alike.
+    constraint_schedule: rule for k(t) of Eq. 16, likewise; 1 in both variants.
+      It moves x0 itself and needs no such factor.
 
   Raises:
     ValueError: naming the argument out of range.
@@ -222,24 +223,24 @@ def steered(
   of the two terms is left that depends on the observation.
 
   Args:
-    denoise: of x_t `[B, ...]`; x0 is not clipped unless it clips.
+    denoise: denoiser of x_t `[B, ...]`; x0 is not clipped unless it clips.
     noise: random draws, of one row per image; of others it raises ValueError
       when run.
-    constraint: `x0 -> D(y) - D(x0)`, the correction of Eq. 16; see
-      `samplers.constraints`.
+    constraint: function `x0 -> D(y) - D(x0)`, the correction of Eq. 16, such
+      as those of `samplers.constraints`.
     guidance: energies V1. With `guidance.through_denoiser` the gradient is
       with respect to x_t, network included, as in Eq. 15.
-    guidance_scale: multiplies k(t) of Eq. 15; scalar or `[B]`, may be traced.
-    constraint_scale: multiplies k(t) of Eq. 16, likewise.
-    look_ahead: the second term of Eq. 10 and 15, V2 = V at x0(x_s). "none"
-      leaves it out, as the released program does and as the paper itself
+    guidance_scale: factor of k(t) of Eq. 15; scalar or `[B]`, may be traced.
+    constraint_scale: factor of k(t) of Eq. 16, likewise.
+    look_ahead: rule for the second term of Eq. 10 and 15, V2 = V at x0(x_s).
+      "none" leaves it out, as the released program does and as the paper itself
       reads it (the inner loop takes its place). "printed" has the printed
       sign, x0 - k grad (V1 - V2), under which two like terms nearly cancel.
       "bayes" has the sign that follows from Eq. 7, x0 - k grad (V2 - V1).
       Costs a second network evaluation, forward and backward.
 
   Raises:
-    ValueError: for an unknown option, a look-ahead without terms through
+    ValueError: an unknown option, a look-ahead without terms through
       the denoiser, or (when run) the plan of another sampler.
   """
   arrays.check_choice("look_ahead", look_ahead, LOOK_AHEADS)
@@ -350,13 +351,12 @@ def steered_draw_order(
   sampling draw, also where their factors are zero.
 
   Args:
-    steps: the plan.
-    extra: bool `[S]`, the iterations with the further draw; none when left
-      out.
+    steps: plan of the sampler.
+    extra: iterations with the further draw, bool `[S]`; none when left out.
 
   Returns:
-    For slots "start", "unused", "renoise" and "step" int positions
-    `[index, 1]`, for `noise.from_recording`.
+    Positions, int `[index, 1]`, for slots "start", "unused", "renoise" and
+    "step": what `noises.from_recording` takes.
   """
   count = steps.index.shape[0]
   extra = np.zeros(count, bool) if extra is None else np.asarray(extra, bool)

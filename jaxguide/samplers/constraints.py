@@ -46,11 +46,12 @@ def inpainting(y: arrays.Images, mask: arrays.Images) -> core.Constraint:
   """mask y - mask x0; values of the mask between 0 and 1 blend.
 
   Args:
-    y: `[B, H, W, C]`; what lies where the mask is 0 is not used.
-    mask: 1 where observed, `[B, H, W, 1]` or `[B, H, W, C]`; B may be 1.
+    y: images, `[B, H, W, C]`; what lies where the mask is 0 is not used.
+    mask: mask, 1 where observed, `[B, H, W, 1]` or `[B, H, W, C]`; B may be
+      1.
 
   Raises:
-    ValueError: (when called) if a shape is not that of x0.
+    ValueError: a shape, when called, that is not that of x0.
   """
 
   def correction(x0: arrays.Images) -> arrays.Images:
@@ -75,7 +76,7 @@ def colorization(
 
   Args:
     y: luma, `[B, H, W, 1]`.
-    variant: "paper" adds the difference of luma to all channels, which
+    variant: name, "paper" adds the difference of luma to all channels, which
       meets the observation exactly; "released" goes through YCbCr with the
       rounded constants of the released program.
   """
@@ -101,15 +102,15 @@ def super_resolution(
   """U(y) - U(D(x0)) with bicubic D.
 
   Args:
-    y: the small image, `[B, H / factor, W / factor, C]`; for "released"
+    y: small image, `[B, H / factor, W / factor, C]`; for "released"
       `[B, H, W / factor, C]`.
-    shape: (H, W) of the large image.
+    shape: height and width (H, W) of the large image.
     factor: large pixels per small pixel.
-    variant: "paper" resizes both axes with mirrored borders; "released" the
-      width alone, with zeros around the image.
-    lift: U: "bicubic" upsampling, as both do, under which the observation is
-      met approximately, or the "pseudo_inverse" of D, under which it is met
-      exactly.
+    variant: name, "paper" resizes both axes with mirrored borders; "released"
+      the width alone, with zeros around the image.
+    lift: name of U: "bicubic" upsampling, as both do, under which the
+      observation is met approximately, or the "pseudo_inverse" of D, under
+      which it is met exactly.
   """
   arrays.check_choice("lift", lift, SUPER_RESOLUTION_LIFTS)
   operator = super_resolution_operator(shape, factor, variant)
@@ -122,14 +123,17 @@ def super_resolution(
 def super_resolution_operator(
     shape: tuple[int, int], factor: int, variant: str = "paper"
 ) -> operators.LinearOperator:
-  """The D of `super_resolution`."""
+  """The D of `super_resolution`, whose arguments these are."""
   return operators.bicubic(shape, factor, **_resizing(variant))
 
 
 def super_resolution_lift(
     shape: tuple[int, int], factor: int, variant: str = "paper"
 ) -> lifts.Lift:
-  """The bicubic U of `super_resolution`; U(y) is the degraded picture."""
+  """The bicubic U of `super_resolution`; U(y) is the degraded picture.
+
+  The arguments are those of `super_resolution`.
+  """
   return lifts.bicubic_up(shape, factor, **_resizing(variant))
 
 

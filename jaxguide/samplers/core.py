@@ -23,11 +23,11 @@ class Step(NamedTuple):
   """One step of a plan; `Steps` is the same with a leading axis.
 
   Attributes:
-    index: int32, counts the steps; random draws are made with it.
-    level: where the step starts.
-    next_level: where it ends.
-    kind: int32, one of DENOISE, RENOISE, OPTIMISE, RESTART.
-    coefficients: the sampler's own numbers, a pytree of float32 scalars.
+    index: number of the step, int32; random draws are made with it.
+    level: noise level that the step starts at.
+    next_level: noise level that it ends at.
+    kind: kind of the step, int32, one of DENOISE, RENOISE, OPTIMISE, RESTART.
+    coefficients: numbers of the sampler's own, a pytree of float32 scalars.
   """
 
   index: arrays.Array
@@ -51,10 +51,10 @@ class Sampler(NamedTuple):
   """Three pure functions.
 
   Attributes:
-    init: `(z, first_step) -> State`; z `[B, ...]` is standard normal, and
-      the sampler maps it to its own start.
-    step: `(State, Step) -> State`.
-    output: `State -> x`, the current estimate of the result.
+    init: function `(z, first_step) -> State`; z `[B, ...]` is standard normal,
+      and the sampler maps it to its own start.
+    step: function `(State, Step) -> State`.
+    output: function `State -> x`, the current estimate of the result.
   """
 
   init: Callable[[arrays.Batch, Step], State]
@@ -66,10 +66,11 @@ class Samples(NamedTuple):
   """What sampling returns.
 
   Attributes:
-    x: `[B, ...]`.
-    trajectory: what `record` gave after each kept step, stacked on a leading
+    x: samples, `[B, ...]`.
+    trajectory: results of `record` after each kept step, stacked on a leading
       axis; None unless asked for.
-    is_finite: bool `[B]`, False for an image with a NaN or infinity.
+    is_finite: flag of each image, bool `[B]`, False for an image with a NaN or
+      infinity.
   """
 
   x: arrays.Batch
@@ -91,13 +92,13 @@ def sample(
   does not grow with the number of steps unless a trajectory is asked for.
 
   Args:
-    sampler: from a factory, made inside the same jitted function.
-    z: standard normal, `[B, ...]`.
-    steps: a plan, leading axis S.
-    record: what to keep of the state; `sampler.output` when only
-      `keep_every` is given.
-    keep_every: keep the trajectory after every so many steps; 1 when only
-      `record` is given. Steps after the last full group are not kept.
+    sampler: result of a factory, made inside the same jitted function.
+    z: standard normal numbers, `[B, ...]`.
+    steps: plan, leading axis S.
+    record: function of the state that gives what to keep of it;
+      `sampler.output` when only `keep_every` is given.
+    keep_every: number of steps after each of which the trajectory is kept; 1
+      when only `record` is given. Steps after the last full group are not kept.
 
   Returns:
     Samples.
@@ -154,11 +155,11 @@ def plan(
   """Stacks a plan and rounds it to float32, once.
 
   Args:
-    schedule: with concrete (numpy) tables.
-    levels: int `[S]`.
-    next_levels: int `[S]`.
-    coefficients: pytree of float64 `[S]`.
-    kind: int `[S]`; all DENOISE when left out.
+    schedule: schedule with concrete (numpy) tables.
+    levels: levels that the steps start at, int `[S]`.
+    next_levels: levels that they end at, int `[S]`.
+    coefficients: numbers of each step, a pytree of float64 `[S]`.
+    kind: kind of each step, int `[S]`; all DENOISE when left out.
   """
   levels, next_levels = np.asarray(levels), np.asarray(next_levels)
   kind = np.full(levels.shape, DENOISE) if kind is None else kind
@@ -187,6 +188,10 @@ def start(z: arrays.Batch, first: Step) -> arrays.Batch:
 
   hypot(alpha, sigma) z: z itself for variance-preserving schedules, and
   sigma_max z up to sigma_max^-2 / 2 for variance-exploding ones.
+
+  Args:
+    z: standard normal numbers, `[B, ...]`.
+    first: first step of a plan.
   """
   scale = jnp.hypot(first.level.alpha, first.level.sigma)
   return scale.astype(z.dtype) * z
@@ -198,7 +203,15 @@ def conditional_variance(
   """Variance of z_s given z_t and x0, for s = next_levels < t = levels.
 
   sigma_s^2 (1 - (alpha_t sigma_s / (alpha_s sigma_t))^2): the posterior
-  variance of Ho et al. 2020, Eq. 7, for any schedule; float64 `[S]`.
+  variance of Ho et al. 2020, Eq. 7, for any schedule.
+
+  Args:
+    schedule: schedule with concrete tables.
+    levels: levels t that steps start at, int `[S]`.
+    next_levels: levels s that they end at, int `[S]`.
+
+  Returns:
+    float64 `[S]`.
   """
   alpha_t, sigma_t = schedule.alpha[levels], schedule.sigma[levels]
   alpha_s, sigma_s = schedule.alpha[next_levels], schedule.sigma[next_levels]

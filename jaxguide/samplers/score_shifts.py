@@ -42,14 +42,14 @@ def score_shift(
   visits a level twice sees the same draws twice.
 
   Args:
-    denoise: of x_t `[B, ...]`; its wrappers lie inside the gradient.
-    guidance: energies.
+    denoise: denoiser of x_t `[B, ...]`; its wrappers lie inside the gradient.
+    guidance: energies and where they look.
     noise: random draws.
-    guidance_scale: multiplies the energy; scalar or `[B]`, may be traced.
-    source_noise: `[B, ...]`, what slot "source" gives in every step; drawn
-      in each step when left out. With z of `sample` it is EGSDE's shared
+    guidance_scale: factor of the energy; scalar or `[B]`, may be traced.
+    source_noise: noise `[B, ...]` that slot "source" gives in every step;
+      drawn in each step when left out. With z of `sample` it is EGSDE's shared
       noise.
-    project: linear, of the gradient and of the source's noise.
+    project: linear function of the gradient and of the source's noise.
   """
 
   def shifted(
@@ -79,18 +79,18 @@ def source_draws(
 
   Args:
     noise: random draws.
-    index: of the step.
-    shape: of one source; several draws have one more axis before it.
-    shared: the noise of the source, `[B, *shape]`; drawn with `index` when
+    index: number of the step.
+    shape: shape of one source; several draws have one more axis before it.
+    shared: noise of the source, `[B, *shape]`; drawn with `index` when
       left out.
-    project: linear, of the noise of the source.
+    project: linear function of the noise of the source.
 
   Returns:
     A draw. Slot "source", under whatever term's prefix, is the one draw
     "source".
 
   Raises:
-    ValueError: when called, if several draws of a shared noise are asked for.
+    ValueError: several draws of a shared noise, when called.
   """
   project = project or (lambda e: e)
 

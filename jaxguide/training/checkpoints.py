@@ -28,7 +28,7 @@ class Checkpoints:
     """Opens, or makes, the folder.
 
     Args:
-      folder: where the states lie.
+      folder: place of the states.
       max_to_keep: number of newest states that are kept.
       keep_period: states whose step is a multiple of this are kept for good.
     """
@@ -55,7 +55,7 @@ class Checkpoints:
     Args:
       state: gives the structure, shapes and dtypes (a NamedTuple); those of
         `jax.eval_shape` are enough.
-      step: which one; None: the newest.
+      step: number of its updates; None: the newest.
 
     Raises:
       ValueError: what lies there is of another structure or shape, or that
@@ -88,7 +88,7 @@ class Checkpoints:
       start: makes the state before the first update.
 
     Raises:
-      ValueError: as `restore`.
+      ValueError: what lies there does not fit; `restore` says more.
     """
     if self.latest_step() is None:
       return start()

@@ -33,7 +33,7 @@ class Curve(NamedTuple):
       or not positive on a logarithmic axis) is left out.
     colour: red, green, blue, 0 to 255.
     width: pixels.
-    label: in the legend; nothing when empty.
+    label: text in the legend; nothing when empty.
     dashed: whether the line is interrupted.
   """
 

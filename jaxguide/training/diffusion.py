@@ -43,10 +43,10 @@ def spread_sigmas(
   ln sigma is normal (Karras et al., arXiv:2206.00364, section 5).
 
   Args:
-    key: of the one draw; see `spread_uniform`.
+    key: random key of the one draw; see `spread_uniform`.
     batch: number of sigmas.
-    mean: of ln sigma, their P_mean.
-    std: of ln sigma, their P_std.
+    mean: mean of ln sigma, their P_mean.
+    std: standard deviation of ln sigma, their P_std.
   """
   # The quantile of 0 would be minus infinity.
   uniform = jnp.clip(spread_uniform(key, batch), 1e-6, 1 - 1e-6)
@@ -110,7 +110,7 @@ def eps_training_loss(
   Order of random draws, from the key split in three: levels, noise, dropout.
 
   Args:
-    apply: see `eps_loss`.
+    apply: network, see `eps_loss`.
     schedule: the diffusion.
     weight_limit: bound on the loss weights min(1 / alpha^2, limit); 1 is the
       plain loss. 1 / alpha^2 is the loss of v (Salimans and Ho,
@@ -178,10 +178,10 @@ def edm_training_loss(
   Order of random draws, from the key split in three: sigmas, noise, dropout.
 
   Args:
-    apply: see `edm_loss`.
-    preconditioning: see `edm_loss`.
-    mean: of ln sigma.
-    std: of ln sigma.
+    apply: network, see `edm_loss`.
+    preconditioning: scaling, see `edm_loss`.
+    mean: mean of ln sigma.
+    std: standard deviation of ln sigma.
 
   Raises:
     ValueError: `std` is not positive.

@@ -48,7 +48,7 @@ def spread_levels(number: int, num_levels: int) -> np.ndarray:
   """Levels 1..num_levels, spread evenly over that many images in a fixed order.
 
   Args:
-    number: how many images there are.
+    number: count of the images.
     num_levels: number of levels of the schedule.
   """
   return 1 + fixed_order(number) * num_levels // number

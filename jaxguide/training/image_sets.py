@@ -86,7 +86,7 @@ class Drawn(NamedTuple):
 
   Attributes:
     rows: places of the images, `[B]`.
-    mirrored: which of them are mirrored, `[B]` bool.
+    mirrored: marks of those that are mirrored, `[B]` bool.
   """
 
   rows: np.ndarray
@@ -168,7 +168,7 @@ def batch_at(image_set: ImageSet, step: int, **drawing: Any) -> Labelled:
   Args:
     image_set: all images of the training.
     step: number of the update, from 0.
-    **drawing: see `draw`.
+    **drawing: arguments of `draw`.
   """
   rows, mirrored = draw(image_set, step, **drawing)
   x0 = image_set.images(rows)
@@ -184,7 +184,7 @@ def batches(
   Args:
     image_set: all images of the training.
     first_step: number of the first update.
-    **drawing: see `draw`.
+    **drawing: arguments of `draw`.
   """
   for step in itertools.count(first_step):
     yield batch_at(image_set, step, **drawing)

@@ -27,7 +27,7 @@ class LevelScore(NamedTuple):
     level: number of the level in the schedule.
     loss: mean cross-entropy in nats.
     accuracy: share of right answers.
-    images: how many there were.
+    images: number of them.
   """
 
   level: int

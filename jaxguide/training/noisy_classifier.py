@@ -138,7 +138,7 @@ def make_update(
   (uniform on 1..N, for each image by itself), noise.
 
   Args:
-    apply: see `scores`.
+    apply: network, see `scores`.
     optimizer: any optax transformation.
     schedule: the diffusion.
 

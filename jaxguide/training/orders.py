@@ -37,10 +37,10 @@ def epoch_rows(
   Batches run on across the end of an epoch.
 
   Args:
-    number: of images.
-    step: of the update, from 0.
+    number: count of the images.
+    step: number of the update, from 0.
     batch_size: images per update.
-    seed: of the order.
+    seed: number that sets the order.
 
   Returns:
     `[batch_size]` int64 in 0..number - 1.
@@ -59,10 +59,10 @@ def independent_rows(
   """Rows of one update, drawn without regard to the other updates.
 
   Args:
-    number: of images.
-    step: of the update, from 0.
+    number: count of the images.
+    step: number of the update, from 0.
     batch_size: images per update, all different.
-    seed: of the order.
+    seed: number that sets the order.
 
   Returns:
     `[batch_size]` int64 in 0..number - 1.
@@ -83,10 +83,10 @@ def coins(
   """Which images of an update are mirrored, `[batch_size]` bool.
 
   Args:
-    step: of the update, from 0.
+    step: number of the update, from 0.
     batch_size: images per update.
-    seed: of the coins.
-    probability: of True.
+    seed: number that sets the coins.
+    probability: chance of True.
   """
   rng = np.random.default_rng([seed, _COIN, step])
   return rng.random(batch_size) < probability

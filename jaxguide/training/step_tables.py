@@ -19,7 +19,7 @@ class StepTable:
 
   Attributes:
     columns: names, "step" first.
-    rows: of all steps so far, as texts.
+    rows: texts of all steps so far.
   """
 
   def __init__(

@@ -31,7 +31,7 @@ def train(
   """Trains, or goes on training exactly as if it had not been interrupted.
 
   Args:
-    training: what is trained.
+    training: configuration of what is trained.
     data: folder that the configuration's images lie in.
     out: folder of everything written; see `run_folders`.
 
@@ -140,7 +140,7 @@ def measurement_hook(
   """Writes the rows of a measurement, and the picture of all rows so far.
 
   Args:
-    measurement: see there.
+    measurement: table that grows.
     out: folder of the run.
     first: updates that were done before this session.
   """

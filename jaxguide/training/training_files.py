@@ -56,7 +56,7 @@ def beside(file: str | os.PathLike[str], name: str) -> trainings.Training:
     name: the neighbour's name, such as "noto32.py".
 
   Raises:
-    ValueError: see `load`.
+    ValueError: the neighbour does not fit; `load` says more.
   """
   return load(pathlib.Path(file).with_name(name))
 

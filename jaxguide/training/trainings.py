@@ -25,7 +25,7 @@ class Given(NamedTuple):
   """A model that a training starts from.
 
   Attributes:
-    model: what its directory holds, as read by `convert`.
+    model: contents of its directory, as read by `convert`.
     digest: hexadecimal digest, by which a run knows it wherever it lies.
   """
 
@@ -98,7 +98,7 @@ class Training(abc.ABC):
     name: name of the model, written into its `config.json`.
     module: constructor fields of the network.
     image_size: height and width of the images in pixels.
-    images: where the images come from.
+    images: source of the images.
     batch_size: images per update.
     num_steps: updates in all.
     seed: number that sets the initialisation, the data order and all noise.
@@ -139,7 +139,7 @@ class Training(abc.ABC):
     """The state before the first update, a NamedTuple with a `step`.
 
     Args:
-      models: from `read_models`.
+      models: those of `read_models`.
     """
 
   @abc.abstractmethod
@@ -147,8 +147,8 @@ class Training(abc.ABC):
     """What the trainer runs.
 
     Args:
-      images: from `self.images`.
-      models: from `read_models`.
+      images: those that `self.images` reads.
+      models: those of `read_models`.
 
     Raises:
       ValueError: the images do not fit the configuration.
@@ -171,10 +171,10 @@ class Training(abc.ABC):
     """Writes a model directory, in float16.
 
     Args:
-      params: from `exported`, as numpy arrays.
+      params: parameters from `exported`, as numpy arrays.
       destination: the new directory.
-      source: where the parameters come from, JSON values.
-      models: from `read_models`.
+      source: origin of the parameters, JSON values.
+      models: those of `read_models`.
       data: folder of the images, for kinds that need them here.
 
     Raises:
@@ -205,7 +205,7 @@ class Training(abc.ABC):
     """The fields that options change, those of the images' included.
 
     Args:
-      values: see `changed`.
+      values: value by the option's name.
 
     Raises:
       ValueError: there is no such option.

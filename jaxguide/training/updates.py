@@ -88,7 +88,7 @@ def make_update(
   The loss is given the key `fold_in(key, state.step)`.
 
   Args:
-    loss: of each image.
+    loss: loss of each image.
     optimizer: any optax transformation.
     ema_decay: decay of the averaged parameters in the long run; early on it
       is (1 + n) / (10 + n) after n updates, if that is less.

@@ -10,6 +10,8 @@ from jaxguide.variational._fitted_sampler import with_plan
 from jaxguide.variational.bound import Bound
 from jaxguide.variational.bound import bound_loss
 from jaxguide.variational.bound import elbo
+from jaxguide.variational.bound_tables import bound_constants
+from jaxguide.variational.bound_tables import BoundConstants
 from jaxguide.variational.fitting import Fit
 from jaxguide.variational.fitting import fit
 from jaxguide.variational.fitting import gradients
@@ -18,8 +20,8 @@ from jaxguide.variational.hierarchy import descend
 from jaxguide.variational.hierarchy import Link
 from jaxguide.variational.objective import fit_draw_order
 from jaxguide.variational.objective import Loss
+from jaxguide.variational.objective import LossFunction
 from jaxguide.variational.objective import negative_elbo
-from jaxguide.variational.objective import PlannedLoss
 from jaxguide.variational.objective import Terms
 from jaxguide.variational.plans import EDM_SIGMAS
 from jaxguide.variational.plans import LEVELS
@@ -45,18 +47,20 @@ from jaxguide.variational.sampling import VipaintState
 
 __all__ = [
     "Bound",
+    "BoundConstants",
     "EDM_SIGMAS",
     "Fit",
     "LEVELS",
     "Link",
     "Loss",
+    "LossFunction",
     "Moments",
     "Plan",
-    "PlannedLoss",
     "Posterior",
     "Terms",
     "VQ_WEIGHT",
     "VipaintState",
+    "bound_constants",
     "bound_loss",
     "decoded",
     "descend",

@@ -23,8 +23,8 @@ class PlannedCoefficients(NamedTuple):
   """Coefficients of a step with the posterior's plan beside them.
 
   Attributes:
-    plan: the same in every step.
-    own: the step's own numbers.
+    plan: plan of the posterior, the same in every step.
+    own: numbers of the step itself.
   """
 
   plan: plans.Plan
@@ -35,9 +35,9 @@ class FittedState(NamedTuple):
   """The state of `fitted_sampler`.
 
   Attributes:
-    plan: of the posterior; it has no batch axis.
-    posterior: leaves `[N, K, ...]`.
-    inner: of the sampler of that posterior.
+    plan: plan of the posterior; it has no batch axis.
+    posterior: fitted posterior, leaves `[N, K, ...]`.
+    inner: state of the sampler of that posterior, leaves `[R, ...]`.
   """
 
   plan: plans.Plan
@@ -48,12 +48,23 @@ class FittedState(NamedTuple):
 def with_plan(steps: core.Steps, plan: plans.Plan) -> core.Steps:
   """Steps that carry their posterior's plan, for `fitted_sampler`.
 
-  What only sees the steps inside jit can make the sampler then, as the
-  evaluation does.
+  A compiled function that is given nothing but the steps can then make the
+  sampler, as the evaluation does.
 
   Args:
-    steps: from `vipaint_steps`.
-    plan: the one that they were made from.
+    steps: steps from `vipaint_steps`.
+    plan: plan that they were made from.
+
+  Returns:
+    The steps, whose coefficients are `(plan, own)`.
+
+  Example:
+    >>> from jaxguide import schedules, variational
+    >>> schedule = schedules.linear(1000)
+    >>> plan = variational.vipaint_plan(schedule, (551, 401))
+    >>> steps = variational.vipaint_steps(schedule, plan, num_steps=20)
+    >>> variational.with_plan(steps, plan).coefficients.plan.levels
+    (551, 401)
   """
   count = steps.index.shape[0]
   everywhere = jax.tree.map(
@@ -69,10 +80,36 @@ def fitted_sampler(
   """A sampler that fits first; its steps come from `with_plan`.
 
   Args:
-    fit_posterior: initialises and fits, such as
+    fit_posterior: function that initialises and fits, such as
       `lambda plan: fit(loss, initialise(plan, ...)).posterior`.
-    sampler_of: from a posterior to its sampler, such as
+    sampler_of: function that makes the sampler of a posterior, such as
       `lambda plan, q: vipaint(plan, q, denoise, noise, reconstruction)`.
+
+  Returns:
+    A sampler whose `init` is the whole fit.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, samplers, schedules
+    >>> from jaxguide import variational
+    >>> schedule = schedules.linear(1000)
+    >>> plan = variational.vipaint_plan(schedule, (401,))
+    >>> steps = variational.vipaint_steps(schedule, plan, num_steps=3)
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(1)))
+    >>> denoise = denoisers.gaussian(jnp.zeros(4), jnp.eye(4))
+    >>> y = jnp.ones((1, 4))
+    >>> energy = variational.gaussian_likelihood(y, 0.1)
+    >>> def fit_posterior(plan):
+    ...   start = variational.initialise(plan, y[:, None], noise)
+    ...   loss = variational.negative_elbo(
+    ...       plan, denoise, noise, energy, num_samples=1, remat=False)
+    ...   return variational.fit(loss, start, num_iterations=2).posterior
+    >>> sampler = variational.fitted_sampler(
+    ...     fit_posterior, lambda plan, posterior: variational.vipaint(
+    ...         plan, posterior, denoise, noise, energy))
+    >>> steps = variational.with_plan(steps, plan)
+    >>> samplers.sample(sampler, noise(-1, "start", (4,)), steps).x.shape
+    (1, 4)
   """
 
   def init(z: arrays.Batch, first: core.Step) -> FittedState:

@@ -18,7 +18,7 @@ p is a chain of Gaussian steps, and which one is the caller's choice:
   the estimate x0. It is another density than the prior's, in general a
   narrower one.
 * with `moments` the prior's own: every step also has the variance of x given
-  z_t (`moments.Moments` has the derivation), p(z_T) the prior's mean and
+  z_t (`prior_moments` has the derivation), p(z_T) the prior's mean and
   variance. With a Gaussian prior and `gaussian_likelihood(variance=...)` the
   chain's p(y) is then the prior's, and no single bound exceeds log p(y),
   whatever the posterior, K, the levels and eta.
@@ -38,6 +38,7 @@ from jaxguide import arrays
 from jaxguide import denoisers
 from jaxguide import energies
 from jaxguide import noises
+from jaxguide.variational import bound_tables
 from jaxguide.variational import hierarchy
 from jaxguide.variational import objective
 from jaxguide.variational import plans
@@ -49,8 +50,8 @@ class Bound(NamedTuple):
   """An estimate of the bound.
 
   Attributes:
-    value: of the evidence lower bound, in nats, `[N]`.
-    standard_error: of `value`, `[N]`.
+    value: estimate of the evidence lower bound, in nats, `[N]`.
+    standard_error: standard error of `value`, in nats, `[N]`.
     terms: means of the three terms, each `[N]`; `value` is minus their sum.
   """
 
@@ -61,6 +62,7 @@ class Bound(NamedTuple):
 
 def elbo(
     plan: plans.Plan,
+    constants: bound_tables.BoundConstants,
     denoise: denoisers.Denoiser,
     noise: noises.Noise,
     likelihood: energies.Energy,
@@ -73,22 +75,45 @@ def elbo(
   """The evidence lower bound of a posterior, with its standard error.
 
   Args:
-    plan: levels, `variant="paper"`.
-    denoise: the prior, of rows `[N num_samples, ...]`.
-    noise: one row per image; indices 0 .. num_draws - 1.
+    plan: plan of the posterior, with `variant="paper"`.
+    constants: tables from `bound_constants`, for that plan.
+    denoise: the prior; it sees rows of samples, `[N num_samples, ...]`.
+    noise: source of draws with one row per image, asked for the indices
+      0 .. num_draws - 1.
     likelihood: -log p(y | z) by x0(z), such as `gaussian_likelihood`.
-    posterior: leaves `[N, K, ...]`.
-    moments: as in `bound_loss`.
-    num_samples: samples per draw, over which levels are stratified.
-    num_draws: at least 2; each is one iteration of a loop.
+    posterior: posterior of N images, leaves `[N, K, ...]`.
+    moments: mean and variance of x under the prior; without them the bound
+      is that of the sampling chain, as in `bound_loss`.
+    num_samples: number of samples per draw, over which levels are
+      stratified.
+    num_draws: number of draws, at least 2; each is one iteration of a loop.
+
+  Returns:
+    The estimate over all draws and samples.
 
   Raises:
-    ValueError: for fewer than two draws, and what `bound_loss` refuses.
+    ValueError: if there are fewer than two draws, or `bound_loss` refuses
+      an argument.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, schedules, variational
+    >>> schedule = schedules.linear(1000)
+    >>> plan = variational.vipaint_plan(schedule, (1,))
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(1)))
+    >>> y = jnp.zeros((1, 4))
+    >>> found = variational.elbo(
+    ...     plan, variational.bound_constants(schedule, plan),
+    ...     denoisers.gaussian(jnp.zeros(4), jnp.eye(4)), noise,
+    ...     variational.gaussian_likelihood(y, 1.0),
+    ...     variational.initialise(plan, y[:, None], noise), num_draws=2)
+    >>> found.value.shape
+    (1,)
   """
   if num_draws < 2:
     raise ValueError(f"num_draws must be at least 2, got {num_draws}")
   loss = bound_loss(
-      plan, denoise, noise, likelihood, moments=moments,
+      plan, constants, denoise, noise, likelihood, moments=moments,
       num_samples=num_samples)
 
   def draw(index: arrays.Array) -> objective.Terms:
@@ -104,6 +129,7 @@ def elbo(
 
 def bound_loss(
     plan: plans.Plan,
+    constants: bound_tables.BoundConstants,
     denoise: denoisers.Denoiser,
     noise: noises.Noise,
     likelihood: energies.Energy,
@@ -111,7 +137,7 @@ def bound_loss(
     moments: priors.Moments | None = None,
     num_samples: int = 5,
     remat: bool = True,
-) -> objective.PlannedLoss:
+) -> objective.Loss:
   """Minus the bound as a loss to fit: K + 2 network evaluations.
 
   Its terms are -log p(y | z), the divergences between the levels, and all
@@ -119,23 +145,48 @@ def bound_loss(
   "first" `[S, ...]`, the noise of z at T_e + 1.
 
   Args:
-    plan: levels, `variant="paper"`.
-    denoise: the prior, of rows `[N S, ...]`.
-    noise: one row per image.
+    plan: plan of the posterior, with `variant="paper"`.
+    constants: tables from `bound_constants`, for that plan.
+    denoise: the prior; it sees rows of samples, `[N S, ...]`.
+    noise: source of draws with one row per image.
     likelihood: -log p(y | z_{K-1}) by x0(z_{K-1}), summed and with its
       constant: `gaussian_likelihood`, with `variance=moments.given` where
       there are moments.
-    moments: mean and variance of x under the prior, of rows `[N S, ...]`;
-      the bound is that of the sampling chain when left out.
-    num_samples: S.
-    remat: as in `objective.negative_elbo`.
+    moments: mean and variance of x under the prior, broadcasting against
+      rows `[N S, ...]`; the bound is that of the sampling chain when left
+      out.
+    num_samples: S, the number of Monte-Carlo samples per image.
+    remat: whether the activations of every network evaluation are computed
+      again in the backward pass, as in `negative_elbo`.
+
+  Returns:
+    A loss for `fit`.
 
   Raises:
-    ValueError: for a plan of the released variant, if `num_samples` is not
-      positive, or (when called) for noise without a row per image.
+    ValueError: if the plan is of the released variant, the constants are
+      those of another plan, `num_samples` is not positive, or (once the loss
+      is called) the noise has no row per image.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, schedules, variational
+    >>> schedule = schedules.linear(1000)
+    >>> plan = variational.vipaint_plan(schedule, (1,))
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(1)))
+    >>> y = jnp.zeros((1, 4))
+    >>> loss = variational.bound_loss(
+    ...     plan, variational.bound_constants(schedule, plan),
+    ...     denoisers.gaussian(jnp.zeros(4), jnp.eye(4)), noise,
+    ...     variational.gaussian_likelihood(y, 1.0), num_samples=2)
+    >>> terms = loss(variational.initialise(plan, y[:, None], noise), 0)
+    >>> terms.total.shape, terms.reconstruction.shape
+    ((1,), (1, 2))
   """
   if plan.variant != "paper":
-    raise ValueError("plan must have variant='paper' for the bound proper")
+    raise ValueError(
+        "plan must have variant='paper' for the bound proper, got "
+        f"variant={plan.variant!r}")
+  bound_tables.check_constants(constants, plan)
   objective.check_num_samples(num_samples)
   if remat:
     denoise = jax.checkpoint(denoise)
@@ -149,13 +200,13 @@ def bound_loss(
     parts = (
         likelihood(links[-1].x0, plan.row(-1), draws.of_energy),
         _between(plan, links, moments),
-        _above(plan, denoise, links[0], draws, moments),
+        _above(constants, denoise, links[0], draws, moments),
     )
     parts = [p.reshape(-1, num_samples) for p in parts]
     total = energies.mean_per_image(parts[0] + parts[1] + parts[2])
     return objective.Terms(total, *parts)
 
-  return objective.PlannedLoss(plan, loss)
+  return objective.Loss(loss, plan)
 
 
 def _between(plan, links, moments):
@@ -170,7 +221,8 @@ def _between(plan, links, moments):
     variance = plan.prior_std[k] ** 2 + share**2 * moments.given(above)
     own = link.std**2
     if moments.basis is not None:
-      # In expectation the variance of q along the directions of the basis.
+      # q's own variance along the directions of the basis is not in `std`:
+      # this square has it as its expectation.
       own = moments.turned(link.z - link.mean) ** 2
     gap = moments.turned(link.mean - link.prior_mean)
     total += 0.5 * energies.sum_per_image(
@@ -179,9 +231,8 @@ def _between(plan, links, moments):
   return total
 
 
-def _above(plan, denoise, first, draws, moments):
+def _above(tables, denoise, first, draws, moments):
   """log q(z_0) + all terms of the chain above T_e, `[R]`."""
-  tables = plan.bound
   z = first.z
   entropy = energies.sum_per_image(
       jnp.log(first.std) + 0.5 * (1 + math.log(2 * math.pi)))

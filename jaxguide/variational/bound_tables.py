@@ -7,43 +7,47 @@ With a and v of the transition from T_e to t, z_t = a z_e + sqrt(v) n, every
 mean difference is a multiple of rho eps(z_t) - n, rho = sqrt(v) / sigma_t,
 so a step costs lambda_t |rho eps(z_t) - n|^2 and a constant.
 
-Where the prior's own variance takes the place of the chain's
-(`moments.Moments`), it is a multiple 1 + r of it, r = share + slope V, V =
+Where the prior's own variance (`prior_moments.Moments`) takes the place of
+the chain's, it is a multiple 1 + r of it, r = share + slope V, V =
 Var[x | z_t]. That divides |rho eps - n|^2 and adds, per element,
 (log(1 + r) - f r / (1 + r)) / 2, f the variance of q over the chain's.
 """
 
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from jaxguide import arrays
 from jaxguide import schedules
+from jaxguide.variational import plans
 
 # Share of the drawn levels that is uniform: it bounds the weights.
 _UNIFORM = 0.1
 
 
-class BoundTables(NamedTuple):
+class BoundConstants(NamedTuple):
   """Tables over the levels t = T_e + 1 .. N, leading axis M.
 
   The first row is the step onto z_e itself, a log-likelihood and not a KL
   divergence; it is always evaluated, the others are drawn.
 
   Attributes:
-    rows: the schedule at t.
-    scale: a.
-    std: sqrt(v).
-    eps_ratio: sqrt(v) / sigma_t.
-    weight: lambda_t.
-    inverse_probability: 1 / p_t of the drawn levels; entry 0 is 0.
+    rows: points of the schedule at t, leaves `[M]`.
+    scale: a, the factor of z_e in z_t, `[M]`.
+    std: sqrt(v), the standard deviation of z_t given z_e, `[M]`.
+    eps_ratio: rho = sqrt(v) / sigma_t, `[M]`.
+    weight: lambda_t, the cost of a squared mean difference, `[M]`.
+    inverse_probability: 1 / p_t of the drawn levels, `[M]`; entry 0 is 0.
     cumulative: sums of p_t over the drawn levels, `[M - 1]`.
-    constant: the sum of all constants, per element.
+    constant: sum of all constants, per element of z.
     terminal: (a^2 / s^2, v / s^2) at N, s^2 the variance of p(z_T), `[2]`.
-    share: 0; -1 in the step onto clean data, which has no variance of its
-      own.
-    slope: c^2 over the chain's variance, c the share of x in the mean.
-    fraction: f; 0 in the first row.
+    share: summand of r, `[M]`: -1 in the step onto clean data, which has no
+      variance of its own, and 0 elsewhere.
+    slope: factor of V in r, `[M]`: c^2 over the chain's variance, c the share
+      of x in the mean.
+    fraction: f, the variance of q over the chain's, `[M]`; 0 in the first
+      row.
   """
 
   rows: schedules.NoiseLevel
@@ -60,13 +64,33 @@ class BoundTables(NamedTuple):
   fraction: arrays.Array
 
 
-def tables(schedule: schedules.Schedule, level: int) -> BoundTables:
-  """The tables for T_e = `level`, which may be 0.
+def bound_constants(
+    schedule: schedules.Schedule, plan: plans.Plan
+) -> BoundConstants:
+  """What `bound_loss` and `elbo` need beside the plan, made outside jit.
 
   Args:
-    schedule: concrete.
-    level: at most N - 2.
+    schedule: schedule that the plan was made from, concrete.
+    plan: plan of the posterior; its noisiest level T_e, which may be 0,
+      decides.
+
+  Returns:
+    Float32 tables, which may be arguments of a compiled function.
+
+  Raises:
+    ValueError: if the schedule is traced, or the plan was made from another
+      one.
+
+  Example:
+    >>> from jaxguide import schedules, variational
+    >>> schedule = schedules.linear(1000)
+    >>> plan = variational.vipaint_plan(schedule, (551, 401))
+    >>> constants = variational.bound_constants(schedule, plan)
+    >>> constants.scale.shape  # Levels 552 to 1000.
+    (449,)
   """
+  level = plan.levels[0]
+  _check_origin(schedule, plan)
   alpha_e, sigma_e = schedule.alpha[level], schedule.sigma[level]
   t = np.arange(level + 1, schedule.num_levels + 1)
   alpha, sigma = schedule.alpha[t], schedule.sigma[t]
@@ -76,7 +100,7 @@ def tables(schedule: schedules.Schedule, level: int) -> BoundTables:
   probability = weight[1:] / weight[1:].sum()
   probability = (1 - _UNIFORM) * probability + _UNIFORM / probability.size
   top = alpha[-1] ** 2 + sigma[-1] ** 2
-  return BoundTables(
+  return BoundConstants(
       rows=schedules.NoiseLevel(
           *(np.float32(table[t]) for table in schedule), level=np.int32(t)),
       scale=np.float32(a),
@@ -91,6 +115,33 @@ def tables(schedule: schedules.Schedule, level: int) -> BoundTables:
       slope=np.float32(slope),
       fraction=np.float32(fraction),
   )
+
+
+def check_constants(constants: BoundConstants, plan: plans.Plan) -> None:
+  """Raises `ValueError` where the constants are those of another T_e.
+
+  Args:
+    constants: tables from `bound_constants`; traced ones are not checked.
+    plan: plan of the posterior.
+  """
+  lowest = constants.rows.level
+  if isinstance(lowest, jax.core.Tracer):
+    return
+  if lowest[0] != plan.levels[0] + 1:
+    raise ValueError(
+        "constants must be made by bound_constants for the plan's noisiest "
+        f"level {plan.levels[0]}, got those of level {lowest[0] - 1}")
+
+
+def _check_origin(schedule, plan):
+  schedules.check_concrete(schedule)
+  top, level = schedule.num_levels, plan.levels[0]
+  wanted = np.float32(schedule.sigma[level]) if level <= top else None
+  if wanted is None or wanted != plan.rows.sigma[0]:
+    raise ValueError(
+        f"plan must be made from the schedule given: its level {level} has "
+        f"sigma {plan.rows.sigma[0]:g}, the schedule of {top} levels has "
+        f"{'no such level' if wanted is None else f'{wanted:g} there'}")
 
 
 def _steps(schedule, t, a, v):

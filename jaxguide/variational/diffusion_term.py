@@ -32,14 +32,24 @@ from jaxguide.variational import plans
 
 
 class Transition(NamedTuple):
-  """z_r = scale z + sqrt(variance) n, broadcasting against `[R, ...]`."""
+  """z_r = scale z + sqrt(variance) n, broadcasting against `[R, ...]`.
+
+  Attributes:
+    scale: factor of z.
+    variance: variance of z_r given z.
+  """
 
   scale: arrays.Array
   variance: arrays.Array
 
 
 class Normal(NamedTuple):
-  """A diagonal Gaussian, broadcasting against `[R, ...]`."""
+  """A diagonal Gaussian, broadcasting against `[R, ...]`.
+
+  Attributes:
+    mean: mean of each element.
+    std: standard deviation of each element.
+  """
 
   mean: arrays.Array
   std: arrays.Array
@@ -51,10 +61,18 @@ def transition(
     alpha_to: arrays.Array,
     sigma_to: arrays.Array,
 ) -> Transition:
-  """The forward transition between two noise levels, element-wise."""
+  """The forward transition between two noise levels, element-wise.
+
+  Args:
+    alpha_from: alpha of the lower level.
+    sigma_from: sigma of the lower level.
+    alpha_to: alpha of the noisier level.
+    sigma_to: sigma of the noisier level.
+  """
   scale = alpha_to * (1 / alpha_from)
   kept = arrays.product(scale, sigma_from)
-  # Factored: between neighbours of the grid the squares cancel.
+  # The difference of squares is factored, since between neighbours of the
+  # grid the squares themselves cancel.
   return Transition(scale, (sigma_to - kept) * (sigma_to + kept))
 
 
@@ -68,11 +86,11 @@ def bridge(
   """q(z_s | z_t, z_*) for a chain * -> s -> t.
 
   Args:
-    z_t: `[R, ...]`.
-    z_star: `[R, ...]`.
-    onto: from * to s.
-    step: from s to t.
-    variant: see the module's text.
+    z_t: latents at t, `[R, ...]`.
+    z_star: latents at *, `[R, ...]`.
+    onto: forward transition from * to s.
+    step: forward transition from s to t.
+    variant: "paper" or "released"; the module's text has their formulas.
   """
   a, v = step
   a_star, v_star = onto
@@ -92,14 +110,15 @@ def divergence(
   """KL(q || p), element-wise; "released" multiplies by p's variance.
 
   Args:
-    q: the first.
-    p: the second.
-    variant: see the module's text.
-    spread: where it is given, the divergence is averaged over means of q
-      with this variance; of the paper's variant.
+    q: the first Gaussian.
+    p: the second Gaussian.
+    variant: "paper" or "released"; the module's text has their formulas.
+    spread: variance of q's mean, over which the divergence is averaged; in
+      the paper's variant alone. None for a mean that is known.
   """
-  # Not log(p.std / q.std): its derivative is simplified to a division by p's
-  # scalar, and whether that becomes a product depends on the program.
+  # The logarithm is not that of p.std / q.std: the compiler simplifies its
+  # derivative to a division by p's scalar, and whether that becomes a product
+  # depends on the program around it.
   inverse = 1 / p.std
   half_precision = 0.5 / p.std**2
   released = variant == "released"
@@ -134,7 +153,7 @@ def drawn_pair(
   count = jnp.sum(sigma > limit[:, None], axis=1)
   size = sigma.shape[0]
   position = jnp.floor(u * (count - 2) + 2).astype(jnp.int32)
-  # Rounding of u * (count - 2) must not step over the end.
+  # The rounding of u * (count - 2) must not step over the end.
   row = jnp.minimum(size - count + position, size - 1)
   take = lambda r: jax.tree.map(lambda t: jnp.asarray(t)[r], plan.grid)
   return take(row), take(row - 1)
@@ -152,21 +171,23 @@ def diffusion_loss(
   """(T - T_e) / 2 times the mean of D over elements, `[R]`.
 
   Args:
-    plan: the levels.
-    denoise: the prior; one evaluation.
-    z: z_0, `[R, ...]`.
-    std: tau_0, `[R, ...]`.
-    u: uniform draws that select the times, `[R]`.
-    n: the noise of z_t, `[R, ...]`.
-    mean: of z_0; where it is given, D is averaged over z_0 given z_t. The
-      loss has the same mean over draws, and varies less.
+    plan: plan of the posterior.
+    denoise: the prior, evaluated once.
+    z: z_0, the latents at T_e, `[R, ...]`.
+    std: tau_0, the standard deviation of z_0, `[R, ...]`.
+    u: uniform draws in [0, 1) that select the times, `[R]`.
+    n: standard normal noise of z_t, `[R, ...]`.
+    mean: mean of z_0, `[R, ...]`. Given it, D is averaged over z_0 given z_t:
+      the loss then has the same mean over draws, and varies less.
 
   Raises:
-    ValueError: for a mean with the released variant, whose D is no
+    ValueError: if a mean is given with the released variant, whose D is no
       divergence.
   """
   if mean is not None and plan.variant != "paper":
-    raise ValueError("mean needs variant='paper'")
+    raise ValueError(
+        "mean must be None unless the plan has variant='paper', got a mean "
+        f"with variant={plan.variant!r}")
   level_t, level_s = drawn_pair(plan, std, u)
   t, s = (
       tuple(arrays.bcast(v, z) for v in level[:2])
@@ -183,7 +204,8 @@ def diffusion_loss(
   onto = transition(*free, *s)
   unknown = spread = None
   if mean is not None:
-    # z_0 given z_t: mean, and the variance that D's first term has of it.
+    # z becomes the mean of z_0 given z_t, and `unknown` the variance of z_0
+    # given z_t, which D's first term sees.
     share = std**2 * (1 / t[1]**2)
     z = mean + arrays.product(
         share * jump.scale, z_t - arrays.product(jump.scale, mean))
@@ -191,7 +213,7 @@ def diffusion_loss(
   q = bridge(z_t, z, onto, step, plan.variant)
   p = bridge(z_t, zhat, transition(*fixed, *s), step, plan.variant)
   if unknown is not None:
-    # d (mean of q) / d z_0.
+    # This is the derivative of q's mean by z_0.
     weight = onto.scale * step.variance * (
         1 / (step.variance + arrays.product(step.scale**2, onto.variance)))
     spread = arrays.product(weight**2, unknown)

@@ -20,11 +20,12 @@ class Fit(NamedTuple):
 
   Attributes:
     posterior: the last iterate, leaves `[N, K, ...]`.
-    history: the loss before every update, leaves `[num_iterations, N]`, the
+    history: loss before every update, leaves `[num_iterations, N]`, the
       three terms averaged over the samples.
-    trajectory: the posteriors that were kept, with a leading axis; None
-      unless asked for.
-    is_finite: bool `[N]`, False for an image with a NaN or infinity.
+    trajectory: posteriors that were kept, with a leading axis; None unless
+      asked for.
+    is_finite: flags, bool `[N]`: False for an image whose posterior has a NaN
+      or an infinity.
   """
 
   posterior: posteriors.Posterior
@@ -45,10 +46,19 @@ def optimizer(
 
   Args:
     mu: learning rate of the means.
-    logvar: of the log variances.
-    gamma: of the mixing logits.
+    logvar: learning rate of the log variances.
+    gamma: learning rate of the mixing logits.
     decay: factor of all three rates every `decay_every` iterations.
-    decay_every: length of a stair.
+    decay_every: number of iterations between two changes of the rates.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import variational
+    >>> rule = variational.optimizer(mu=0.05)
+    >>> start = variational.Posterior(*[jnp.ones((1, 1, 2))] * 3)
+    >>> updates, _ = rule.update(start, rule.init(start))
+    >>> updates.mu
+    Array([[[-0.05, -0.05]]], dtype=float32)
   """
 
   def adam(rate: float) -> optax.GradientTransformation:
@@ -72,7 +82,8 @@ def _adam(
 ) -> optax.GradientTransformation:
   """`optax.adam`, which divides by the traced bias corrections.
 
-  Its last bits would depend on the program around it; see `denoisers`.
+  With optax's own division the last bits would depend on the program around
+  it; `denoisers` has the reason.
   """
 
   def init(params: optax.Params) -> _Moments:
@@ -116,21 +127,36 @@ def fit(
   are of each image's own loss and the updates are element-wise.
 
   Args:
-    loss: from `negative_elbo` or `bound_loss`.
-    posterior: where to start.
-    num_iterations: updates.
+    loss: loss from `negative_elbo` or `bound_loss`, or a `Loss` made of a
+      function of your own.
+    posterior: posterior that the fit starts from, leaves `[N, K, ...]`.
+    num_iterations: number of updates, at least 1.
     transformation: an element-wise optimiser; `optimizer()` when left out.
-    variant: "released" subtracts the minimum from every mu_k, k >= 1, between
-      gradient and update, as the published program does by accident. Left
-      out, it is that of the loss's plan; "paper" for a loss of your own.
-    keep_every: keep the posterior after every so many iterations; those after
-      the last full group are not kept.
+    variant: "paper", or "released", which subtracts the minimum from every
+      mu_k, k >= 1, between gradient and update, as the published program does
+      by accident. Left out, it is that of the loss.
+    keep_every: number of iterations after which a posterior is kept, each
+      time; those after the last full group are not. None keeps none.
+
+  Returns:
+    The last posterior, the history of the loss, and what was kept.
 
   Raises:
-    ValueError: for an unknown variant, or counts out of range.
+    ValueError: if the variant is unknown, or a count is out of range.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import variational
+    >>> def square(posterior, iteration):
+    ...   total = jnp.sum(posterior.mu**2, axis=(1, 2))
+    ...   return variational.Terms(total, *[total[:, None]] * 3)
+    >>> start = variational.Posterior(*[jnp.ones((1, 1, 2))] * 3)
+    >>> found = variational.fit(
+    ...     variational.Loss(square), start, num_iterations=2)
+    >>> found.posterior.mu
+    Array([[[0.8..., 0.8...]]], dtype=float32)
   """
-  if variant is None:
-    variant = getattr(loss, "variant", "paper")
+  variant = loss.variant if variant is None else variant
   arrays.check_choice("variant", variant, core.VARIANTS)
   if num_iterations < 1:
     raise ValueError(
@@ -189,7 +215,26 @@ def gradients(
     posterior: posteriors.Posterior,
     index: arrays.Array | int,
 ) -> tuple[posteriors.Posterior, objective.Terms]:
-  """Each image's gradient of its own total, and the terms."""
+  """Each image's gradient of its own total, and the terms.
+
+  Args:
+    loss: loss of the posterior and the iteration.
+    posterior: point at which it is differentiated, leaves `[N, K, ...]`.
+    index: number of the iteration, from 0.
+
+  Returns:
+    The gradient, shaped as the posterior, and the terms of the loss.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import variational
+    >>> def square(posterior, iteration):
+    ...   total = jnp.sum(posterior.mu**2, axis=(1, 2))
+    ...   return variational.Terms(total, *[total[:, None]] * 3)
+    >>> point = variational.Posterior(*[jnp.ones((1, 1, 2))] * 3)
+    >>> variational.gradients(variational.Loss(square), point, 0)[0].mu
+    Array([[[2., 2.]]], dtype=float32)
+  """
 
   def total(
       at: posteriors.Posterior,

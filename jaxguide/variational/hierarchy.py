@@ -15,7 +15,7 @@ from jaxguide import denoisers
 from jaxguide.variational import plans
 from jaxguide.variational import posteriors
 
-# k -> the standard normal draw of level k, `[R, ...]`.
+# From the number k of a level to its standard normal draw, `[R, ...]`.
 LevelDraw = Callable[[int], arrays.Batch]
 
 
@@ -24,9 +24,9 @@ class Link(NamedTuple):
 
   Attributes:
     z: the latent.
-    mean: the posterior's mean of z.
-    std: tau.
-    prior_mean: the mean of the prior's transition; None at the first level.
+    mean: mean of z under the posterior.
+    std: tau, the standard deviation of z under the posterior.
+    prior_mean: mean of the prior's transition; None at the first level.
     x0: E[x0 | z] by the denoiser; z itself on clean data.
   """
 
@@ -57,7 +57,8 @@ def start_std(
 def start_scale(plan: plans.Plan, std: arrays.Batch) -> arrays.Batch:
   """The alpha that belongs to a free standard deviation at T_e."""
   if plan.preserves_variance:
-    # Factored: the last bit of 1 - std^2 depends on the program.
+    # 1 - std^2 is factored, since its last bit would depend on the program
+    # around it.
     return jnp.sqrt((1 - std) * (1 + std))
   return jnp.ones_like(std)
 
@@ -101,10 +102,22 @@ def descend(
   """A draw from the whole chain: K links, K network evaluations.
 
   Args:
-    plan: the levels.
-    posterior: leaves `[R, K, ...]`.
+    plan: plan of the posterior.
+    posterior: posterior of each row, leaves `[R, K, ...]`.
     denoise: the prior.
-    draw: called once per level, in order.
+    draw: source of the standard normal draws `[R, ...]`, called once per
+      level, in order.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, schedules, variational
+    >>> plan = variational.vipaint_plan(schedules.linear(1000), (551, 401))
+    >>> posterior = variational.Posterior(*[jnp.zeros((1, 2, 4))] * 3)
+    >>> links = variational.descend(
+    ...     plan, posterior, denoisers.gaussian(jnp.zeros(4), jnp.eye(4)),
+    ...     lambda k: jnp.ones((1, 4)))
+    >>> [link.z.shape for link in links]
+    [(1, 4), (1, 4)]
   """
   z, mean, std = start(plan, posterior, draw(0))
   links, prior_mean = [], None
@@ -125,6 +138,6 @@ def _predict(
     plan: plans.Plan, denoise: denoisers.Denoiser, z: arrays.Batch, k: int
 ) -> denoisers.Prediction:
   if plan.levels[k] == 0:
-    # Clean data: the network is never asked.
+    # Level 0 is clean data, for which the network is never asked.
     return denoisers.Prediction(z, jnp.zeros_like(z))
   return denoise(z, plan.row(k))

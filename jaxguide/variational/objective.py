@@ -21,10 +21,11 @@ class Terms(NamedTuple):
   """What a loss gives for N images and S samples of each.
 
   Attributes:
-    total: what is minimised, `[N]`: the weighted sum, averaged over samples.
-    reconstruction: `[N, S]`.
-    hierarchy: `[N, S]`, unweighted.
-    diffusion: `[N, S]`, unweighted.
+    total: number that is minimised, `[N]`: the weighted sum of the terms,
+      averaged over samples.
+    reconstruction: distance from the observation, `[N, S]`.
+    hierarchy: divergences between the levels, `[N, S]`, unweighted.
+    diffusion: diffusion loss above T_e, `[N, S]`, unweighted.
   """
 
   total: arrays.PerImage
@@ -33,37 +34,55 @@ class Terms(NamedTuple):
   diffusion: arrays.Array
 
 
-# (posterior, iteration) -> Terms; random draws are made with the iteration.
-Loss = Callable[[posteriors.Posterior, arrays.Array], Terms]
+# From the posterior and the iteration to the terms.
+LossFunction = Callable[[posteriors.Posterior, arrays.Array], Terms]
 
 
 @dataclasses.dataclass(frozen=True)
-class PlannedLoss:
-  """A `Loss` that knows its plan, so that a fit has the plan's variant.
+class Loss:
+  """A function to minimise, and the plan of the posteriors that it takes.
 
   Attributes:
-    plan: of the posteriors that it takes.
-    terms: the loss itself.
+    function: function of the posterior and the iteration that gives the
+      `Terms`. Random draws are made with the iteration.
+    plan: plan of the posteriors, whose variant a fit follows; None for a
+      loss that belongs to no plan.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import variational
+    >>> def square(posterior, iteration):
+    ...   total = jnp.sum(posterior.mu**2, axis=(1, 2))
+    ...   return variational.Terms(total, *[total[:, None]] * 3)
+    >>> loss = variational.Loss(square)
+    >>> start = variational.Posterior(*[jnp.ones((2, 1, 3))] * 3)
+    >>> loss(start, 0).total
+    Array([3., 3.], dtype=float32)
   """
 
-  plan: plans.Plan
-  terms: Loss
+  function: LossFunction
+  plan: plans.Plan | None = None
 
   @property
   def variant(self) -> str:
-    """Of the plan."""
-    return self.plan.variant
+    """The variant of the plan; "paper" without one."""
+    return "paper" if self.plan is None else self.plan.variant
 
   def __call__(
-      self, posterior: posteriors.Posterior, index: arrays.Array
+      self, posterior: posteriors.Posterior, index: arrays.Array | int
   ) -> Terms:
-    """See `Loss`.
+    """The loss and its three terms.
+
+    Args:
+      posterior: posterior of N images, leaves `[N, K, ...]`.
+      index: number of the iteration, from 0; it may be traced.
 
     Raises:
-      ValueError: for a posterior of another number of levels.
+      ValueError: if the posterior has another number of levels than the plan.
     """
-    posteriors.check_levels(posterior, self.plan)
-    return self.terms(posterior, index)
+    if self.plan is not None:
+      posteriors.check_levels(posterior, self.plan)
+    return self.function(posterior, index)
 
 
 def negative_elbo(
@@ -77,39 +96,55 @@ def negative_elbo(
     beta_hierarchy: float = 100.0,
     marginal: bool = True,
     remat: bool = True,
-) -> PlannedLoss:
+) -> Loss:
   """VIPaint's loss, K + 1 network evaluations of N S rows.
 
   Per sample: R(x0(z_{K-1})) + beta_hierarchy sum_k mean KL(q(z_k) || p(z_k))
   + beta_diffusion (T - T_e) / 2 mean D. Gradients pass through every
-  network evaluation. Whatever a row is given (conditions of the denoiser) has
-  N S rows, the samples of an image following each other.
+  network evaluation. Conditions of the denoiser have N S rows as well, the
+  samples of an image following each other.
 
   Draws, in this order: slot "start" `[S, ...]`; "time", one uniform number
   per image; "forward" `[S, ...]`; "level" `[S, ...]` with inner = k - 1 for
   k = 1..K-1; all with the iteration as index.
 
   Args:
-    plan: the levels and the variant.
-    denoise: the prior, of rows `[N S, ...]`.
-    noise: one row per image.
+    plan: plan of the posterior: its levels and its variant.
+    denoise: the prior; it sees rows of samples, `[N S, ...]`.
+    noise: source of draws with one row per image.
     reconstruction: an energy of x0 on the prior's space; `decoded(...)` for
       latents.
-    num_samples: S.
+    num_samples: S, the number of Monte-Carlo samples per image.
     beta_diffusion: weight of the diffusion loss (beta_1 of the released
       program).
     beta_hierarchy: weight of the levels below T_e (beta_2).
-    marginal: average the diffusion loss over z_0 given z_t in closed form,
-      which leaves its mean and takes most of the noise out of mu_0's
-      gradient; see `diffusion_loss`. In the paper's variant alone: the
-      released one never does.
-    remat: compute the activations of every network evaluation again in the
-      backward pass, instead of holding them. On CPU the compiler undoes it:
-      a fit needs no less memory than without, by its own analysis.
+    marginal: whether the diffusion loss is averaged over z_0 given z_t in
+      closed form, which leaves its mean and takes most of the noise out of
+      mu_0's gradient; `diffusion_loss` has the formula. In the paper's
+      variant alone: the released one never does.
+    remat: whether the activations of every network evaluation are computed
+      again in the backward pass, instead of being held. On CPU the compiler
+      undoes it: a fit needs no less memory than without, by its own analysis.
+
+  Returns:
+    A loss for `fit`.
 
   Raises:
-    ValueError: if `num_samples` is not positive, or (when called) for noise
-      without a row per image.
+    ValueError: if `num_samples` is not positive, or (once the loss is called)
+      the noise has no row per image.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, schedules, variational
+    >>> plan = variational.vipaint_plan(schedules.linear(1000), (401,))
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(1)))
+    >>> y = jnp.ones((1, 4))
+    >>> loss = variational.negative_elbo(
+    ...     plan, denoisers.gaussian(jnp.zeros(4), jnp.eye(4)), noise,
+    ...     variational.gaussian_likelihood(y, 0.1), num_samples=3)
+    >>> terms = loss(variational.initialise(plan, y[:, None], noise), 0)
+    >>> terms.total.shape, terms.diffusion.shape
+    ((1,), (1, 3))
   """
   check_num_samples(num_samples)
   marginal = marginal and plan.variant == "paper"
@@ -134,11 +169,11 @@ def negative_elbo(
     whole = (parts[0] + beta_hierarchy * parts[1] + beta_diffusion * parts[2])
     return Terms(energies.mean_per_image(whole), *parts)
 
-  return PlannedLoss(plan, loss)
+  return Loss(loss, plan)
 
 
 def check_num_samples(num_samples: int) -> None:
-  """Raises ValueError unless there is a Monte-Carlo sample at least."""
+  """Raises `ValueError` unless there is a Monte-Carlo sample at least."""
   if num_samples < 1:
     raise ValueError(f"num_samples must be at least 1, got {num_samples}")
 
@@ -149,9 +184,9 @@ def hierarchy_loss(
   """sum_{k >= 1} of the mean over elements of KL(q(z_k) || p(z_k)), `[R]`.
 
   Args:
-    plan: the levels.
-    links: from `hierarchy.descend`.
-    sums: sums over elements in the place of means.
+    plan: plan of the posterior.
+    links: chain from `hierarchy.descend`.
+    sums: whether to sum over elements instead of averaging.
   """
   reduce = energies.sum_per_image if sums else energies.mean_per_image
   total = jnp.zeros(links[0].z.shape[0], links[0].z.dtype)
@@ -172,7 +207,15 @@ class Draws:
       num_samples: int,
       mu: arrays.Batch,
   ):
-    """For a posterior's means `[N, K, ...]`."""
+    """The draws of one iteration.
+
+    Args:
+      noise: source of draws with one row per image.
+      index: number of the iteration, with which draws are made.
+      num_samples: S, the number of samples per image.
+      mu: means of the posterior, `[N, K, ...]`, which give N and the shape of
+        the latents.
+    """
     self._noise = noises.checked_rows(noise, mu.shape[0])
     self._index = index
     self._num_samples = num_samples
@@ -212,12 +255,17 @@ def fit_draw_order(
   """Where the released fit's draws lie in a flat recording.
 
   Args:
-    num_levels: K.
-    num_iterations: of the fit.
+    num_levels: K, the number of levels.
+    num_iterations: number of iterations of the fit.
 
   Returns:
-    For slots "start", "time", "forward" and, where K > 1, "level" positions
-    `[index][inner]`.
+    Positions `[index][inner]` by slot: "start", "time", "forward" and, where
+    K > 1, "level".
+
+  Example:
+    >>> from jaxguide import variational
+    >>> variational.fit_draw_order(num_levels=1, num_iterations=2)
+    {'start': [[0], [3]], 'time': [[1], [4]], 'forward': [[2], [5]]}
   """
   first = [n * (2 + num_levels) for n in range(num_iterations)]
   order = {

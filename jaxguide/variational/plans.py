@@ -17,10 +17,9 @@ import numpy as np
 from jaxguide import arrays
 from jaxguide import schedules
 from jaxguide.samplers import core
-from jaxguide.variational import bound_tables
 
-# VIPaint-1, -2, -4 and the six levels that the released program also knows,
-# as levels: its 0-based 550, 500, 450 and 400 plus one.
+# The levels of VIPaint-1, -2 and -4, and the six that the released program
+# also knows. A level is the program's 0-based index (550, 500, ...) plus one.
 LEVELS = {
     1: (401,),
     2: (551, 401),
@@ -40,7 +39,7 @@ EDM_SIGMAS = {
     jax.tree_util.register_dataclass,
     data_fields=(
         "eta", "rows", "prior_std", "eps_scale", "context_scale", "grid",
-        "weight", "bound",
+        "weight",
     ),
     meta_fields=("levels", "variant", "preserves_variance"),
 )
@@ -53,16 +52,16 @@ class Plan:
     variant: "paper" or "released"; static.
     preserves_variance: whether alpha^2 + sigma^2 = 1; static.
     eta: h_k^2 over the variance of z_k given z_{k-1} and x0.
-    rows: the schedule at the levels, `[K]`.
+    rows: points of the schedule at the levels, leaves `[K]`.
     prior_std: h_k, `[K]`: sigma at T_e, then the standard deviation of the
       prior's DDIM transition, sqrt(eta) times the posterior one.
-    eps_scale: sqrt(sigma_k^2 - h_k^2), `[K]`; entry 0 is not used.
-    context_scale: the factor of mu_k in the mean of z_k, `[K]`; entry 0 is
-      not used.
-    grid: the noisy levels that the diffusion loss draws from, `[G]`,
-      increasing.
-    weight: of the diffusion loss, (T - T_e) / 2.
-    bound: constants of the bound proper.
+    eps_scale: sqrt(sigma_k^2 - h_k^2), the factor of eps in the mean of the
+      prior's transition, `[K]`; entry 0 is not used.
+    context_scale: factor of mu_k in the mean of z_k, `[K]`; entry 0 is not
+      used.
+    grid: points of the schedule that the diffusion loss draws from, leaves
+      `[G]`, with increasing noise.
+    weight: factor of the diffusion loss, (T - T_e) / 2.
   """
 
   levels: tuple[int, ...]
@@ -75,15 +74,18 @@ class Plan:
   context_scale: np.ndarray
   grid: schedules.NoiseLevel
   weight: np.ndarray
-  bound: bound_tables.BoundTables
 
   @property
   def num_levels(self) -> int:
-    """K."""
+    """K, the number of levels."""
     return len(self.levels)
 
   def row(self, k: int) -> schedules.NoiseLevel:
-    """The schedule at the k-th level, scalars."""
+    """The point of the schedule at the k-th level, scalars.
+
+    Args:
+      k: number of the level from 0, the noisiest; -1 is the last.
+    """
     return jax.tree.map(lambda table: table[k], self.rows)
 
 
@@ -98,23 +100,38 @@ def vipaint_plan(
   """The plan of VIPaint-K.
 
   Args:
-    schedule: concrete; variance-preserving, or with alpha = 1 (EDM), whose
-      own rows are then the grid of the diffusion loss.
-    levels: T_e first, decreasing (`LEVELS` for schedules of 1000 levels); a
-      released 0-based index i is level i + 1. Level 0, clean data, is
-      possible alone: the posterior of RED-diff.
+    schedule: a concrete schedule that is variance-preserving, or has alpha =
+      1 (EDM); its own rows are then the grid of the diffusion loss.
+    levels: decreasing levels, T_e first (`LEVELS` for schedules of 1000
+      levels); a released 0-based index i is level i + 1. Level 0, clean data,
+      is possible alone: the posterior of RED-diff.
     eta: h_k^2 over the variance of z_k given z_{k-1} and x0, in (0, 1].
-    rho: curvature of the grid of times on variance-preserving schedules.
+    rho: curvature of the grid of times on variance-preserving schedules,
+      positive.
     variant: "paper", or "released" for the tables of the published program.
+
+  Returns:
+    The plan, whose arrays may be arguments of a compiled function.
 
   Raises:
     ValueError: naming the argument that is out of range.
+
+  Example:
+    >>> from jaxguide import schedules, variational
+    >>> schedule = schedules.scaled_linear()
+    >>> plan = variational.vipaint_plan(schedule, variational.LEVELS[2])
+    >>> plan.levels, plan.num_levels
+    ((551, 401), 2)
+    >>> plan.prior_std
+    array([0.9616, 0.3353], dtype=float32)
   """
   schedules.check_concrete(schedule)
   arrays.check_choice("variant", variant, core.VARIANTS)
   preserves = _preserves_variance(schedule)
   if variant == "released" and not preserves:
-    raise ValueError("variant='released' needs a variance-preserving schedule")
+    raise ValueError(
+        "variant='released' needs a schedule that preserves the variance, got "
+        "one with alpha = 1")
   if not 0 < rho < math.inf:
     raise ValueError(f"rho must be positive and finite, got {rho}")
   if not 0 < eta <= 1:
@@ -142,7 +159,6 @@ def vipaint_plan(
       context_scale=context,
       grid=grid_rows,
       weight=np.float32(count / 2),
-      bound=bound_tables.tables(schedule, int(levels[0])),
   )
 
 
@@ -151,9 +167,23 @@ def levels_at_sigmas(
 ) -> tuple[int, ...]:
   """The levels whose sigma / alpha is nearest in log to each of `sigmas`.
 
+  Args:
+    schedule: a concrete schedule.
+    sigmas: noise on data of scale 1, positive and decreasing, such as those
+      of `EDM_SIGMAS`.
+
+  Returns:
+    One level per sigma, decreasing.
+
   Raises:
     ValueError: unless `sigmas` are finite, positive, decreasing and far enough
       apart for a level each.
+
+  Example:
+    >>> from jaxguide import schedules, variational
+    >>> variational.levels_at_sigmas(
+    ...     schedules.edm(300), variational.EDM_SIGMAS[2])
+    (139, 119)
   """
   schedules.check_concrete(schedule)
   found = np.asarray(sigmas, np.float64)
@@ -168,7 +198,7 @@ def levels_at_sigmas(
   )
   if len(set(levels)) < len(levels):
     raise ValueError(
-        f"sigmas must be of a level each, got {tuple(sigmas)}, which are "
+        f"sigmas must have a level each, got {tuple(sigmas)}, which are "
         f"nearest to levels {levels}")
   return levels
 
@@ -179,6 +209,15 @@ def time_grid(num_levels: int = 1000, rho: float = 7.0) -> np.ndarray:
   trunc(N g), g^(1/rho) evenly spaced from 0.002^(1/rho) to 0.999^(1/rho):
   the rule of Karras et al. 2022, Eq. 5, applied to the time t / N. Low times
   occur more than once.
+
+  Args:
+    num_levels: N, the number of levels, at least 2.
+    rho: curvature, positive; larger values put more times near 0.
+
+  Example:
+    >>> from jaxguide import variational
+    >>> variational.time_grid(1000)[:5]
+    array([1, 2, 2, 2, 2])
   """
   high, low = 0.999 ** (1 / rho), 0.002 ** (1 / rho)
   fraction = np.arange(num_levels) / (num_levels - 1)
@@ -218,8 +257,8 @@ def _check_grid(grid: np.ndarray, levels: np.ndarray) -> None:
   above = grid[grid > levels[0]]
   if above.size < 4:
     raise ValueError(
-        f"levels[0] must leave 4 grid levels above it, got {levels[0]} with "
-        f"{above.size}"
+        "levels[0] must leave at least 4 levels of the grid above it, got "
+        f"{levels[0]} with {above.size}"
     )
   if np.any(np.diff(above) == 0):
     raise ValueError(

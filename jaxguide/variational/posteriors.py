@@ -20,7 +20,7 @@ class Posterior(NamedTuple):
 
   Attributes:
     mu: contextual means, `[N, K, ...]`.
-    logvar: log tau^2, `[N, K, ...]`.
+    logvar: log variances, log tau^2, `[N, K, ...]`.
     gamma: logits of the mixing weights g, `[N, K, ...]`; level 0 has none
       and its entry never moves.
   """
@@ -35,15 +35,19 @@ def check_levels(posterior: Posterior, plan: plans.Plan) -> None:
 
   An array is read beyond its end without an error in jax.
 
+  Args:
+    posterior: posterior to be checked, leaves `[N, K, ...]`.
+    plan: plan whose number of levels it must have.
+
   Raises:
-    ValueError: naming the parameter.
+    ValueError: naming the parameter whose shape does not fit.
   """
   for name, leaf in posterior._asdict().items():
     if leaf.ndim < 2 or leaf.shape[1] != plan.num_levels:
       raise ValueError(
           f"posterior.{name} has shape {leaf.shape}; the plan has "
-          f"{plan.num_levels} levels, so that [N, {plan.num_levels}, ...] is "
-          "needed")
+          f"{plan.num_levels} levels, so it must have shape "
+          f"[N, {plan.num_levels}, ...]")
 
 
 def encodings(
@@ -57,20 +61,29 @@ def encodings(
   """Noisy copies of the encoded observation, one per level.
 
   Args:
-    encoded: the encoder at the observation (missing pixels 0), scaled as
-      latents are, `[N, ...]`; the observation itself for a pixel prior.
-    noise: slot "encode", index -1, one draw `[num_samples, ...]` per image.
-    num_levels: K; level k takes copy k mod num_samples.
-    num_samples: copies that are drawn, B of the released program.
-    std: of the noise; the autoencoder's scale factor in the released
-      program.
+    encoded: output of the encoder at the observation (missing pixels 0),
+      scaled as latents are, `[N, ...]`; the observation itself for a pixel
+      prior.
+    noise: source of draws, asked for slot "encode" at index -1, one draw
+      `[num_samples, ...]` per image.
+    num_levels: K, the number of levels; level k takes copy k mod num_samples.
+    num_samples: number of copies that are drawn, B of the released program.
+    std: standard deviation of the noise; the autoencoder's scale factor in
+      the released program.
 
   Returns:
-    `[N, K, ...]`.
+    Copies `[N, K, ...]`, the `context` of `initialise`.
 
   Raises:
-    ValueError: if `num_samples` is not positive, or for noise without a row
-      per image.
+    ValueError: if `num_samples` is not positive, or the noise has no row per
+      image.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import noises, variational
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(1)))
+    >>> variational.encodings(jnp.ones((1, 4)), noise, num_levels=2).shape
+    (1, 2, 4)
   """
   if num_samples < 1:
     raise ValueError(f"num_samples must be at least 1, got {num_samples}")
@@ -100,18 +113,32 @@ def initialise(
   sigma at T_e.
 
   Args:
-    plan: the levels.
-    context: e_k on the scale of clean data, `[N, K, ...]`; see `encodings`.
-    noise: slots "mean" `[K, ...]` and "mean_top", index -1.
-    std_scale: of tau_k, k >= 1.
-    mixing_logit: gamma everywhere.
-    mean_scale: noise on mu_k, k >= 1.
-    mean_scale_top: noise on mu_0.
-    start_std: tau_0; sigma at T_e when left out, 0.1 on clean data.
+    plan: plan of the posterior.
+    context: e_k on the scale of clean data, `[N, K, ...]`, such as
+      `encodings` gives.
+    noise: source of draws, asked for slots "mean" `[K, ...]` and "mean_top"
+      at index -1.
+    std_scale: factor of tau_k, k >= 1, positive.
+    mixing_logit: value of gamma everywhere.
+    mean_scale: scale of the noise on mu_k, k >= 1.
+    mean_scale_top: scale of the noise on mu_0.
+    start_std: tau_0, positive; sigma at T_e when left out, 0.1 on clean data.
+
+  Returns:
+    A posterior with leaves `[N, K, ...]`.
 
   Raises:
-    ValueError: for a context of another number of levels, a standard deviation
-      that is not positive, or noise without a row per image.
+    ValueError: if the context has another number of levels, a standard
+      deviation is not positive, or the noise has no row per image.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import noises, schedules, variational
+    >>> plan = variational.vipaint_plan(schedules.linear(1000), (551, 401))
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(1)))
+    >>> start = variational.initialise(plan, jnp.zeros((1, 2, 4)), noise)
+    >>> start.mu.shape, float(start.gamma[0, 0, 0])
+    ((1, 2, 4), 4.0)
   """
   for name, value in (("std_scale", std_scale), ("start_std", start_std)):
     if value is not None and not value > 0:
@@ -148,12 +175,23 @@ def repeat(
   """Rows of images to rows of samples: `[N, ...]` to `[N num_samples, ...]`.
 
   The samples of one image follow each other, here as everywhere.
+
+  Args:
+    tree: pytree of arrays `[N, ...]`.
+    num_samples: number of samples of each image.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import variational
+    >>> variational.repeat(jnp.array([1, 2]), 2)
+    Array([1, 1, 2, 2], dtype=int32)
   """
 
   def one(leaf: arrays.Batch) -> arrays.Batch:
     shape = leaf.shape
-    # The derivative of a stack adds slices. That of a broadcast is a sum of
-    # the compiler's, whose last bits may depend on the number of images.
+    # The derivative of a stack adds slices. The derivative of a broadcast is
+    # a sum in the compiler's order, so its last bits may depend on the number
+    # of images.
     wide = jnp.stack([leaf] * num_samples, axis=1)
     return wide.reshape(-1, *shape[1:])
 
@@ -163,20 +201,31 @@ def repeat(
 def repeat_to(tree: arrays.PyTree, num_rows: int) -> arrays.PyTree:
   """`repeat` to a given number of rows.
 
+  Args:
+    tree: pytree of arrays `[N, ...]`.
+    num_rows: number of rows wanted, a multiple of N.
+
   Raises:
     ValueError: if `num_rows` is no multiple of the rows there are.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import variational
+    >>> variational.repeat_to(jnp.array([1, 2]), 4)
+    Array([1, 1, 2, 2], dtype=int32)
   """
   count = jax.tree.leaves(tree)[0].shape[0]
   if num_rows % count:
-    raise ValueError(f"{num_rows} rows are no multiple of {count} images")
+    raise ValueError(
+        f"num_rows must be a multiple of the {count} images, got {num_rows}")
   return tree if num_rows == count else repeat(tree, num_rows // count)
 
 
 def shift_means(posterior: Posterior) -> Posterior:
-  """mu_k less its smallest element, for k >= 1 (the released program).
+  """The posterior with mu_k less its smallest element, for k >= 1.
 
-  Its progress pictures normalise a view of the parameter in place, before
-  the optimiser's step.
+  The released program does so by accident: its progress pictures normalise a
+  view of the parameter in place, before the optimiser's step.
   """
   low = posterior.mu[:, 1:]
   smallest = jnp.min(low, axis=tuple(range(2, low.ndim)), keepdims=True)

@@ -33,12 +33,18 @@ class Moments(NamedTuple):
   """Mean and covariance of x under the prior: B diag(variance) B^T.
 
   Attributes:
-    mean: of x, a number or an array that broadcasts against rows.
+    mean: mean of x, a number or an array that broadcasts against rows.
     variance: s^2 along the directions of the basis, positive, a number or an
       array that broadcasts against rows.
-    basis: orthonormal, x `[R, ...]` to B^T x of the same shape, such as a
-      cosine transform or x @ eigenvectors; elements themselves when left
-      out.
+    basis: orthonormal map of x `[R, ...]` to B^T x of the same shape, such as
+      a cosine transform or x @ eigenvectors; the identity when left out.
+
+  Example:
+    >>> from jaxguide import schedules, variational
+    >>> moments = variational.Moments(mean=0.0, variance=1.0)
+    >>> level = schedules.NoiseLevel(alpha=0.8, sigma=0.6, time=0)
+    >>> f"{moments.given(level):.2f}"
+    '0.36'
   """
 
   mean: arrays.Array | float
@@ -48,18 +54,27 @@ class Moments(NamedTuple):
   def given(self, level: schedules.NoiseLevel) -> arrays.Array:
     """Var[x | z], s^2 sigma^2 / (s^2 alpha^2 + sigma^2).
 
-    Along the directions of the basis; 0 on clean data.
+    The variances are those along the directions of the basis; 0 on clean
+    data.
 
     Args:
-      level: of z, fields that broadcast against rows.
+      level: noise level of z, with fields that broadcast against rows.
     """
     noise = level.sigma**2
     return self.variance * noise / (self.variance * level.alpha**2 + noise)
 
   def spread(self, level: schedules.NoiseLevel) -> arrays.Array:
-    """Var[z], s^2 alpha^2 + sigma^2, as `given`."""
+    """Var[z], s^2 alpha^2 + sigma^2, along the directions of the basis.
+
+    Args:
+      level: noise level of z, with fields that broadcast against rows.
+    """
     return self.variance * level.alpha**2 + level.sigma**2
 
   def turned(self, x: arrays.Batch) -> arrays.Batch:
-    """B^T x, `[R, ...]`."""
+    """B^T x, `[R, ...]`.
+
+    Args:
+      x: array `[R, ...]`.
+    """
     return x if self.basis is None else self.basis(x)

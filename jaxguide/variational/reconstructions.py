@@ -19,14 +19,14 @@ from jaxguide import operators
 from jaxguide import schedules
 from jaxguide.variational import posteriors
 
-# What the released loss divides its absolute error by with a VQ autoencoder,
-# 2 * 0.566^2: the weight of the distance is VQ_WEIGHT times 100.
+# With a VQ autoencoder the released loss divides its absolute error by
+# 2 * 0.566^2, so the weight of the distance is 100 times this.
 VQ_WEIGHT = 1 / (2 * 0.566**2)
 
-# Two batches of images to one number per row.
+# From two batches of images to one number per row.
 Distance = Callable[[arrays.Images, arrays.Images], arrays.PerImage]
 Decode = Callable[[arrays.Batch], arrays.Images]
-# The noise level of z to Var[A x | z].
+# From the noise level of z to Var[A x | z].
 Variance = Callable[[schedules.NoiseLevel], arrays.Array | float]
 
 
@@ -42,20 +42,32 @@ def masked_reconstruction(
   """weight mean |m y - m x| + perceptual_weight d(m y, m x).
 
   The mean runs over all pixels, missing ones included. `weight` is 100 with
-  a KL autoencoder or a pixel prior and 100 `VQ_WEIGHT` with a VQ one. Of a
+  a KL autoencoder or a pixel prior and 100 `VQ_WEIGHT` with a VQ one. With a
   `FeatureDistance` the observation's features are computed here, once.
 
   Args:
-    y: the observation, `[N, H, W, C]`.
-    mask: 1 = observed, `[N, H, W, 1]` or `[N, H, W, C]`. Of y and mask
-      one may have a single row, for all.
-    weight: of the absolute error.
+    y: the observation, `[N, H, W, C]` in [-1, 1].
+    mask: mask, 1 = observed, `[N, H, W, 1]` or `[N, H, W, C]`. Either y or
+      the mask may have a single row, for all images.
+    weight: factor of the absolute error.
     perceptual: distance between images, such as LPIPS; none when left out.
-    perceptual_weight: of that distance.
-    remat: compute the activations of that distance again in a backward pass.
+    perceptual_weight: factor of that distance.
+    remat: whether the activations of that distance are computed again in a
+      backward pass, instead of being held.
+
+  Returns:
+    An energy of images `[R, H, W, C]`, R a multiple of N.
 
   Raises:
-    ValueError: when called, for x of another shape than y.
+    ValueError: if (once the energy is called) x has another shape than y.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import variational
+    >>> y, mask = jnp.zeros((1, 2, 2, 3)), jnp.ones((1, 2, 2, 1))
+    >>> energy = variational.masked_reconstruction(y, mask)
+    >>> energy(y + 0.5, None, None)
+    Array([50.], dtype=float32)
   """
   count = max(y.shape[0], mask.shape[0])
   y, mask = (
@@ -89,8 +101,20 @@ def measured_reconstruction(
 
   Args:
     y: the measurement, `[N, ...]`.
-    operator: A; it sees rows of samples.
-    weight: of the absolute error.
+    operator: operator A; it sees rows of samples.
+    weight: factor of the absolute error.
+
+  Returns:
+    An energy of images `[R, ...]`, R a multiple of N.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators, variational
+    >>> double = operators.Operator(lambda x: 2 * x)
+    >>> energy = variational.measured_reconstruction(
+    ...     jnp.zeros((1, 4)), double, weight=1.0)
+    >>> energy(jnp.ones((1, 4)), None, None)
+    Array([2.], dtype=float32)
   """
 
   def energy(
@@ -125,19 +149,31 @@ def gaussian_likelihood(
 
   Args:
     y: the measurement, `[N, ...]`.
-    noise_std: scalar or `[N]`, positive; 0 is allowed with `variance`.
-    mask: 1 = observed, broadcasting against y; what is missing counts
-      neither in the sum nor in the constant.
-    operator: A; the identity when left out. It sees rows of samples.
-    variance: of A x given z, from the noise level of z, whose fields
-      broadcast against the rows, to a number or an array that broadcasts
-      against A x. `Moments(mean, s2).given` for elements of variance s2
-      under the prior: s2 sigma^2 / (s2 alpha^2 + sigma^2);
+    noise_std: standard deviation of the noise, a scalar or `[N]`, positive;
+      0 is allowed with `variance`.
+    mask: mask, 1 = observed, broadcasting against y; what is missing counts
+      neither in the sum nor in the constant. None for y that is complete.
+    operator: operator A, which sees rows of samples; the identity when left
+      out.
+    variance: variance of A x given z, a function of the noise level of z,
+      whose fields broadcast against the rows, that gives a number or an array
+      that broadcasts against A x. `Moments(mean, s2).given` for elements of
+      variance s2 under the prior: s2 sigma^2 / (s2 alpha^2 + sigma^2);
       `lambda level: v` for a known one. None for 0.
 
+  Returns:
+    An energy of x `[R, ...]`, R a multiple of N, in nats.
+
   Raises:
-    ValueError: for a `noise_std` that is negative, not finite or, without
+    ValueError: if `noise_std` is negative, not finite or, without
       `variance`, 0. A traced one is not checked.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import variational
+    >>> energy = variational.gaussian_likelihood(jnp.zeros((1, 2)), 1.0)
+    >>> energy(jnp.ones((1, 2)), None, None)  # 1 + log(2 pi).
+    Array([2.8379], dtype=float32)
   """
   if not isinstance(noise_std, jax.core.Tracer):
     std = np.asarray(noise_std)
@@ -173,7 +209,8 @@ def _distance_from(
   known, compare = seen, lambda x, reference: perceptual(reference, x)
   if isinstance(perceptual, energies.FeatureDistance):
     known, compare = perceptual.features(seen), perceptual.from_features
-  # Repeated inside, where the rows' copies need no memory of their own.
+  # The features are repeated inside the function that is differentiated,
+  # where the copies for the rows need no memory of their own.
   measure = lambda x: compare(x, posteriors.repeat_to(known, x.shape[0]))
   return jax.checkpoint(measure) if remat else measure
 
@@ -184,9 +221,22 @@ def decoded(
   """An energy of images as one of latents, decoder inside the gradient.
 
   Args:
-    energy: of images.
-    decode: from latents, scaled as the prior has them, to images.
-    remat: compute the decoder's activations again in the backward pass.
+    energy: an energy of images.
+    decode: decoder, which takes latents `[R, ...]`, scaled as the prior has
+      them, to images.
+    remat: whether the decoder's activations are computed again in the
+      backward pass, instead of being held.
+
+  Returns:
+    An energy of latents.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import variational
+    >>> energy = variational.gaussian_likelihood(jnp.zeros((1, 2)), 1.0)
+    >>> latent = variational.decoded(energy, lambda z: 2 * z)
+    >>> latent(jnp.ones((1, 2)), None, None)  # 4 + log(2 pi).
+    Array([5.8379], dtype=float32)
   """
   if remat:
     decode = jax.checkpoint(decode)

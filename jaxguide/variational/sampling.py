@@ -42,8 +42,8 @@ class Origin:
   """What steps share with the plan they were made from, in their structure.
 
   Attributes:
-    levels: of the plan.
-    variant: likewise.
+    levels: levels of the plan, T_e first.
+    variant: variant of the plan.
   """
 
   levels: tuple[int, ...]
@@ -54,13 +54,15 @@ class VipaintCoefficients(NamedTuple):
   """The numbers of one step.
 
   Attributes:
-    position: k of the level that a step of the hierarchy draws, else 0.
-    x0_scale: of x0.
-    eps_scale: of eps.
-    noise_std: of the fresh noise; that of the hierarchy is the posterior's.
-    context_scale: of mu_k in a step of the hierarchy.
-    gradient_scale: of the gradient of the reconstruction energy.
-    origin: of the plan that the step belongs to.
+    position: number k of the level that a step of the hierarchy draws,
+      else 0.
+    x0_scale: factor of x0.
+    eps_scale: factor of eps.
+    noise_std: standard deviation of the fresh noise below T_s; in the
+      hierarchy, where it is 0, the posterior has it.
+    context_scale: factor of mu_k in a step of the hierarchy.
+    gradient_scale: factor of the gradient of the reconstruction energy.
+    origin: levels and variant of the plan that the step belongs to.
   """
 
   position: arrays.Array
@@ -78,7 +80,7 @@ class VipaintState(NamedTuple):
   Attributes:
     z: the latent.
     x0: the prior's estimate in the last step.
-    energy: of that estimate, `[R]`; 0 in the hierarchy.
+    energy: reconstruction energy of that estimate, `[R]`; 0 in the hierarchy.
   """
 
   z: arrays.Batch
@@ -101,19 +103,31 @@ def vipaint_steps(
   """The plan of sampling: K - 1 levels, then `num_steps` from T_s down.
 
   Args:
-    schedule: the one that `plan` was made from, concrete.
-    plan: the levels and the variant.
-    num_steps: steps below T_s; every level when left out. With fewer steps
-      the gradients add up to less: `scale` grows in proportion where that is
-      not wanted.
-    scale: of the gradient of the energy's mean over a group of samples, 2 in
-      the released program.
-    group_size: samples of one image in that mean (5 for ImageNet, 10 for
-      LSUN): a sample's own gradient is weighed by scale / group_size.
-    eta: see the module's text; the plan's own when left out.
+    schedule: schedule that `plan` was made from, concrete.
+    plan: plan of the posterior: its levels and its variant.
+    num_steps: number of steps below T_s; every level when left out. With
+      fewer steps the gradients add up to less: raise `scale` in proportion
+      where that is not wanted.
+    scale: factor of the gradient of the energy's mean over a group of
+      samples, 2 in the released program.
+    group_size: number of samples of one image in that mean (5 for ImageNet,
+      10 for LSUN): a sample's own gradient is weighed by scale / group_size.
+    eta: share of the noise in the steps below T_s, in [0, 1], in the formulas
+      of the module's text; the plan's own when left out.
+
+  Returns:
+    K - 1 + num_steps steps.
 
   Raises:
     ValueError: naming the argument that is out of range.
+
+  Example:
+    >>> from jaxguide import schedules, variational
+    >>> schedule = schedules.linear(1000)
+    >>> plan = variational.vipaint_plan(schedule, (551, 401))
+    >>> steps = variational.vipaint_steps(schedule, plan, num_steps=3)
+    >>> steps.next_level.level
+    array([401, 201,   1,   0], dtype=int32)
   """
   schedules.check_concrete(schedule)
   if group_size < 1:
@@ -188,7 +202,7 @@ def _paper(schedule, levels, eta):
 
 
 def _released(schedule, levels, eta):
-  """The same, rounded where the released program rounds."""
+  """The steps of `_paper`, rounded where the released program rounds."""
   rows, one = _rows(schedule, levels), np.float32(1)
   alpha_bar = np.float32(schedule.alpha_bar[levels])
   rows = rows._replace(
@@ -230,19 +244,40 @@ def vipaint(
   step's gradient, decoded; values are not clipped.
 
   Args:
-    plan: of the posterior; the steps must come from the same one.
-    posterior: leaves `[N, K, ...]`, or with one row per sample. Where z has
-      S rows per image, they follow each other.
-    denoise: the prior, of rows of z; its guidance may differ from the fit's.
-    noise: one row per sample.
+    plan: plan of the posterior; the steps must come from the same one.
+    posterior: fitted posterior, leaves `[N, K, ...]`, or with one row per
+      sample. Where z has S rows per image, they follow each other.
+    denoise: the prior, which sees rows of z; its guidance may differ from the
+      fit's.
+    noise: source of draws with one row per sample.
     reconstruction: an energy of x0, `decoded(...)` for latents.
-    decode: from x0 to images; the identity when left out.
-    guidance_scale: multiplies the gradient; scalar or `[R]`, may be traced.
+    decode: decoder of x0 to images; the identity when left out.
+    guidance_scale: factor of the gradient, a scalar or `[R]`; it may be
+      traced.
+
+  Returns:
+    A sampler for `samplers.sample`.
 
   Raises:
-    ValueError: if the posterior has another number of levels than the plan;
-      when run, for steps of other levels or another variant, or noise without
-      a row per sample.
+    ValueError: if the posterior has another number of levels than the plan,
+      or (once it runs) the steps have other levels or another variant, or the
+      noise has no row per sample.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, samplers, schedules
+    >>> from jaxguide import variational
+    >>> schedule = schedules.linear(1000)
+    >>> plan = variational.vipaint_plan(schedule, (401,))
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(1)))
+    >>> y = jnp.ones((1, 4))
+    >>> posterior = variational.initialise(plan, y[:, None], noise)
+    >>> sampler = variational.vipaint(
+    ...     plan, posterior, denoisers.gaussian(jnp.zeros(4), jnp.eye(4)),
+    ...     noise, variational.gaussian_likelihood(y, 0.1))
+    >>> steps = variational.vipaint_steps(schedule, plan, num_steps=3)
+    >>> samplers.sample(sampler, noise(-1, "start", (4,)), steps).x.shape
+    (1, 4)
   """
   posteriors.check_levels(posterior, plan)
   refine = guidances.through_denoiser(reconstruction)
@@ -304,8 +339,12 @@ def _kept(branch: _Branch) -> _Branch:
 
 
 def _check_origin(coefficients, plan):
-  """What lies beyond an array's end is read without an error in jax."""
-  found = getattr(coefficients, "origin", None)
+  """Refuses the steps of another plan.
+
+  What lies beyond an array's end is read without an error in jax.
+  """
+  is_own = isinstance(coefficients, VipaintCoefficients)
+  found = coefficients.origin if is_own else None
   if found != _origin(plan):
     made = f"levels {found.levels}, {found.variant}" if found else "no plan"
     raise ValueError(
@@ -317,11 +356,16 @@ def vipaint_draw_order(num_levels: int) -> dict[str, np.ndarray]:
   """Where the released sampling's draws lie in a flat recording.
 
   Args:
-    num_levels: K.
+    num_levels: K, the number of levels.
 
   Returns:
-    For slots "start" and, where K > 1, "step" int positions `[index, 1]`, for
-    `noise.from_recording`.
+    Positions by slot, int `[index, 1]`, for `noises.from_recording`: "start"
+    and, where K > 1, "step".
+
+  Example:
+    >>> from jaxguide import variational
+    >>> variational.vipaint_draw_order(3)["step"].tolist()
+    [[1], [2]]
   """
   order = {"start": np.zeros((1, 1), np.int64)}
   if num_levels > 1:

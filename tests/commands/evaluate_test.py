@@ -9,6 +9,7 @@ import jax
 from jax.experimental.compilation_cache import compilation_cache
 import pytest
 
+from jaxguide import pixels
 from jaxguide.evaluation import pictures
 from jaxguide.evaluation import runner
 from jaxguide.evaluation import store
@@ -70,7 +71,7 @@ def test_scores_pictures_of_another_program(file, tmp_path):
   for n in range(5):
     x = support.experiment().data.open().load(n)
     (tmp_path / "theirs" / f"drawn{n:03d}.png").write_bytes(
-        pictures.encode_png(pictures.to_uint8(x)))
+        pictures.encode_png(pixels.to_uint8(x)))
   status, out, _ = _main(
       file, f"--outputs={tmp_path / 'theirs'}",
       "--method_name=PULSE", f"--out={tmp_path / 'run'}")

@@ -6,6 +6,8 @@ import numpy as np
 from PIL import Image
 import pytest
 
+from jaxguide import cli
+from jaxguide import commands
 from jaxguide import convert
 from jaxguide.commands import export
 from jaxguide.commands import train
@@ -98,10 +100,11 @@ def test_help_after_the_file_lists_the_kind_s_options(folder, capsys):
 ])
 def test_a_usage_that_does_not_fit(folder, capsys, words, message):
   config = write_config(folder / "config.py", 2, "ab")
-  with pytest.raises(SystemExit) as stop:
+  with pytest.raises(commands.UsageError, match=message):
     command(train, config, *words)
-  assert stop.value.code == 2
-  assert message in capsys.readouterr().err
+  assert cli.main(["train", str(config), *words]) == 2
+  (line,) = capsys.readouterr().err.splitlines()
+  assert message in line and line.endswith(f"jaxguide train {config} --help")
 
 
 def test_a_file_that_is_not_there(folder):
@@ -130,8 +133,9 @@ def test_options_override_domains_and_updates_and_the_run_is_exported(
   assert out == f"tiny: 2 updates, in {folder / 'run'}\n"
   assert "train: tiny from step 0 to 2" in err
   same = write_config(folder / "same.py", 2, "abc")
-  assert not command(
-      export, same, run=folder / "run", out=folder / "model")
+  assert not cli.main([
+      "export", str(same), "--run", str(folder / "run"),
+      "--out", str(folder / "model")])
   # Or by the same options.
   assert not command(
       export, config, run=folder / "run", out=folder / "second", **given)

@@ -160,7 +160,7 @@ def test_npz_files(tmp_path):
   )
   assert resized.load(0).shape == (3, 4, 3)
   unfit = data.open_npz(tmp_path / "a.npz", shape=(3, 4))
-  with pytest.raises(data.ImageError, match="x: is 6x8"):
+  with pytest.raises(data.ImageError, match="x: the image is 6x8"):
     unfit.load(0)
 
 

@@ -67,7 +67,7 @@ def test_soft_masks_are_pillows_bicubic_and_threshold_makes_them_hard(tmp_path):
 
 def test_what_is_missing_or_broken_is_named(folder):
   source = data.MaskFolder(str(folder), "observed", resize="none")
-  with pytest.raises(ValueError, match=r"image c.png: no mask c\.\*"):
+  with pytest.raises(ValueError, match=r"image c.png: there is no mask c\.\*"):
     source.mask(0, "c.png", (4, 4))
   with pytest.raises(ValueError, match="mask a.png is 4x4, must be 8x8"):
     source.mask(0, "a", (8, 8))

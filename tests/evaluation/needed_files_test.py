@@ -39,7 +39,7 @@ def test_every_source_names_its_place():
 def test_what_is_not_read_is_not_needed():
   """A prior without use, drawn masks, a reference without a metric."""
   found = needed_files.needed_files(support.experiment(
-      prior=PRIOR, data=PICTURES, method=methods.Degraded(),
+      prior=PRIOR, data=PICTURES, method=methods.Baseline(),
       task=tasks.Inpainting(sources.Masks(data.masks.thin())),
       set_reference=set_scores.FolderPictures("real")))
   assert found == ("photos",)

@@ -143,7 +143,7 @@ def test_a_prior_is_loaded_once_for_all_rows_that_have_it(tmp_path):
       "b": _experiment(prior=_Counted("two", log)),
       "c": _experiment(prior=_Counted("one", log), method=DDIM),
       "d": _experiment(prior=_Counted("three", log),
-                       method=methods.Degraded())}
+                       method=methods.Baseline())}
   report, _ = _run(rows, tmp_path, limit=1)
   assert not report.failures
   assert log == ["one", "two"]  # The degraded pictures need none.

@@ -20,7 +20,7 @@ UNPUBLISHED = {f"vipaint/imagenet256/{n}" for n in
                ("rotated_label", "sr_x4", "deblur")}
 UNPUBLISHED |= {f"vipaint/lsun256/{n}" for n in ("sr_x4", "deblur")}
 TEXTS = sorted([
-    support.ROOT / "README.md", *support.ROOT.glob("docs/*.md"),
+    support.ROOT / "README.md", *support.ROOT.glob("docs/**/*.md"),
     *support.ROOT.glob("experiments/*/README.md")])
 
 

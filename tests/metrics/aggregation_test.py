@@ -77,7 +77,7 @@ def test_small_sets():
 
 
 def test_different_metrics_do_not_merge():
-  with pytest.raises(ValueError, match="psnr|a.*psnr|b"):
+  with pytest.raises(ValueError, match=r"psnr\|a.*psnr\|b"):
     metrics.SetSummary("psnr|a").merge(metrics.SetSummary("psnr|b"))
 
 
@@ -87,5 +87,5 @@ def test_survives_a_file_exactly():
   assert metrics.from_json(json.loads(text)) == summary
   record = summary.to_json()
   del record["count"]
-  with pytest.raises(ValueError, match="summary must have the entries"):
+  with pytest.raises(ValueError, match="record must have the entries"):
     metrics.from_json(record)

@@ -100,7 +100,7 @@ def test_bad_input_is_named():
   for call, message in (
       (lambda: metrics.kernel_distance(x[:1], x), r"x must have shape"),
       (lambda: metrics.kernel_distance(x, x[0]), r"y must have shape"),
-      (lambda: metrics.kernel_distance(x, bad), "y has values"),
+      (lambda: metrics.kernel_distance(x, bad), "y must have finite values"),
       (lambda: metrics.kernel_distance(x, x[:, :4]), "10 and 4"),
       (lambda: metrics.kernel_distance(x, x, num_subsets=0), "num_subsets"),
       (lambda: metrics.kernel_distance(x, x, subset_size=1), "subset_size")):

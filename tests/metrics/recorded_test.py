@@ -25,4 +25,6 @@ def test_equals_the_recorded_values(path):
     wanted = np.asarray(data[key])
     # A single number stands for the mean over images.
     value = np.asarray(value).mean() if wanted.ndim == 0 else value
-    np.testing.assert_allclose(value, wanted, rtol=2e-5, err_msg=key)
+    # SSIM may be near 0, where a difference of variances is left over.
+    np.testing.assert_allclose(
+        value, wanted, rtol=2e-5, atol=1e-6 * (key == "ssim"), err_msg=key)

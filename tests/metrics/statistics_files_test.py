@@ -87,9 +87,9 @@ def test_damaged_and_other_files_are_named(tmp_path):
   metrics.save_sample(
       tmp_path / "s.npz", metrics.feature_sample("f", range(150), features()))
   for load, name, message in (
-      (metrics.load_moments, "cut.npz", "cut.npz: cannot be read"),
-      (metrics.load_moments, "empty.npz", "empty.npz: cannot be read"),
-      (metrics.load_moments, "one.npy", "is no npz"),
+      (metrics.load_moments, "cut.npz", "cut.npz: the file cannot be read"),
+      (metrics.load_moments, "empty.npz", "empty.npz: the file cannot be read"),
+      (metrics.load_moments, "one.npy", "one.npy: the file must be an npz"),
       (metrics.load_moments, "s.npz", "lacks folded"),
       (metrics.load_sample, "m.npz", "lacks numbers"),
       (metrics.load_gaussian, "s.npz", "lacks folded"),
@@ -110,11 +110,11 @@ def test_bad_samples_are_named():
   for call, message in (
       (lambda: metrics.feature_sample("f", [0, 1], values), "shape"),
       (lambda: metrics.feature_sample("f", [5, 6, 5, 7], values),
-       "picture 5 repeats"),
+       "got 5 twice"),
       (lambda: metrics.feature_sample("f", [9, 8, 7, 6], broken),
        "picture 8"),
-      (lambda: a.merge(a), "picture 0 repeats"),
+      (lambda: a.merge(a), "got 0 twice"),
       (lambda: a.merge(metrics.feature_sample("g", [9], values[:1])),
-       "f and g")):
+       "f, got a sample of g")):
     with pytest.raises(ValueError, match=message):
       call()

@@ -62,7 +62,7 @@ def test_a_finished_file_is_read_and_serves_as_a_reference(tmp_path):
   law = metrics.load_gaussian(path, signature="features=means")
   assert law.count == found.count == 20
   np.testing.assert_array_equal(law.covariance, found.covariance())
-  with pytest.raises(metrics.StatisticsError, match="is of features=means"):
+  with pytest.raises(metrics.StatisticsError, match="one of features=means"):
     metrics.load_gaussian(path, signature="features=other")
 
 
@@ -72,7 +72,7 @@ def test_other_contents_are_refused(tmp_path):
   with pytest.raises(metrics.StatisticsError, match="of features=other"):
     metrics.stream_moments(MEANS, read, 5, path)
   metrics.stream_moments(MEANS, read, 20, tmp_path / "n.npz")
-  with pytest.raises(metrics.StatisticsError, match="holds 20 pictures"):
+  with pytest.raises(metrics.StatisticsError, match="got 20 pictures"):
     metrics.stream_moments(MEANS, read, 19, tmp_path / "n.npz")
   with pytest.raises(ValueError, match="save_every"):
     metrics.stream_moments(MEANS, read, 5, tmp_path / "x", save_every=0)

@@ -148,11 +148,11 @@ def rates(num_iterations):
 
 
 @functools.partial(programs.jit, static_argnames=("kind", "num_iterations"))
-def fitted(p, plan, y, drawn, kind, num_iterations):
+def fitted(p, plan, constants, y, drawn, kind, num_iterations):
   noise = noises.recorded_noise(drawn)
   moments, likelihood = chain_of(p, y, kind)
   loss = variational.bound_loss(
-      plan, prior_of(p), noise, likelihood, moments=moments,
+      plan, constants, prior_of(p), noise, likelihood, moments=moments,
       num_samples=SAMPLES)
   return variational.fit(
       loss, started(plan, y, noise), num_iterations=num_iterations,
@@ -160,16 +160,23 @@ def fitted(p, plan, y, drawn, kind, num_iterations):
 
 
 @functools.partial(programs.jit, static_argnames=("kind", "num_draws"))
-def estimated_with(p, plan, y, posterior, drawn, kind, num_draws):
+def estimated_with(p, plan, constants, y, posterior, drawn, kind, num_draws):
   moments, likelihood = chain_of(p, y, kind)
   return variational.elbo(
-      plan, prior_of(p), noises.recorded_noise(drawn), likelihood, posterior,
-      moments=moments, num_samples=SAMPLES, num_draws=num_draws)
+      plan, constants, prior_of(p), noises.recorded_noise(drawn), likelihood,
+      posterior, moments=moments, num_samples=SAMPLES, num_draws=num_draws)
 
 
 def estimated(p, plan, y, posterior, seed, kind, num_draws=128):
   return estimated_with(
-      p, plan, y, posterior, tables(plan, seed, num_draws), kind, num_draws)
+      p, plan, constants_of(p, plan), y, posterior,
+      tables(plan, seed, num_draws), kind, num_draws)
+
+
+def constants_of(p, plan):
+  # The exact denoiser is fed no time.
+  schedule = schedules.Schedule(p.alpha, p.sigma, np.zeros_like(p.sigma))
+  return variational.bound_constants(schedule, plan)
 
 
 class Fitted(NamedTuple):
@@ -188,7 +195,9 @@ def fit_of(name, correlation, seed):
   y = measured(p, seed=seed)
   plan = variational.vipaint_plan(schedule, levels, eta=ETA)
   drawn = tables(plan, 50 + seed, ITERATIONS)
-  found = fitted(p, plan, y, drawn, proper(correlation), ITERATIONS)
+  constants = variational.bound_constants(schedule, plan)
+  found = fitted(
+      p, plan, constants, y, drawn, proper(correlation), ITERATIONS)
   return Fitted(p, y, plan, found.posterior)
 
 
@@ -375,7 +384,19 @@ def test_a_correlated_prior_is_not_reached():
 def test_the_released_variant_has_no_bound():
   plan = variational.vipaint_plan(VP, (551, 401), variant="released")
   with pytest.raises(ValueError, match="variant='paper'"):
-    variational.bound_loss(plan, None, None, None)
+    variational.bound_loss(plan, None, None, None, None)
   paper = variational.vipaint_plan(VP, (551, 401))
   with pytest.raises(ValueError, match="num_draws"):
-    variational.elbo(paper, None, None, None, None, num_draws=1)
+    variational.elbo(paper, None, None, None, None, None, num_draws=1)
+
+
+def test_constants_of_another_schedule_or_plan_are_named():
+  plan = variational.vipaint_plan(VP, (551, 401))
+  with pytest.raises(ValueError, match="plan must be made from the schedule"):
+    variational.bound_constants(schedules.linear(1000), plan)
+  with pytest.raises(ValueError, match="of 300 levels has no such level"):
+    variational.bound_constants(VE, plan)
+  other = variational.vipaint_plan(VP, (451, 401))
+  constants = variational.bound_constants(VP, other)
+  with pytest.raises(ValueError, match=r"level 551, got those of level 451"):
+    variational.bound_loss(plan, constants, None, None, None)

@@ -16,13 +16,16 @@ def start(count=3):
       *(jnp.float32(rng.normal(size=(count, 2, 5))) for _ in range(3)))
 
 
-def loss(posterior, index):
+def bowl(posterior, index):
   """A bowl whose bottom moves with the iteration."""
   total = sum(
       jnp.sum((leaf - jnp.sin(0.3 * index + k)) ** 2 * (k + 1), axis=(1, 2))
       for k, leaf in enumerate(posterior))
   parts = jnp.stack([total, 2 * total], axis=1)
   return variational.Terms(total, parts, parts, parts)
+
+
+loss = variational.Loss(bowl)
 
 
 def reference(posterior, count):
@@ -82,14 +85,14 @@ def test_a_fit_has_the_variant_of_its_loss():
       schedules.scaled_linear(), (551, 401), variant=v)
            for v in ("paper", "released")}
   for variant, plan in plans.items():
-    planned = variational.PlannedLoss(plan, loss)
+    planned = variational.Loss(bowl, plan)
     found, wanted = (
         variational.fit(one, start(), num_iterations=1, **options).posterior
         for one, options in ((planned, {}), (loss, {"variant": variant})))
     np.testing.assert_array_equal(found.mu, wanted.mu)
   # It can be left out, to show what it does.
   plain = variational.fit(
-      variational.PlannedLoss(plans["released"], loss), start(),
+      variational.Loss(bowl, plans["released"]), start(),
       num_iterations=1, variant="paper").posterior
   assert np.abs(plain.mu - found.mu).max() > 1e-2
 
@@ -98,7 +101,7 @@ def test_a_posterior_of_other_levels_is_named():
   plan = variational.vipaint_plan(
       schedules.scaled_linear(), variational.LEVELS[4])
   with pytest.raises(ValueError, match=r"posterior\.mu has shape \(3, 2, 5\)"):
-    variational.fit(variational.PlannedLoss(plan, loss), start())
+    variational.fit(variational.Loss(bowl, plan), start())
   with pytest.raises(ValueError, match="the plan has 4 levels"):
     variational.vipaint(plan, start(), None, None, None)
 

@@ -100,14 +100,15 @@ def _check_model(name, stored):
   (table,) = [s for s in tables
               if np.allclose(s.alpha_bar[1:], alpha_bar, rtol=1e-4)]
   np.testing.assert_allclose(
-      table.alpha_bar[1:], alpha_bar, rtol=1e-6, err_msg=name)
+      table.alpha_bar[1:], alpha_bar, rtol=1e-6, atol=2e-15, err_msg=name)
   np.testing.assert_allclose(
-      table.sigma[1:], stored["sqrt_one_minus_alphas_cumprod"], rtol=1e-6)
+      table.sigma[1:], stored["sqrt_one_minus_alphas_cumprod"], rtol=1e-6,
+      atol=2e-15)
   np.testing.assert_array_equal(
       plans.time_grid(), stored["timesteps_1000"].reshape(-1))
   np.testing.assert_allclose(
       table.sigma[1:][plans.time_grid()],
-      stored["sigma_timesteps"].reshape(-1), rtol=1e-6)
+      stored["sigma_timesteps"].reshape(-1), rtol=1e-6, atol=2e-15)
   hierarchies = [key for key in sorted(stored) if key.endswith("_h_alphas")]
   assert hierarchies, name
   for key in hierarchies:

@@ -236,7 +236,7 @@ def test_the_released_loss_is_not_averaged():
   plan = variational.vipaint_plan(
       SCHEDULES["vp"], LEVELS["vp"], variant="released")
   z = jnp.zeros((2, exact.DIM))
-  with pytest.raises(ValueError, match="mean needs variant='paper'"):
+  with pytest.raises(ValueError, match="mean must be None unless .*'released'"):
     diffusion_term.diffusion_loss(
         plan, denoiser(exact.prior(0.5)), z, z + 0.5, jnp.zeros(2), z, z)
 

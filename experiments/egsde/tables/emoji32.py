@@ -22,7 +22,6 @@ from jaxguide import convert
 from jaxguide import evaluation
 from jaxguide import metrics
 from jaxguide.convert import model_directories
-from jaxguide.evaluation import scoring
 from jaxguide.evaluation import tasks
 
 # The filter keeps 8 x 8 pixels, as with factor 32 of 256, and its weight is
@@ -64,7 +63,7 @@ def _row(method, num_seeds=4):
       task=task,
       method=method,
       metrics=(
-          *scoring.default_metrics(task), *lpips,
+          *task.default_metrics, *lpips,
           *(metrics.against(m, tasks.COUNTERPART) for m in lpips),
           metrics.domain_metric(_judge(), label=1)),
       batch_size=16,
@@ -96,7 +95,7 @@ def _untranslated():
   There is nothing to be drawn, hence one seed.
   """
   return dataclasses.replace(
-      _row(evaluation.Degraded(), num_seeds=1), spread="images")
+      _row(evaluation.Baseline(), num_seeds=1), spread="images")
 
 
 TABLE = evaluation.Table(

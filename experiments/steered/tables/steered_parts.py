@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from jaxguide import evaluation
 from jaxguide import metrics
-from jaxguide.evaluation import scoring
 
 INCEPTION = "checkpoints/pt_inception-2015-12-05-6726825d.pth"
 
@@ -28,7 +27,7 @@ def of_faces(
           origin="300 CelebA-HQ faces, 0.jpg to 299.jpg"),
       task=task,
       method=evaluation.steered_paper(task),
-      metrics=(*scoring.default_metrics(task), *metrics.installed_lpips()),
+      metrics=(*task.default_metrics, *metrics.installed_lpips()),
       batch_size=8,
       seed=404,
       published=tuple(published),

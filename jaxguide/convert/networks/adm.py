@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from flax import linen as nn
 
 from jaxguide import checkpoint_settings
+from jaxguide import conditions
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
@@ -63,6 +64,13 @@ def _unet_inputs(
   if module.num_classes is not None:
     inputs["labels"] = family.labels()
   return inputs
+
+
+def _superres_conditions(
+    config: model_config.ModelConfig
+) -> tuple[conditions.Condition, ...]:
+  low_res = conditions.Condition("low_res", (None, None, config.channels))
+  return (*family.classes(config), low_res)
 
 
 def _superres_inputs(
@@ -337,7 +345,8 @@ FAMILY = family.Family(
     networks={
         _UNET: family.Network(adm_unet.AdmUnet, RULES, _unet_inputs),
         _SUPERRES: family.Network(
-            adm_unet.AdmSuperResUnet, RULES, _superres_inputs),
+            adm_unet.AdmSuperResUnet, RULES, _superres_inputs,
+            conditions=_superres_conditions),
         _CLASSIFIER: family.Network(
             adm_classifier.AdmClassifier, RULES, family.image_and_time)},
     anchors=_ANCHORS, infer=infer, config_of=config_of)

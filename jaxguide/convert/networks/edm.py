@@ -16,6 +16,7 @@ from flax import linen as nn
 import numpy as np
 
 from jaxguide import checkpoint_settings
+from jaxguide import conditions
 from jaxguide import preconditioning
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
@@ -255,10 +256,24 @@ def _finite(value: Any) -> Any:
   return None if isinstance(value, float) and math.isinf(value) else value
 
 
+def _conditions(
+    config: model_config.ModelConfig
+) -> tuple[conditions.Condition, ...]:
+  """A negative label is none, and so is no label at all."""
+  count = config.module.get("label_dim")
+  if not count:
+    return ()
+  withheld = config.module.get("label_dropout", 0) > 0
+  return (conditions.Condition(
+      "label", dtype="int32", num_values=count, null=-1 if withheld else None,
+      argument="labels", optional=True),)
+
+
 FAMILY = family.Family(
     name="EDM network",
     networks={
-        name: family.Network(module, RULES, _inputs, _constants)
+        name: family.Network(
+            module, RULES, _inputs, _constants, _conditions)
         for name, module in _NETWORKS.values()},
     anchors=_ANCHORS, infer=infer, config_of=config_of, config_in=config_in,
     describe=describe)

@@ -15,6 +15,7 @@ from flax import linen as nn
 import jax
 import numpy as np
 
+from jaxguide import conditions
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
@@ -107,6 +108,22 @@ def table(config: model_config.ModelConfig) -> Sequence[rules.Entry]:
 def constants(config: model_config.ModelConfig) -> dict[str, np.ndarray]:
   """What a config's checkpoints hold beside its parameters, by name."""
   return _network(config).constants(config)
+
+
+def conditions_of(
+    config: model_config.ModelConfig
+) -> tuple[conditions.Condition, ...]:
+  """What a config's network is conditioned on.
+
+  Args:
+    config: its own entries where it has them, else what its family says.
+  """
+  if config.conditions is None:
+    return _network(config).conditions(config)
+  return tuple(
+      conditions.Condition(**entry)._replace(
+          shape=tuple(entry.get("shape", ())))
+      for entry in config.conditions)
 
 
 def _network(config: model_config.ModelConfig) -> family_lib.Network:

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import checkpoint_settings
+from jaxguide import conditions
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
@@ -36,6 +37,17 @@ def _no_constants(config: model_config.ModelConfig) -> dict[str, np.ndarray]:
   return {}
 
 
+def classes(
+    config: model_config.ModelConfig
+) -> tuple[conditions.Condition, ...]:
+  """The class label of a network whose module has `num_classes`."""
+  count = config.module.get("num_classes")
+  if not count:
+    return ()
+  return (conditions.Condition(
+      "label", dtype="int32", num_values=count, argument="labels"),)
+
+
 class Network(NamedTuple):
   """One Linen module, and how checkpoints hold its parameters.
 
@@ -46,12 +58,16 @@ class Network(NamedTuple):
       module's call.
     constants: `config -> {name: array}`, the tensors that a checkpoint holds
       beside the parameters and that the config determines.
+    conditions: `config -> conditions`, what the network is conditioned on,
+      where the config itself does not say it.
   """
 
   module: type[nn.Module]
   rules: Sequence[rules.Rule]
   inputs: Inputs
   constants: Constants = _no_constants
+  conditions: Callable[
+      [model_config.ModelConfig], tuple[conditions.Condition, ...]] = classes
 
 
 class Inferred(NamedTuple):

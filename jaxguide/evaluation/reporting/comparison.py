@@ -23,12 +23,12 @@ class Comparison(NamedTuple):
   """Runs over the same images, side by side.
 
   Attributes:
-    rows: of the table, one per run.
-    columns: of the experiment's metrics.
+    rows: rows of the table, one per run.
+    columns: columns of the experiment's metrics.
     spread: what the ± of each row is, in words.
     differences: a note per run after the first: its differences to that one.
-    signatures: of the metrics, as notes.
-    picture_labels: of the columns of the grid.
+    signatures: signatures of the metrics, as notes.
+    picture_labels: headings of the columns of the grid.
     pictures: the grid's rows by image; empty where no image has a picture in
       every run.
   """
@@ -103,14 +103,14 @@ def gather(
   """What `compare` writes, without the published rows.
 
   Args:
-    experiment: see `compare`.
-    runs: see `compare`.
-    names: see `compare`.
+    experiment: experiment, as for `compare`.
+    runs: finished folders, as for `compare`.
+    names: names of images, as for `compare`.
     num_images: images of the grid where `names` is left out.
 
   Raises:
-    FileNotFoundError: see `compare`.
-    ValueError: see `compare`.
+    FileNotFoundError: a folder without a finished run.
+    ValueError: runs that `compare` refuses.
   """
   found = {label: _read(pathlib.Path(folder)) for label, folder in
            runs.items()}

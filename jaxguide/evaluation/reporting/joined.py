@@ -7,6 +7,7 @@ groups a group is called after what the names of its rows begin with alike:
 """
 
 from collections.abc import Mapping, Sequence
+import json
 import os
 import pathlib
 from typing import NamedTuple
@@ -14,7 +15,6 @@ from typing import NamedTuple
 from jaxguide.evaluation import experiments
 from jaxguide.evaluation import overrides
 from jaxguide.evaluation import pictures
-from jaxguide.evaluation import store
 from jaxguide.evaluation import tables
 from jaxguide.evaluation.reporting import comparison
 from jaxguide.evaluation.reporting import grids
@@ -101,7 +101,7 @@ def _groups(finished: Mapping[str, FinishedRow]) -> list[_Group]:
 
 def _given(experiment: experiments.Experiment) -> str:
   """What rows must have in common to be compared: images, task and seed."""
-  return store.dump_json(overrides.to_json(
+  return json.dumps(overrides.to_json(
       (experiment.data, experiment.task, experiment.seed)))
 
 

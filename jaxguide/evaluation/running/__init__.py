@@ -1,0 +1,1 @@
+"""How a run runs: batches, compiled functions, makers of pictures, fits."""

@@ -77,7 +77,7 @@ class Loader(NamedTuple):
       of another image (zeros if there is none), and `failures` says why.
 
     Raises:
-      Whatever reading raises beside `data.ImageError`.
+      OSError: whatever reading raises beside `data.ImageError`.
     """
     places = list(items) + [items[-1]] * (batch_size - len(items))
     indices = np.asarray(places, np.int32) // self.samples_per_image

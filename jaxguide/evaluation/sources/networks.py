@@ -29,7 +29,7 @@ class ConvertedExtractor(base.NetworkSource):
 
   Attributes:
     path: a model directory of family "adm_classifier", by `jaxguide convert`
-      or by `experiments/egsde/train_extractor.py`.
+      or by `jaxguide train` and `jaxguide export`.
     checkpoint: the file's usual name, for the message when it is missing.
     card: its card's name.
     origin: place where people get the file, in words.
@@ -61,8 +61,8 @@ class ConvertedExtractor(base.NetworkSource):
           f"convert {self.checkpoint} --card {self.card} --out {self.path}, "
           "or ")
     return text + (
-        "train one with experiments/egsde/train_extractor.py; a copy "
-        "elsewhere is named with --set method.extractor.path=FOLDER")
+        "train one with jaxguide train (experiments/training/README.md); a "
+        "copy elsewhere is named with --set method.extractor.path=FOLDER")
 
   def tiny(self, size: int) -> base.NetworkSource:
     """See `NetworkSource`."""

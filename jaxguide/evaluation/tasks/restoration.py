@@ -42,7 +42,7 @@ class Inpainting(base.Task):
 
   def operator(
       self, shape: tuple[int, int], inputs: base.Inputs
-  ) -> operators.Operator:
+  ) -> operators.LinearOperator:
     """The product with the mask."""
     del shape
     return operators.inpainting(inputs["mask"])
@@ -65,7 +65,7 @@ class Colorization(base.Task):
 
   def operator(
       self, shape: tuple[int, int], inputs: base.Inputs
-  ) -> operators.Operator:
+  ) -> operators.LinearOperator:
     """0.299 R + 0.587 G + 0.114 B."""
     del shape, inputs
     return operators.colorization()
@@ -107,7 +107,7 @@ class SuperResolution(base.Task):
 
   def operator(
       self, shape: tuple[int, int], inputs: base.Inputs
-  ) -> operators.Operator:
+  ) -> operators.LinearOperator:
     """Bicubic with antialiasing, or the mean of blocks."""
     del inputs
     if self.kind == "average_pool":
@@ -142,7 +142,7 @@ class GaussianDeblurring(base.Task):
 
   def operator(
       self, shape: tuple[int, int], inputs: base.Inputs
-  ) -> operators.Operator:
+  ) -> operators.LinearOperator:
     """`operators.gaussian_blur`."""
     del inputs
     return operators.gaussian_blur(

@@ -108,7 +108,7 @@ class Translation(base.Task):
 
   def operator(
       self, shape: tuple[int, int], inputs: base.Inputs
-  ) -> operators.Operator:
+  ) -> operators.LinearOperator:
     """The identity."""
     del shape, inputs
     return operators.identity()

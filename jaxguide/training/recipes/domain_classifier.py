@@ -135,7 +135,7 @@ class ClassifierTraining(trainings.Training):
     """The parameters before training; says where they come from.
 
     Args:
-      models: from `read_models`.
+      models: those of `read_models`.
 
     Raises:
       ConversionError: the classifier's trunk is another.

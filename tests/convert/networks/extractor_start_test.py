@@ -63,7 +63,7 @@ def test_another_trunk_is_refused(change, message):
 
 def test_a_tree_without_a_trunk_is_refused():
   head = {"out.0": {"scale": np.ones(3)}}
-  with pytest.raises(errors.ConversionError, match="nothing matches.*classif"):
+  with pytest.raises(errors.ConversionError, match="nothing to copy.*classif"):
     extractor_start.from_classifier(head, _params(1))
-  with pytest.raises(errors.ConversionError, match="nothing matches.*extract"):
+  with pytest.raises(errors.ConversionError, match="nothing to copy.*extract"):
     extractor_start.from_classifier(_params(1), head)

@@ -85,7 +85,7 @@ def test_energies_are_set_by_their_keys():
       experiment, ["method.energies.measurement.weight=3"])
   assert changed.method.energies[0].weight == 3.0
   assert experiment.method.energies[0].weight == 8.0
-  with pytest.raises(overrides.ConfigError, match="unknown name"):
+  with pytest.raises(overrides.OverrideError, match="unknown name"):
     overrides.override(experiment, ["method.energies.other.weight=3"])
 
 
