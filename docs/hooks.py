@@ -38,7 +38,7 @@ API = {
     "noises": "Every random draw",
     "preconditioning": "How EDM's networks are scaled",
     "codecs": "Between images and latents",
-    "conditions": "What a network is conditioned on",
+    "conditioning": "What a network is conditioned on",
     "convert": "Checkpoints, model directories and priors",
     "models": "Networks in Flax Linen",
     "training": "Losses, loops and checkpoints of training",

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(jaxguide.__file__).parent
 
 # Lower layers first; a module imports from its own layer or from below.
 LAYERS = (
-    ("arrays", "checkpoint_settings", "conditions", "exports", "failures",
+    ("arrays", "checkpoint_settings", "conditioning", "exports", "failures",
      "identities", "pixels", "schedule_tables", "schedules", "noises",
      "preconditioning"),
     ("operators", "models", "denoisers", "codecs"),

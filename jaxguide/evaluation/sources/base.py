@@ -103,9 +103,9 @@ class ConditionSource(Member):
     """
     del index, image
 
-  @abc.abstractmethod
-  def tiny(self) -> "ConditionSource":
-    """Values that need no file, for trial runs."""
+  def tiny(self) -> "ConditionSource | None":
+    """Values that need no file, for trial runs; None for doing without."""
+    return None
 
 
 class Network(NamedTuple):
