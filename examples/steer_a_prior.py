@@ -13,6 +13,7 @@ from PIL import Image
 from jaxguide import convert
 from jaxguide import data
 from jaxguide import noises
+from jaxguide import pixels
 from jaxguide import samplers
 
 prior = convert.load_prior("noto32")  # Or a folder made by jaxguide convert.
@@ -38,8 +39,8 @@ def main(out: str = "completed.png") -> np.ndarray:
   keys = noises.image_keys(0, jnp.arange(4))
   x = np.asarray(complete(prior.params, keys, images, mask))
   rows = [np.concatenate(list(a), 1) for a in (images * mask, x, images)]
-  picture = np.clip(np.concatenate(rows) * 127.5 + 127.5, 0, 255)
-  Image.fromarray(picture.round().astype(np.uint8)).save(out)
+  picture = pixels.to_uint8(np.concatenate(rows))
+  Image.fromarray(picture).save(out)
   return x
 
 

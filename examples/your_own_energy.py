@@ -18,6 +18,7 @@ from jaxguide import convert
 from jaxguide import denoisers
 from jaxguide import guidance
 from jaxguide import noises
+from jaxguide import pixels
 from jaxguide import samplers
 
 prior = convert.load_prior("noto32")
@@ -54,8 +55,8 @@ def main(out: str = "coloured.png") -> np.ndarray:
       for scale in (0.0, 10.0, 100.0)
   ]
   grid = np.concatenate([np.concatenate(list(row), 1) for row in rows])
-  picture = np.clip(grid * 127.5 + 127.5, 0, 255).round()
-  Image.fromarray(picture.astype(np.uint8)).save(out)
+  picture = pixels.to_uint8(grid)
+  Image.fromarray(picture).save(out)
   return np.stack(rows)
 
 

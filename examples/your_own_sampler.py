@@ -31,6 +31,7 @@ from jaxguide import energies
 from jaxguide import guidance
 from jaxguide import noises
 from jaxguide import operators
+from jaxguide import pixels
 from jaxguide import samplers
 from jaxguide import schedules
 
@@ -112,8 +113,7 @@ def main(out: str = "restored.png") -> np.ndarray:
   keys = noises.image_keys(0, jnp.arange(4))
   x = np.asarray(restore(prior.params, keys, y, scale))
   row = np.concatenate([picture[0], y[0], *x], axis=1)
-  pixels = np.clip(row * 127.5 + 127.5, 0, 255).round()
-  Image.fromarray(pixels.astype(np.uint8)).save(out)
+  Image.fromarray(pixels.to_uint8(row)).save(out)
   return x
 
 

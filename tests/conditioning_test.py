@@ -107,7 +107,8 @@ def _prior():
   plain = support.GaussianPrior().load()
 
   def apply(params, x, time, cond):
-    mean = cond["text"].mean((1, 2)) + cond["edit"].mean(1)
+    # The highest level multiplies it by 150.
+    mean = 1e-3 * (cond["text"].mean((1, 2)) + cond["edit"].mean(1))
     return plain.apply(params, x - mean[:, None, None, None], time, None)
 
   return dataclasses.replace(plain, apply=apply, conditions=(
