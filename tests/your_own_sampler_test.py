@@ -56,6 +56,7 @@ def test_contract(promise):
   promise(DPS)
 
 
+@pytest.mark.slow
 def test_the_overexposed_picture_comes_back(tmp_path):
   # Less than half of its steps.
   EXAMPLE.steps, EXAMPLE.scale = (
