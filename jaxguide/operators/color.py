@@ -38,7 +38,8 @@ def colorization(
     >>> from jaxguide import operators
     >>> A = operators.colorization()
     >>> red = jnp.array([1.0, 0.0, 0.0]).reshape(1, 1, 1, 3)
-    >>> print(A.apply(red).ravel(), A.apply(A.pseudo_inverse(A.apply(red))).ravel())
+    >>> y = A.apply(red)
+    >>> print(y.ravel(), A.apply(A.pseudo_inverse(y)).ravel())
     [0.299] [0.299]
   """
   w = np.asarray(weights, np.float64)

@@ -123,7 +123,7 @@ def egsde(
     >>> sampler = samplers.egsde(
     ...     prior, noise, source=source, guidance=guidance.at_state(energy))
     >>> x = samplers.sample(sampler, noise(-1, "start", (8, 8, 1)), steps).x
-    >>> bool(x.mean() > 1)  # Nearer to the source's 2 than to the prior's mean, 0.
+    >>> bool(x.mean() > 1)  # The source's mean is 2, the prior's is 0.
     True
   """
   if mask is not None and source is None:

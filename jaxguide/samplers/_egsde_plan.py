@@ -240,8 +240,8 @@ def egsde_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
     >>> from jaxguide import samplers, schedules
     >>> steps = samplers.egsde_steps(schedules.linear(1000), 2, first_level=500)
     >>> order = samplers.egsde_draw_order(steps)
-    >>> order["start"].tolist(), order["source"].tolist(), order["step"].tolist()
-    ([[0]], [[1], [3]], [[2], [4]])
+    >>> order["source"].tolist(), order["step"].tolist()
+    ([[1], [3]], [[2], [4]])
   """
   fresh = steps.coefficients.source_noise is SourceNoise.FRESH
   count, each = steps.index.size, 1 + fresh

@@ -160,9 +160,11 @@ def ilvr(
     >>> from jaxguide import denoisers, noises, operators, samplers, schedules
     >>> prior = lambda x, level: denoisers.from_x0(level.alpha * x, x, level)
     >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(2)))
-    >>> reference, pool = jnp.ones((2, 4, 4, 1)), operators.average_pool((4, 4), 2)
-    >>> sampler = samplers.ilvr(prior, noise, reference=reference, operator=pool,
-    ...                         lift=pool.pseudo_inverse)
+    >>> reference = jnp.ones((2, 4, 4, 1))
+    >>> pool = operators.average_pool((4, 4), 2)
+    >>> sampler = samplers.ilvr(
+    ...     prior, noise, reference=reference, operator=pool,
+    ...     lift=pool.pseudo_inverse)
     >>> steps = samplers.ilvr_steps(schedules.linear(1000), 10)
     >>> x = samplers.sample(sampler, noise(-1, "start", (4, 4, 1)), steps).x
     >>> bool(jnp.allclose(pool.apply(x), pool.apply(reference), atol=1e-5))

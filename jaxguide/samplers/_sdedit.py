@@ -37,7 +37,8 @@ def sdedit_steps(
 
   Example:
     >>> from jaxguide import samplers, schedules
-    >>> steps = samplers.sdedit_steps(schedules.linear(1000), 4, first_level=400)
+    >>> steps = samplers.sdedit_steps(
+    ...     schedules.linear(1000), 4, first_level=400)
     >>> print(steps.level.level)
     [400 267 134   1]
   """
@@ -99,7 +100,7 @@ def sdedit(
     ...     prior, noise, source=jnp.ones((2, 16)), mask=mask)
     >>> steps = samplers.sdedit_steps(schedules.linear(1000), 10)
     >>> x = samplers.sample(sampler, noise(-1, "start", (16,)), steps).x
-    >>> bool(jnp.allclose(x[:, :8], 1, atol=1e-5))  # What the mask keeps is kept.
+    >>> bool(jnp.allclose(x[:, :8], 1, atol=1e-5))  # These are kept.
     True
   """
   return _egsde.egsde(
@@ -126,7 +127,8 @@ def from_source(
     >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(1)))
     >>> ddim = samplers.ddim(prior, noise)
     >>> sampler = samplers.from_source(ddim, jnp.ones((1, 16)))
-    >>> steps = samplers.ddim_steps(schedules.linear(1000), 100, first_level=200)
+    >>> steps = samplers.ddim_steps(
+    ...     schedules.linear(1000), 100, first_level=200)
     >>> x = samplers.sample(sampler, jnp.zeros((1, 16)), steps).x
     >>> f"{x.mean():.1f}, from {steps.level.alpha[0]:.1f}"
     '0.8, from 0.8'

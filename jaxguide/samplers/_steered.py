@@ -381,8 +381,8 @@ def steered_draw_order(
     >>> from jaxguide import samplers, schedules
     >>> steps = samplers.steered_steps(schedules.linear(1000), 2)
     >>> order = samplers.steered_draw_order(steps)
-    >>> order["start"].tolist(), order["renoise"].tolist(), order["step"].tolist()
-    ([[0]], [[2], [5]], [[3], [6]])
+    >>> order["renoise"].tolist(), order["step"].tolist()
+    ([[2], [5]], [[3], [6]])
   """
   count = steps.index.shape[0]
   extra = np.zeros(count, bool) if extra is None else np.asarray(extra, bool)

@@ -67,7 +67,8 @@ def inpainting(y: arrays.Images, mask: arrays.Images) -> core.Constraint:
     >>> import jax.numpy as jnp
     >>> from jaxguide import samplers
     >>> mask = jnp.array([1.0, 0.5, 0.0]).reshape(1, 1, 3, 1)
-    >>> correction = samplers.constraints.inpainting(jnp.ones((1, 1, 3, 1)), mask)
+    >>> correction = samplers.constraints.inpainting(
+    ...     jnp.ones((1, 1, 3, 1)), mask)
     >>> print(correction(jnp.zeros((1, 1, 3, 1))).ravel())
     [1.  0.5 0. ]
   """
@@ -101,7 +102,8 @@ def colorization(
   Example:
     >>> import jax.numpy as jnp
     >>> from jaxguide import samplers
-    >>> correction = samplers.constraints.colorization(jnp.full((1, 1, 1, 1), 0.5))
+    >>> luma = jnp.full((1, 1, 1, 1), 0.5)
+    >>> correction = samplers.constraints.colorization(luma)
     >>> x0 = jnp.array([0.2, 0.2, 0.2]).reshape(1, 1, 1, 3)
     >>> print(correction(x0).ravel())
     [0.3 0.3 0.3]

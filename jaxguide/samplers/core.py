@@ -265,7 +265,8 @@ def conditional_variance(
     >>> import numpy as np
     >>> from jaxguide import samplers, schedules
     >>> schedule, levels = schedules.linear(1000), np.array([1000, 500])
-    >>> print(samplers.conditional_variance(schedule, levels, np.array([500, 0])))
+    >>> nexts = np.array([500, 0])
+    >>> print(samplers.conditional_variance(schedule, levels, nexts))
     [0.921 0.   ]
   """
   alpha_t, sigma_t = schedule.alpha[levels], schedule.sigma[levels]
