@@ -146,7 +146,8 @@ def from_apply(
     >>> import jax.numpy as jnp
     >>> from jaxguide import denoisers, schedules
     >>> network = lambda params, x, time, cond: params["scale"] * x
-    >>> denoise = denoisers.from_apply(network, {"scale": 0.5}, prediction="eps")
+    >>> denoise = denoisers.from_apply(
+    ...     network, {"scale": 0.5}, prediction="eps")
     >>> level = schedules.linear(1000).at_level(500)
     >>> print(denoise(jnp.ones((1, 4)), level).eps)
     [[0.5 0.5 0.5 0.5]]
