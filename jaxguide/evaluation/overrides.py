@@ -17,7 +17,23 @@ from jaxguide.evaluation import sources
 
 
 class OverrideError(ValueError):
-  """A `--set` that cannot be used."""
+  """A `--set` that cannot be used.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> from jaxguide.evaluation import overrides
+    >>> experiment = evaluation.Experiment(
+    ...     prior=evaluation.EmbeddedPrior(), data=evaluation.EmbeddedImages(),
+    ...     task=evaluation.Colorization(), method=evaluation.Steered())
+    >>> changed = overrides.override(experiment, ["method.num_steps=25"])
+    >>> changed.method.num_steps
+    25
+    >>> try:
+    ...   overrides.override(experiment, ["method.num_step=25"])
+    ... except evaluation.OverrideError as error:
+    ...   print(str(error).split(";")[0])
+    --set method.num_step: unknown name
+  """
 
 
 def override(

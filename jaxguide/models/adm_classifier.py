@@ -68,8 +68,8 @@ class AdmClassifier(adm_blocks.AdmTrunk):
     >>> import jax
     >>> from jaxguide import models
     >>> net = models.AdmClassifier(
-    ...     model_channels=32, channel_mult=(1, 2), image_size=16, out_channels=2,
-    ...     num_head_channels=32)
+    ...     model_channels=32, channel_mult=(1, 2), num_head_channels=32,
+    ...     image_size=16, out_channels=2)
     >>> x = jax.ShapeDtypeStruct((5, 16, 16, 3), "float32")
     >>> time = jax.ShapeDtypeStruct((5,), "float32")
     >>> logits, _ = jax.eval_shape(

@@ -36,8 +36,9 @@ class LdmUnet(adm_blocks.AdmTrunk):
     >>> import jax
     >>> from jaxguide.models import ldm_unet
     >>> net = ldm_unet.LdmUnet(
-    ...     in_channels=4, out_channels=4, model_channels=32, channel_mult=(1, 2),
-    ...     attention_factors=(2,), transformer_depth=1, context_width=8)
+    ...     in_channels=4, out_channels=4, model_channels=32,
+    ...     channel_mult=(1, 2), attention_factors=(2,),
+    ...     transformer_depth=1, context_width=8)
     >>> z = jax.ShapeDtypeStruct((2, 8, 8, 4), "float32")
     >>> time = jax.ShapeDtypeStruct((2,), "float32")
     >>> context = jax.ShapeDtypeStruct((2, 1, 8), "float32")

@@ -30,6 +30,11 @@ class RandomPrior(base.PriorSource):
   Attributes:
     size: height and width.
     seed: seed of the weights.
+
+  Example:
+    >>> from jaxguide.evaluation import sources
+    >>> sources.RandomPrior(size=16).load().image_shape
+    (16, 16, 3)
   """
 
   size: int = 32
@@ -245,6 +250,12 @@ class DrawnImages(base.DataSource):
   Attributes:
     count: how many.
     size: height and width.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> images = evaluation.DrawnImages(count=3, size=16).open()
+    >>> len(images), images.load(0).shape
+    (3, (16, 16, 3))
   """
 
   count: int = 3

@@ -40,6 +40,14 @@ class Task(abc.ABC):
     baseline: name in tables of the observation shown as a picture.
     shown_labels: names of the pictures that `shown` gives.
     truth_is_shown: whether the last of them is the picture that was wanted.
+
+  Example:
+    >>> from jaxguide import evaluation, operators
+    >>> class HighDynamicRange(evaluation.Task):
+    ...   def operator(self, shape, inputs):
+    ...     return operators.high_dynamic_range()
+    >>> HighDynamicRange().baseline
+    'Degraded input'
   """
 
   noise_std: float = 0.0
