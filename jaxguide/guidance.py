@@ -31,6 +31,17 @@ class Guided(NamedTuple):
     value: energy of each image, `[B]`.
     gradient: sum of the terms' gradients, `[B, ...]`. Each image has its
       own, as no term mixes images.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, energies, guidance, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(4), jnp.eye(4))
+    >>> rising = lambda x, level, draw: energies.sum_per_image(x)
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> guided = guidance.at_state(rising)(
+    ...     prior, jnp.ones((2, 4)), level, None)
+    >>> print(guided.value, guided.gradient.shape)
+    [4. 4.] (2, 4)
   """
 
   prediction: denoisers.Prediction

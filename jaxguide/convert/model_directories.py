@@ -67,6 +67,11 @@ def fingerprint(folder: pathlib.Path) -> str:
   Args:
     folder: model directory, see `model_store`; what else lies there does not
       count.
+
+  Example:
+    >>> from jaxguide.convert import model_directories
+    >>> len(model_directories.fingerprint(model_directories.find("noto32")))
+    64
   """
   if latent_store.is_directory(folder):
     return _latent_fingerprint(folder)

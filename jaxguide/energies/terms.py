@@ -18,7 +18,18 @@ from jaxguide.operators import sums
 
 
 class Draw(Protocol):
-  """The random draws of one step of a sampler."""
+  """The random draws of one step of a sampler.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, schedules
+    >>> zeros = lambda slot, shape, law="normal": jnp.zeros((2, *shape))
+    >>> noisy = lambda x, level, draw: energies.sum_per_image(
+    ...     (x - draw("mine", x.shape[1:])) ** 2)
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(noisy(jnp.ones((2, 3)), level, zeros))
+    [3. 3.]
+  """
 
   def __call__(
       self, slot: str, shape: Sequence[int], law: str = "normal"

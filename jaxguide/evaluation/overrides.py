@@ -53,6 +53,15 @@ def override(
   Raises:
     OverrideError: an unknown path (with near matches), a value that does
       not fit the field, or one that the field's owner refuses.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> from jaxguide.evaluation import overrides
+    >>> experiment = evaluation.Experiment(
+    ...     prior=evaluation.EmbeddedPrior(), data=evaluation.EmbeddedImages(),
+    ...     task=evaluation.Colorization(), method=evaluation.Steered())
+    >>> overrides.override(experiment, ["seed=3", "method.eta=0"]).method.eta
+    0.0
   """
   for setting in settings:
     path, equals, text = (part.strip() for part in setting.partition("="))
@@ -121,7 +130,14 @@ def _unknown(path: str, root: experiments.Experiment) -> str:
 
 
 def settable_paths(owner: Any, prefix: str = "") -> Iterator[str]:
-  """Yields every dotted path, but for groups, that `override` accepts."""
+  """Yields every dotted path, but for groups, that `override` accepts.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> from jaxguide.evaluation import overrides
+    >>> list(overrides.settable_paths(evaluation.Ddim()))
+    ['num_steps', 'eta', 'clip_x0', 'label']
+  """
   hints = typing.get_type_hints(type(owner))
   for field in dataclasses.fields(owner):
     value, path = getattr(owner, field.name), f"{prefix}{field.name}"

@@ -26,6 +26,14 @@ class Rotation(NamedTuple):
   Attributes:
     apply: function from the new coordinates to the old ones.
     transpose: function back, its inverse.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> flip = operators.Rotation(
+    ...     apply=lambda z: z[:, ::-1], transpose=lambda x: x[:, ::-1])
+    >>> print(flip.transpose(flip.apply(jnp.array([[1.0, 2.0]]))))
+    [[1. 2.]]
   """
 
   apply: Map

@@ -161,7 +161,15 @@ def super_resolution(
 def super_resolution_operator(
     shape: tuple[int, int], factor: int, variant: str = "paper"
 ) -> operators.LinearOperator:
-  """The D of `super_resolution`, whose arguments these are."""
+  """The D of `super_resolution`, whose arguments these are.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import samplers
+    >>> small = samplers.constraints.super_resolution_operator((8, 8), 4)
+    >>> small.apply(jnp.ones((1, 8, 8, 3))).shape
+    (1, 2, 2, 3)
+  """
   return operators.bicubic(shape, factor, **_resizing(variant))
 
 
@@ -171,6 +179,13 @@ def super_resolution_lift(
   """The bicubic U of `super_resolution`; U(y) is the degraded picture.
 
   The arguments are those of `super_resolution`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import samplers
+    >>> lift = samplers.constraints.super_resolution_lift((8, 8), 4)
+    >>> lift(jnp.ones((1, 2, 2, 3))).shape
+    (1, 8, 8, 3)
   """
   return lifts.bicubic_up(shape, factor, **_resizing(variant))
 

@@ -88,6 +88,18 @@ class Samples(NamedTuple):
       axis; None unless asked for.
     is_finite: flag of each image, bool `[B]`, False for an image with a NaN or
       infinity.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import samplers, schedules
+    >>> spoiling = samplers.Sampler(
+    ...     init=lambda z, first: z,
+    ...     step=lambda state, step: jnp.log(state),
+    ...     output=lambda state: state)
+    >>> steps = samplers.ddim_steps(schedules.linear(1000), 1)
+    >>> z = jnp.array([[1.0], [-1.0]])
+    >>> print(samplers.sample(spoiling, z, steps).is_finite)
+    [ True False]
   """
 
   x: arrays.Batch

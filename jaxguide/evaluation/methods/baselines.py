@@ -36,6 +36,11 @@ class External(base.Method):
 
   Attributes:
     label: name of the program in tables.
+
+  Example:
+    >>> from jaxguide.evaluation import methods
+    >>> methods.External("Their program").title
+    'Their program'
   """
 
   label: str
