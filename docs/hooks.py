@@ -38,7 +38,7 @@ API = {
     "noises": "Every random draw",
     "preconditioning": "How EDM's networks are scaled",
     "codecs": "Between images and latents",
-    "conditions": "What a network is conditioned on",
+    "conditioning": "What a network is conditioned on",
     "convert": "Checkpoints, model directories and priors",
     "models": "Networks in Flax Linen",
     "training": "Losses, loops and checkpoints of training",
@@ -102,14 +102,16 @@ def _gathered(name: str) -> dict[str, tuple[pathlib.Path, str]]:
   for node in ast.parse(file.read_text(encoding="utf-8")).body:
     for own in _assigned(node):
       if own == "__all__":
-        public = set(ast.literal_eval(node.value))
+        if isinstance(node.value, (ast.List, ast.Tuple)):
+          public = set(ast.literal_eval(node.value))
       elif not own.startswith("_"):
         names[own] = (file, own)
     if isinstance(node, ast.ImportFrom) and file.name == "__init__.py":
       for alias in node.names:
         target = _file(node.module)
-        if target.is_file():
-          names[alias.asname or alias.name] = (target, alias.name)
+        # A name that is meant for users is repeated: see `exports`.
+        if target.is_file() and alias.asname == alias.name:
+          names[alias.name] = (target, alias.name)
   return {k: v for k, v in names.items() if public is None or k in public}
 
 

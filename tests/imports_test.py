@@ -12,8 +12,9 @@ ROOT = pathlib.Path(jaxguide.__file__).parent
 
 # Lower layers first; a module imports from its own layer or from below.
 LAYERS = (
-    ("arrays", "checkpoint_settings", "conditions", "failures", "identities",
-     "pixels", "schedule_tables", "schedules", "noises", "preconditioning"),
+    ("arrays", "checkpoint_settings", "conditioning", "exports", "failures",
+     "identities", "pixels", "schedule_tables", "schedules", "noises",
+     "preconditioning"),
     ("operators", "models", "denoisers", "codecs"),
     ("energies", "convert"),
     ("guidance",),

@@ -158,7 +158,8 @@ def _under_classes(
   label = np.zeros_like(given.rows.indices)
   return np.stack([
       complete(given.shared, given.rows._replace(
-          conditions={"label": np.full_like(label, one)}))
+          conditions={**given.rows.conditions,
+                      "label": np.full_like(label, one)}))
       for one in classes])
 
 

@@ -8,50 +8,30 @@ prior of a directory, of pixels and of latents alike; `load_model` and
 networks of LPIPS and FID.
 """
 
+from jaxguide import exports
 from jaxguide.convert import cards
 from jaxguide.convert import dispatch
 from jaxguide.convert import metric_files
-from jaxguide.convert.cards import ModelCard
-from jaxguide.convert.errors import CheckpointError
-from jaxguide.convert.errors import ConversionError
-from jaxguide.convert.latent_model import LatentModel
+from jaxguide.convert.cards import ModelCard as ModelCard
+from jaxguide.convert.errors import CheckpointError as CheckpointError
+from jaxguide.convert.errors import ConversionError as ConversionError
+from jaxguide.convert.latent_model import LatentModel as LatentModel
 from jaxguide.convert.latent_model import load as load_latent_model
-from jaxguide.convert.model_config import ModelConfig
-from jaxguide.convert.model_directories import embedded_names
-from jaxguide.convert.model_store import load_model
-from jaxguide.convert.model_store import Model
-from jaxguide.convert.model_store import read_config
-from jaxguide.convert.model_store import save_model
-from jaxguide.convert.networks.families import build_module
-from jaxguide.convert.networks.families import conditions_of
-from jaxguide.convert.pretrained import load_prior
-from jaxguide.convert.priors import Prior
-from jaxguide.convert.priors import prior_of
-from jaxguide.convert.priors import schedule_of
-from jaxguide.convert.reading.torch_reader import Checkpoint
-from jaxguide.convert.reading.torch_reader import read_checkpoint
+from jaxguide.convert.model_config import ModelConfig as ModelConfig
+from jaxguide.convert.model_directories import embedded_names as embedded_names
+from jaxguide.convert.model_store import load_model as load_model
+from jaxguide.convert.model_store import Model as Model
+from jaxguide.convert.model_store import read_config as read_config
+from jaxguide.convert.model_store import save_model as save_model
+from jaxguide.convert.networks.families import build_module as build_module
+from jaxguide.convert.networks.families import conditions_of as conditions_of
+from jaxguide.convert.pretrained import load_prior as load_prior
+from jaxguide.convert.priors import Prior as Prior
+from jaxguide.convert.priors import prior_of as prior_of
+from jaxguide.convert.priors import schedule_of as schedule_of
+from jaxguide.convert.reading.torch_reader import Checkpoint as Checkpoint
+from jaxguide.convert.reading.torch_reader import (
+    read_checkpoint as read_checkpoint,
+)
 
-__all__ = [
-    "Checkpoint",
-    "CheckpointError",
-    "ConversionError",
-    "LatentModel",
-    "Model",
-    "ModelCard",
-    "ModelConfig",
-    "Prior",
-    "build_module",
-    "cards",
-    "conditions_of",
-    "dispatch",
-    "embedded_names",
-    "load_latent_model",
-    "load_model",
-    "load_prior",
-    "metric_files",
-    "prior_of",
-    "read_checkpoint",
-    "read_config",
-    "save_model",
-    "schedule_of",
-]
+__all__ = exports.public_names(globals(), "cards", "dispatch", "metric_files")

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from jaxguide import arrays
 from jaxguide import codecs
-from jaxguide import conditions
+from jaxguide import conditioning
 from jaxguide import denoisers
 from jaxguide import schedules
 from jaxguide.convert import errors
@@ -24,6 +24,8 @@ from jaxguide.convert import model_store
 from jaxguide.convert import priors
 from jaxguide.convert.cards import ldm_cards
 from jaxguide.convert.networks import families
+
+_ARGUMENTS = ("labels", "context", "maps")
 
 
 class LatentModel(NamedTuple):
@@ -78,18 +80,19 @@ class LatentModel(NamedTuple):
     embedder = self.cond_stage and model_store.build_module(
         self.cond_stage.config)
     wanted = self.conditions
+    _check_arguments(wanted)
     # Tokens of another embedder may stand in for those of the model's own.
     with_tokens = [c for c in wanted if c.name != "label"] + [
-        conditions.Condition("context", (None, unet.context_width))]
+        conditioning.Condition("context", (None, unet.context_width))]
 
     def run(
         params: arrays.PyTree,
         z: jax.Array,
         time: jax.Array,
-        cond: conditions.Conditions | None = None,
+        cond: conditioning.Conditions | None = None,
     ) -> jax.Array:
       has_tokens = embedder is not None and "context" in (cond or {})
-      given = conditions.arguments(
+      given = conditioning.arguments(
           with_tokens if has_tokens else wanted, cond, "the latent UNet")
       if embedder is not None and not has_tokens:
         given["context"] = embedder.apply(
@@ -102,7 +105,7 @@ class LatentModel(NamedTuple):
     return run
 
   @property
-  def conditions(self) -> tuple[conditions.Condition, ...]:
+  def conditions(self) -> tuple[conditioning.Condition, ...]:
     """What the UNet is told beside z_t.
 
     "label": classes, int `[B]`, embedded by the model's own embedder or by
@@ -118,19 +121,20 @@ class LatentModel(NamedTuple):
         self.first_stage.config).latent_channels
     found = []
     if embedder.num_classes is not None:
-      found.append(conditions.Condition(
+      found.append(conditioning.Condition(
           "label", dtype="int32", num_values=embedder.num_classes,
           null=self.null_label, argument="labels"))
     if unet.context_width is not None and self.cond_stage is None:
-      found.append(conditions.Condition("context", (None, unet.context_width)))
+      found.append(
+          conditioning.Condition("context", (None, unet.context_width)))
     if extra > 0:
-      found.append(conditions.Condition("maps", (None, None, extra)))
+      found.append(conditioning.Condition("maps", (None, None, extra)))
     return tuple(found)
 
   def denoiser(
       self,
       params: arrays.PyTree | None = None,
-      cond: conditions.Conditions | None = None,
+      cond: conditioning.Conditions | None = None,
       **options: Any,
   ) -> denoisers.Denoiser:
     """The denoiser of latents, under a condition per image.
@@ -166,6 +170,16 @@ class LatentModel(NamedTuple):
         lambda z: module.apply(variables, z, method="decode"),
         factor=module.factor, channels=module.latent_channels,
         scale_factor=self.scale_factor)
+
+
+def _check_arguments(wanted: tuple[conditioning.Condition, ...]) -> None:
+  """A latent UNet has these arguments and no others."""
+  for condition in wanted:
+    argument = condition.argument or condition.name
+    if argument not in _ARGUMENTS:
+      raise errors.ConversionError(
+          f"conditions: {condition.name} must name one of the arguments "
+          f"{', '.join(_ARGUMENTS)} of a latent UNet, got {argument!r}")
 
 
 def load(path: str | os.PathLike[str]) -> LatentModel:

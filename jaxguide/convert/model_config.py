@@ -9,7 +9,7 @@ import json
 import math
 from typing import Any
 
-from jaxguide import conditions
+from jaxguide import conditioning
 from jaxguide import preconditioning as preconditionings
 from jaxguide.convert import errors
 
@@ -42,7 +42,7 @@ class ModelConfig:
       standard deviation 0.5.
     value_range: range of image values.
     conditions: what the network is conditioned on, a list of objects with the
-      fields of `conditions.Condition`. None for what follows from the family
+      fields of `conditioning.Condition`. None for what follows from the family
       and its module: classes, and the small image of an upsampler.
     licence: licence of the weights; "unknown" where it is not known.
     source: origin of the parameters: "file_name", "sha256", "container",
@@ -131,7 +131,7 @@ class ModelConfig:
     entries = self.conditions
     if entries is None:
       return
-    allowed = list(conditions.Condition._fields)
+    allowed = list(conditioning.Condition._fields)
     for entry in entries:
       _require(
           isinstance(entry, Mapping) and isinstance(entry.get("name"), str)

@@ -26,9 +26,8 @@ def load_prior(
 
   Raises:
     ConversionError: there is no such directory, it holds no model, one that
-      predicts no image, a first stage alone, a latent model that is
-      conditioned on more than a class, one of images in another range than
-      [-1, 1], or one whose schedule cannot be made.
+      predicts no image, a first stage alone, one of images in another range
+      than [-1, 1], or one whose schedule cannot be made.
 
   Example:
     >>> from jaxguide import convert

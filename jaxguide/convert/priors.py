@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxguide import arrays
 from jaxguide import codecs
-from jaxguide import conditions
+from jaxguide import conditioning
 from jaxguide import denoisers
 from jaxguide import preconditioning as preconditionings
 from jaxguide import schedules
@@ -25,7 +25,7 @@ class Prior:
 
   Attributes:
     apply: `(params, x, time, cond) -> out`; cond holds the values of the
-      network's conditions by name, or is None, see `conditions.Conditions`.
+      network's conditions by name, or is None, see `conditioning.Conditions`.
     params: its parameters, float32 numpy; those of the autoencoder too.
     schedule: the noise levels that it was trained on.
     prediction: what the network predicts, see `denoisers.from_apply`.
@@ -61,7 +61,7 @@ class Prior:
   name: str
   sha256: str
   preconditioning: preconditionings.Preconditioning | None = None
-  conditions: tuple[conditions.Condition, ...] = ()
+  conditions: tuple[conditioning.Condition, ...] = ()
   make_codec: Callable[[arrays.PyTree], codecs.Codec] | None = None
   latent_scale: float = 1.0
 
@@ -93,7 +93,7 @@ class Prior:
   def denoiser(
       self,
       params: arrays.PyTree | None = None,
-      cond: conditions.Conditions | None = None,
+      cond: conditioning.Conditions | None = None,
   ) -> denoisers.Denoiser:
     """The denoiser of this prior.
 
@@ -155,11 +155,11 @@ def prior_of(
       params: arrays.PyTree,
       x: arrays.Batch,
       time: arrays.PerImage,
-      cond: conditions.Conditions | None,
+      cond: conditioning.Conditions | None,
   ) -> arrays.Batch:
     return module.apply(
         {"params": params}, x, time,
-        **conditions.arguments(wanted, cond, name))
+        **conditioning.arguments(wanted, cond, name))
 
   return Prior(
       apply=apply,

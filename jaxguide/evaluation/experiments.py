@@ -102,10 +102,13 @@ class Experiment:
     may need files, are left out. The network is made up, so nothing but the
     way through the program is tried.
     """
-    images, names = self.data.tiny(), [s.key for s in self.conditions]
+    images = self.data.tiny()
+    given = [source.tiny() for source in self.conditions]
+    conditions = tuple(source for source in given if source is not None)
+    names = [source.key for source in conditions]
     return dataclasses.replace(
         self, data=images, task=self.task.tiny(images),
         prior=self.prior and self.prior.tiny(images.size, names),
         method=self.method.tiny(images.size),
-        conditions=tuple(source.tiny() for source in self.conditions),
+        conditions=conditions,
         batch_size=2, set_metrics=(), set_reference=set_scores.RunImages())

@@ -1,7 +1,8 @@
 """Networks in Flax Linen, and the layers that they are made of."""
 
-from jaxguide.models.adm_classifier import AdmClassifier
-from jaxguide.models.adm_unet import AdmSuperResUnet
-from jaxguide.models.adm_unet import AdmUnet
+from jaxguide import exports
+from jaxguide.models.adm_classifier import AdmClassifier as AdmClassifier
+from jaxguide.models.adm_unet import AdmSuperResUnet as AdmSuperResUnet
+from jaxguide.models.adm_unet import AdmUnet as AdmUnet
 
-__all__ = ["AdmClassifier", "AdmSuperResUnet", "AdmUnet"]
+__all__ = exports.public_names(globals())

@@ -2,7 +2,7 @@
 
 3x3 convolutions with a border of one are those of `layers`; the others are
 left to the compiler, on CPU image by image where it would divide the work, and
-round, by the batch (`steady.fills_blocks`). On CPU they have their own
+round, by the batch (`batch_invariant.fills_blocks`). On CPU they have their own
 derivative, and no forward mode, as those of `layers`.
 """
 

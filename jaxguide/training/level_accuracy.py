@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxguide import arrays
 from jaxguide import schedules
 from jaxguide.training import curves as training_curves
 from jaxguide.training import diffusion
@@ -60,13 +61,16 @@ def make_measure(
   """
 
   @jax.jit
-  def batch_scores(params, x0, label, level, eps):
+  def batch_scores(
+      params: arrays.PyTree, x0: arrays.Images, label: arrays.Array,
+      level: arrays.Array, eps: arrays.Images,
+  ) -> tuple[arrays.PerImage, arrays.PerImage]:
     x_t, time = diffusion.noised(schedule, x0, level, eps)
     return noisy_classifier.scores(apply, params, x_t, time, label)
 
   number, shape = data.number, data.pixels.shape[1:]
 
-  def score(params, level):
+  def score(params: arrays.PyTree, level: int) -> LevelScore:
     loss, correct = [], []
     for first in range(0, number, batch_size):
       # The last batch is filled up, so that one program serves all.

@@ -96,7 +96,7 @@ def fill_in(
   shape = observed.shape[1:]
   ddim = samplers.ddim(denoise, noise)
 
-  def step(state, step):
+  def step(state: samplers.State, step: samplers.Step) -> samplers.State:
     known = step.level.alpha * observed + step.level.sigma * noise(
         step.index, "observed", shape)
     x = mask * known + (1.0 - mask) * state.x

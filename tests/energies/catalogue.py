@@ -12,6 +12,7 @@ import numpy as np
 from jaxguide import arrays
 from jaxguide import energies
 from jaxguide import operators
+from tests import discovered
 
 SHAPE = (8, 8, 3)
 
@@ -48,3 +49,7 @@ CASES: dict[str, Callable[[np.ndarray], energies.Energy]] = {
         energies.Term(_squared(y), energies.window(1, 900, 0.3)),
         energies.Term(energies.lowpass_distance(y, 4), 2.0)]),
 }
+
+# Files beside this one that are called `foo_cases.py` have a `CASES` too.
+for _module in discovered.modules(__file__, "*_cases.py"):
+  CASES |= _module.CASES

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import codecs
-from jaxguide import conditions
+from jaxguide import conditioning
 from jaxguide import convert
 from jaxguide import data
 from jaxguide import schedules
@@ -22,7 +22,7 @@ METHOD = methods.Vipaint(
 TASK = tasks.Inpainting(data.vipaint_masks.rotated_windows())
 # Means of the classes' latents; the last class is "no class".
 MEANS = np.float32([-0.5, 0.5, 0.0])
-LABEL = conditions.Condition("label", dtype="int32", num_values=3, null=2)
+LABEL = conditioning.Condition("label", dtype="int32", num_values=3, null=2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ class GaussianLatents(sources.PriorSource):
         latent_scale=self.scale_factor)
 
   def tiny(self, size, conditions=()):
-    return sources.RandomLatentPrior(size, 3 if conditions else 0)
+    return sources.RandomLatentPrior(size, 3 if conditioning else 0)
 
 
 @dataclasses.dataclass(frozen=True)

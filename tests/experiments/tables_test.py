@@ -24,8 +24,8 @@ TEXTS = sorted([
     *support.ROOT.glob("experiments/*/README.md")])
 
 
-def test_these_are_all_tables():
-  assert set(support.PATHS) == {
+def test_no_table_of_the_papers_and_of_emoji_is_lost():
+  tables = {
       *(f"steered/{n}" for n in (
           "ffhq_super_resolution", "ffhq_colorization", "ffhq_inpainting",
           "imagenet_figures", "noto32")),
@@ -34,7 +34,8 @@ def test_these_are_all_tables():
           "noto32")),
       *(f"egsde/{n}" for n in (
           "cat2dog", "wild2dog", "male2female", "afhq_multi", "emoji32"))}
-  assert len(ROWS) == 98
+  assert tables <= set(support.PATHS)
+  assert sum(len(support.table(name).names) for name in tables) == 98
 
 
 @pytest.mark.parametrize("name", support.PATHS)

@@ -164,7 +164,7 @@ def test_a_missing_prior_says_how_to_get_it(name, tmp_path, monkeypatch):
   assert (f"jaxguide convert {source.checkpoint} --card {source.card} "
           f"--out {source.path}") in text
   assert not (tmp_path / "run").exists()
-  latent = source.is_latent()
+  latent = source.card in ldm_cards.CARDS
   assert latent == (not name.startswith("imagenet64"))
   card = (ldm_cards if latent else cards).CARDS[source.card]
   assert source.checkpoint in card.file_names
@@ -188,8 +188,9 @@ def test_embedded_priors_are_asked_for_by_name(name):
   assert prior.image_shape == (size, size, 3)
   if size == 64:
     # Every category has a label, and guidance its null label.
-    assert prior.num_classes > len(data.CATEGORIES)
-    assert prior.null_label not in (None, *range(len(data.CATEGORIES)))
+    (label,) = prior.conditions
+    assert label.num_values > len(data.CATEGORIES)
+    assert label.null not in (None, *range(len(data.CATEGORIES)))
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import operators
+from tests import discovered
 
 BATCH = 8
 
@@ -242,6 +243,10 @@ CASES: dict[str, tuple[Case, ...]] = {
         ),
     ),
 }
+
+# Files beside this one that are called `foo_cases.py` have a `CASES` too.
+for _module in discovered.modules(__file__, "*_cases.py"):
+  CASES |= _module.CASES
 
 ALL = tuple(case for group in CASES.values() for case in group)
 LINEAR = tuple(case for case in ALL if case.linear)

@@ -13,10 +13,10 @@ from jaxguide import energies
 from jaxguide import guidance
 from jaxguide import operators
 from jaxguide import samplers
+from tests import discovered
 from tests.samplers import case
 from tests.samplers import gaussians
-from tests.samplers import own_cases
-from tests.samplers import source_cases
+from tests.samplers import own_samplers
 
 Case = case.Case
 Setting = case.Setting
@@ -205,9 +205,11 @@ CASES: dict[str, tuple[Case, ...]] = {
     ),
 }
 
-CASES |= source_cases.CASES
+# Files beside this one that are called `foo_cases.py` have a `CASES` too.
+for _module in discovered.modules(__file__, "*_cases.py"):
+  CASES |= _module.CASES
 
-ALL = (*(one for group in CASES.values() for one in group), *own_cases.ALL)
+ALL = (*(one for group in CASES.values() for one in group), *own_samplers.ALL)
 FIRST = tuple(group[0] for group in CASES.values())
 # Its program has a branch that no first case has.
 LOOKING_AHEAD = _steered("looking-ahead", _Steered(

@@ -8,7 +8,7 @@ from tests import public_names
 from tests.samplers import cases
 from tests.samplers import contract
 from tests.samplers import gaussians
-from tests.samplers import own_cases
+from tests.samplers import own_samplers
 
 
 def _pairs(some, promises_of):
@@ -31,7 +31,7 @@ def test_every_sampler_has_cases():
 
 @pytest.mark.parametrize(("promise", "case"), [
     *_each(_pairs(cases.ALL, contract.numbers_of)),
-    *_each(_pairs((*cases.FIRST, own_cases.CORRECTED),
+    *_each(_pairs((*cases.FIRST, own_samplers.CORRECTED),
                   lambda case: contract.STRUCTURE)),
     *_each(_pairs([cases.LOOKING_AHEAD], lambda case: contract.STRUCTURE),
            pytest.mark.slow)])

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import importlib
 
-from jaxguide.convert import errors
-from jaxguide.convert.cards.model_card import ModelCard
-
-__all__ = ["CARDS", "ModelCard", "find"]
+from jaxguide import exports
+from jaxguide.convert import errors as errors
+from jaxguide.convert.cards.model_card import ModelCard as ModelCard
 
 # Files of this package, one per family of networks, each with its `CARDS`.
 _FILES = (
@@ -41,3 +40,5 @@ def find(name: str) -> ModelCard:
         f"there is no card {errors.quoted(name)}; "
         f"{errors.near(name, list(CARDS))}")
   return CARDS[name]
+
+__all__ = exports.public_names(globals())

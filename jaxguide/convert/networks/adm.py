@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from flax import linen as nn
 
 from jaxguide import checkpoint_settings
-from jaxguide import conditions
+from jaxguide import conditioning
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
@@ -68,8 +68,8 @@ def _unet_inputs(
 
 def _superres_conditions(
     config: model_config.ModelConfig
-) -> tuple[conditions.Condition, ...]:
-  low_res = conditions.Condition("low_res", (None, None, config.channels))
+) -> tuple[conditioning.Condition, ...]:
+  low_res = conditioning.Condition("low_res", (None, None, config.channels))
   return (*family.classes(config), low_res)
 
 

@@ -16,7 +16,7 @@ from flax import linen as nn
 import numpy as np
 
 from jaxguide import checkpoint_settings
-from jaxguide import conditions
+from jaxguide import conditioning
 from jaxguide import preconditioning
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
@@ -258,13 +258,13 @@ def _finite(value: Any) -> Any:
 
 def _conditions(
     config: model_config.ModelConfig
-) -> tuple[conditions.Condition, ...]:
+) -> tuple[conditioning.Condition, ...]:
   """A negative label is none, and so is no label at all."""
   count = config.module.get("label_dim")
   if not count:
     return ()
   withheld = config.module.get("label_dropout", 0) > 0
-  return (conditions.Condition(
+  return (conditioning.Condition(
       "label", dtype="int32", num_values=count, null=-1 if withheld else None,
       argument="labels", optional=True),)
 

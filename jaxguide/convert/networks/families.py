@@ -15,7 +15,7 @@ from flax import linen as nn
 import jax
 import numpy as np
 
-from jaxguide import conditions
+from jaxguide import conditioning
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
@@ -112,7 +112,7 @@ def constants(config: model_config.ModelConfig) -> dict[str, np.ndarray]:
 
 def conditions_of(
     config: model_config.ModelConfig
-) -> tuple[conditions.Condition, ...]:
+) -> tuple[conditioning.Condition, ...]:
   """What a config's network is conditioned on.
 
   Args:
@@ -128,7 +128,7 @@ def conditions_of(
   if config.conditions is None:
     return _network(config).conditions(config)
   return tuple(
-      conditions.Condition(**entry)._replace(
+      conditioning.Condition(**entry)._replace(
           shape=tuple(entry.get("shape", ())))
       for entry in config.conditions)
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxguide import checkpoint_settings
-from jaxguide import conditions
+from jaxguide import conditioning
 from jaxguide.convert import errors
 from jaxguide.convert import model_config
 from jaxguide.convert import rules
@@ -39,12 +39,12 @@ def _no_constants(config: model_config.ModelConfig) -> dict[str, np.ndarray]:
 
 def classes(
     config: model_config.ModelConfig
-) -> tuple[conditions.Condition, ...]:
+) -> tuple[conditioning.Condition, ...]:
   """The class label of a network whose module has `num_classes`."""
   count = config.module.get("num_classes")
   if not count:
     return ()
-  return (conditions.Condition(
+  return (conditioning.Condition(
       "label", dtype="int32", num_values=count, argument="labels"),)
 
 
@@ -67,7 +67,7 @@ class Network(NamedTuple):
   inputs: Inputs
   constants: Constants = _no_constants
   conditions: Callable[
-      [model_config.ModelConfig], tuple[conditions.Condition, ...]] = classes
+      [model_config.ModelConfig], tuple[conditioning.Condition, ...]] = classes
 
 
 class Inferred(NamedTuple):

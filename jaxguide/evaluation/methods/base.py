@@ -159,7 +159,8 @@ def check_prior(
   if prior.is_latent and not method.on_latents:
     raise ValueError(
         f"method {method.title!r} works on pixels, and prior {prior.name} is a "
-        "latent model; Ddim and Vipaint without clip_x0 work on latents")
+        "latent model; a method says by on_latents that it works on latents, "
+        "as Ddim and Vipaint without clip_x0 do")
   bound_prior.check_guidance(prior, conditions, method.guidance_scales)
 
 

@@ -92,32 +92,30 @@ class Loader(NamedTuple):
           failures[place] = entry.failure
         entry = spare or entry
       rows.append(entry)
-    values = [self._conditions(n) for n in indices.tolist()]
     return Batch(
         items=items, indices=indices,
         samples=np.asarray(places, np.int32) % self.samples_per_image,
         names=names, references=np.stack([row.reference for row in rows]),
         inputs=_stack([row.inputs for row in rows]), failures=failures,
-        conditions=_stack(values))
-
-  def _conditions(self, index: int) -> Mapping[str, np.ndarray]:
-    return {} if self.conditions is None else self.conditions.load(index)
+        conditions=_stack([row.conditions for row in rows]))
 
   def _load(self, index: int) -> "_Loaded":
     name = self.dataset.name(index)
     try:
       reference = self.dataset.load(index)
       inputs = _inputs(self.task, index, name, self.shape[:2])
-      return _Loaded(name, reference, inputs, None)
+      values = {} if self.conditions is None else self.conditions.load(index)
+      return _Loaded(name, reference, inputs, values, None)
     except data.ImageError as error:
       failure = Failure(error.status, error.reason)
-      return _Loaded(name, np.zeros(self.shape, np.float32), {}, failure)
+      return _Loaded(name, np.zeros(self.shape, np.float32), {}, {}, failure)
 
 
 class _Loaded(NamedTuple):
   name: str
   reference: np.ndarray
   inputs: Mapping[str, np.ndarray]
+  conditions: Mapping[str, np.ndarray]
   failure: Failure | None
 
 
@@ -134,4 +132,12 @@ def _inputs(
 
 
 def _stack(rows: Sequence[Mapping]) -> dict[str, np.ndarray]:
-  return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+  stacked = {}
+  for name in rows[0]:
+    shapes = {np.shape(row[name]) for row in rows}
+    if len(shapes) > 1:
+      raise ValueError(
+          f"{name} must have one shape for all images of a batch, got "
+          f"{' and '.join(map(str, sorted(shapes)))}; pad what is shorter")
+    stacked[name] = np.stack([row[name] for row in rows])
+  return stacked

@@ -132,9 +132,9 @@ class ConditionSource(Member):
     """
     del index, image
 
-  @abc.abstractmethod
-  def tiny(self) -> "ConditionSource":
-    """Values that need no file, for trial runs."""
+  def tiny(self) -> "ConditionSource | None":
+    """Values that need no file, for trial runs; None for doing without."""
+    return None
 
 
 class Network(NamedTuple):
@@ -209,3 +209,50 @@ class NetworkSource(abc.ABC):
     Args:
       size: height and width of the images.
     """
+
+
+class Released(NamedTuple):
+  """A checkpoint that its authors have published.
+
+  Attributes:
+    checkpoint: usual name of the file.
+    card: name of its card.
+    origin: place where people get the file, in words; empty if unknown.
+    weights: set of weights that is wanted, of a file that holds two.
+  """
+
+  checkpoint: str
+  card: str
+  origin: str = ""
+  weights: str | None = None
+
+
+def how_to_get(
+    what: str,
+    path: str,
+    released: Released | None,
+    *,
+    setting: str,
+    otherwise: str = "",
+) -> str:
+  """What is said of a model directory that is not there.
+
+  Args:
+    what: what is missing, such as "prior".
+    path: the directory that was looked for.
+    released: checkpoint that it can be converted from; None if there is none.
+    setting: field of the experiment that names another directory.
+    otherwise: another way to get it; empty for none.
+  """
+  ways = []
+  if released is not None:
+    origin = f" ({released.origin})" if released.origin else ""
+    weights = f" --weights {released.weights}" if released.weights else ""
+    ways.append(
+        f"get {released.checkpoint}{origin} and convert it with: jaxguide "
+        f"convert {released.checkpoint} --card {released.card} --out "
+        f"{path}{weights}")
+  if otherwise:
+    ways.append(otherwise)
+  return (f"{what}: {path} does not exist; {', or '.join(ways)}; a copy "
+          f"elsewhere is named with --set {setting}=FOLDER")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxguide import conditions
+from jaxguide import conditioning
 from jaxguide import convert
 from jaxguide import data
 from jaxguide.evaluation.sources import base
@@ -241,7 +241,9 @@ class ImageConditions:
       elif not condition.optional:
         null = _null(condition, prior)
         self._values[condition.name] = null
-        described[condition.name] = [null.tolist()] * len(names)
+        # A long value would be written down for every image.
+        said = null.tolist() if null.ndim == 0 else None
+        described[condition.name] = [said] * len(names)
     self.described: list[dict[str, Any]] = [
         {name: found[n] for name, found in described.items()
          if found[n] is not None}
@@ -274,7 +276,7 @@ def _check_known(
 
 def _describe(
     source: base.ConditionSource,
-    condition: conditions.Condition,
+    condition: conditioning.Condition,
     names: Sequence[str],
 ) -> list[Any]:
   found = [source.describe(n, name) for n, name in enumerate(names)]
@@ -289,10 +291,10 @@ def _describe(
 
 
 def _null(
-    condition: conditions.Condition, prior: convert.Prior
+    condition: conditioning.Condition, prior: convert.Prior
 ) -> np.ndarray:
   if condition.null is None:
     raise ValueError(
         f"conditions must have a source of {condition.name!r}: prior "
         f"{prior.name} needs one and knows no value for doing without")
-  return conditions.null_value(condition)
+  return conditioning.null_value(condition)

@@ -58,20 +58,14 @@ class ConvertedExtractor(base.NetworkSource):
       ConversionError: the directory holds another kind of network.
     """
     if not pathlib.Path(self.path).is_dir():
-      raise FileNotFoundError(self._missing())
+      released = base.Released(
+          self.checkpoint, self.card, self.origin) if self.checkpoint else None
+      raise FileNotFoundError(base.how_to_get(
+          "extractor", self.path, released,
+          otherwise="train one with jaxguide train "
+          "(experiments/training/README.md)",
+          setting="method.extractor.path"))
     return _extractor(self.path, self.path, self.dtype)
-
-  def _missing(self) -> str:
-    text = f"extractor: {self.path} does not exist; "
-    if self.checkpoint:
-      origin = f" ({self.origin})" if self.origin else ""
-      text += (
-          f"get {self.checkpoint}{origin} and convert it with: jaxguide "
-          f"convert {self.checkpoint} --card {self.card} --out {self.path}, "
-          "or ")
-    return text + (
-        "train one with jaxguide train (experiments/training/README.md); a "
-        "copy elsewhere is named with --set method.extractor.path=FOLDER")
 
   def tiny(self, size: int) -> base.NetworkSource:
     """See `NetworkSource`."""

@@ -18,13 +18,14 @@ from jaxguide.evaluation.sources import stand_ins
 
 @dataclasses.dataclass(frozen=True)
 class ConvertedPrior(base.PriorSource):
-  """A checkpoint that was converted by `jaxguide convert`.
+  """A model directory, of `jaxguide convert` or of a training's export.
 
   Its model may be one of pixels or one of latents.
 
   Attributes:
     path: the folder that `--out` named.
-    checkpoint: the file's usual name, for the message when it is missing.
+    checkpoint: usual name of the file that it was converted from, for the
+      message when the directory is missing; empty for a trained model.
     card: its card's name.
     weights: which of the two sets of weights that a latent diffusion file
       holds is wanted, for that message; None for files that hold one.
@@ -48,8 +49,8 @@ class ConvertedPrior(base.PriorSource):
   """
 
   path: str
-  checkpoint: str
-  card: str
+  checkpoint: str = ""
+  card: str = ""
   weights: Literal["raw", "ema"] | None = None
   origin: str = ""
   dtype: Literal["float32", "bfloat16"] = "float32"
@@ -60,12 +61,14 @@ class ConvertedPrior(base.PriorSource):
   def load(self) -> convert.Prior:
     """See `PriorSource`."""
     if not pathlib.Path(self.path).is_dir():
-      origin = f" ({self.origin})" if self.origin else ""
-      raise FileNotFoundError(
-          f"prior: {self.path} does not exist; get {self.checkpoint}{origin} "
-          f"and convert it with: jaxguide convert {self.checkpoint} "
-          f"--card {self.card} --out {self.path}{self._flag()}; a copy "
-          "elsewhere is named with --set prior.path=FOLDER")
+      released = base.Released(
+          self.checkpoint, self.card, self.origin, self.weights
+      ) if self.checkpoint else None
+      raise FileNotFoundError(base.how_to_get(
+          "prior", self.path, released,
+          otherwise="" if released else "train one with jaxguide train "
+          "(experiments/training/README.md)",
+          setting="prior.path"))
     chosen = {n: getattr(self, n) for n in ("attention_impl", "conv_impl")}
     options = {n: value for n, value in chosen.items() if value != "auto"}
     return convert.load_prior(
@@ -82,9 +85,6 @@ class ConvertedPrior(base.PriorSource):
     card = cards.CARDS.get(self.card)
     return stand_ins.of_pixels(
         size, conditions, card is not None and card.prediction == "edm")
-
-  def _flag(self) -> str:
-    return "" if self.weights is None else f" --weights {self.weights}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from jaxguide import arrays
 from jaxguide import codecs
-from jaxguide import conditions
+from jaxguide import conditioning
 from jaxguide import convert
 from jaxguide import denoisers
 from jaxguide import variational
@@ -22,7 +22,7 @@ class BoundPrior(NamedTuple):
 
   model: convert.Prior
   params: arrays.PyTree
-  conditions: conditions.Conditions
+  conditions: conditioning.Conditions
 
   @property
   def codec(self) -> codecs.Codec:
@@ -50,7 +50,7 @@ class BoundPrior(NamedTuple):
     if guidance_scale == 1:
       return conditional
     check_guidance(self.model, tuple(values), (guidance_scale,))
-    null = conditions.null_like(self.model.conditions, values)
+    null = conditioning.null_like(self.model.conditions, values)
     return denoisers.classifier_free(
         conditional, self.model.denoiser(self.params, null), guidance_scale)
 

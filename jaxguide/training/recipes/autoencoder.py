@@ -219,7 +219,7 @@ def encode(
   params = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), params)
 
   @jax.jit
-  def batch(x):
+  def batch(x: arrays.Images) -> tuple[arrays.Batch, arrays.Batch]:
     latents = network.apply({"params": params}, x, method="encode")
     return latents.mean, latents.std
 

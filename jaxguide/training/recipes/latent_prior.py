@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxguide import arrays
 from jaxguide import convert
 from jaxguide import denoisers
 from jaxguide import schedules
@@ -165,7 +166,7 @@ class LatentPriorTraining(averaged.AveragedTraining):
     z, zeros = jnp.zeros((2, side, side, unet.in_channels)), jnp.zeros(2)
 
     @jax.jit
-    def init(key):
+    def init(key: arrays.Array) -> arrays.PyTree:
       keys = jax.random.split(key)
       labels = embedder.init(keys[0], jnp.zeros(2, jnp.int32))
       context = jnp.zeros((2, 1, unet.context_width))
@@ -285,7 +286,10 @@ class LatentPriorTraining(averaged.AveragedTraining):
   ) -> Callable[[Any], float]:
     apply, schedule = self.apply(), self.schedule()
 
-    def loss(params, z0, label, level, eps):
+    def loss(
+        params: arrays.PyTree, z0: arrays.Batch, label: arrays.Array,
+        level: arrays.Array, eps: arrays.Batch,
+    ) -> arrays.PerImage:
       bound = lambda params, z_t, time, key: apply(
           params, z_t, time, label, key)
       return diffusion.eps_loss(bound, schedule, params, z0, level, eps)
@@ -309,7 +313,7 @@ class LatentPriorTraining(averaged.AveragedTraining):
     known[:, known.shape[1] // 2:] = 0.0
 
     @jax.jit
-    def sample(params):
+    def sample(params: arrays.PyTree) -> arrays.Images:
       denoise = denoisers.from_apply(
           lambda params, z, time, cond: apply(params, z, time, cond["label"]),
           params, cond={"label": jnp.asarray(classes, jnp.int32)})

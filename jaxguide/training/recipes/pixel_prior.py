@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxguide import arrays
 from jaxguide import convert
 from jaxguide import denoisers
 from jaxguide import schedules
@@ -115,7 +116,7 @@ class PixelPriorTraining(averaged.AveragedTraining):
     page = previews.half_hidden(images)
 
     @jax.jit
-    def sample(params):
+    def sample(params: arrays.PyTree) -> arrays.Images:
       return previews.fill_in(
           denoisers.clip_x0(self.denoiser(params)), schedules.linear(),
           page.observed, page.mask, jax.random.key(0))

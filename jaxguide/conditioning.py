@@ -65,10 +65,10 @@ def arguments(
 
   Example:
     >>> import jax.numpy as jnp
-    >>> from jaxguide import conditions
-    >>> label = conditions.Condition(
+    >>> from jaxguide import conditioning
+    >>> label = conditioning.Condition(
     ...     "label", dtype="int32", num_values=10, argument="y")
-    >>> conditions.arguments([label], {"label": jnp.array([3])}, "network")
+    >>> conditioning.arguments([label], {"label": jnp.array([3])}, "network")
     {'y': Array([3], dtype=int32)}
   """
   values = values or {}
@@ -114,9 +114,9 @@ def null_like(
 
   Example:
     >>> import jax.numpy as jnp
-    >>> from jaxguide import conditions
-    >>> label = conditions.Condition("label", dtype="int32", null=10)
-    >>> conditions.null_like([label], {"label": jnp.array([3, 4])})
+    >>> from jaxguide import conditioning
+    >>> label = conditioning.Condition("label", dtype="int32", null=10)
+    >>> conditioning.null_like([label], {"label": jnp.array([3, 4])})
     {'label': Array([10, 10], dtype=int32)}
   """
   nulls = {c.name: c.null for c in conditions if c.null is not None}
@@ -131,21 +131,22 @@ def null_value(condition: Condition) -> np.ndarray:
   """The value of one image that stands for "no condition".
 
   Args:
-    condition: condition with a null value and a shape without open lengths.
+    condition: condition with a null value; a length that its shape leaves open
+      is that of the null value, which is an array then.
 
   Raises:
-    ValueError: if it has none, or an open length.
+    ValueError: if it has none, or a number where a length is open.
 
   Example:
-    >>> from jaxguide import conditions
-    >>> label = conditions.Condition("label", dtype="int32", null=10)
-    >>> int(conditions.null_value(label))
+    >>> from jaxguide import conditioning
+    >>> label = conditioning.Condition("label", dtype="int32", null=10)
+    >>> int(conditioning.null_value(label))
     10
   """
-  if condition.null is None or None in condition.shape:
+  null, shape = condition.null, condition.shape
+  if null is None or (None in shape and np.ndim(null) != len(shape)):
     raise ValueError(
-        f"condition {condition.name!r} must have a null value and a shape of "
-        f"known lengths, got null={condition.null!r} and shape "
-        f"{condition.shape}")
-  return np.broadcast_to(
-      np.asarray(condition.null, condition.dtype), condition.shape)
+        f"condition {condition.name!r} must have a null value of known shape, "
+        f"got null={null!r} and shape {shape}")
+  value = np.asarray(null, condition.dtype)
+  return value if None in shape else np.broadcast_to(value, shape)
