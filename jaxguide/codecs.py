@@ -22,6 +22,14 @@ class Codec(NamedTuple):
       `[B, h, w, c]`; of a variational autoencoder the mean.
     decode: way back; not clipped, differentiable.
     latent_shape: function from (H, W, C) of an image to (h, w, c).
+
+  Example:
+    >>> from jaxguide import codecs
+    >>> halved = codecs.Codec(
+    ...     encode=lambda x: x[:, ::2, ::2], decode=lambda z: z,
+    ...     latent_shape=lambda shape: (shape[0] // 2, shape[1] // 2, shape[2]))
+    >>> halved.latent_shape((32, 32, 3))
+    (16, 16, 3)
   """
 
   encode: Callable[[arrays.Images], arrays.Batch]
@@ -30,7 +38,13 @@ class Codec(NamedTuple):
 
 
 def identity() -> Codec:
-  """The codec of a pixel model."""
+  """The codec of a pixel model.
+
+  Example:
+    >>> from jaxguide import codecs
+    >>> codecs.identity().latent_shape((32, 32, 3))
+    (32, 32, 3)
+  """
   same = lambda x: x
   return Codec(encode=same, decode=same, latent_shape=same)
 
@@ -58,6 +72,16 @@ def autoencoder(
   Returns:
     The codec; `latent_shape` raises ValueError where `factor` does not divide
     a side.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import codecs
+    >>> same = lambda x: x
+    >>> codec = codecs.autoencoder(
+    ...     same, same, factor=1, channels=3, scale_factor=0.5)
+    >>> z = codec.encode(jnp.full((1, 1, 1, 3), 0.8))
+    >>> print(z.ravel(), codec.decode(z).ravel())
+    [0.4 0.4 0.4] [0.8 0.8 0.8]
   """
 
   def latent_shape(image_shape: Shape) -> Shape:

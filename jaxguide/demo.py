@@ -74,6 +74,14 @@ def run(
 
   Raises:
     ValueError: `num_images` out of range, or a folder of another run.
+
+  Example:
+    >>> from jaxguide import demo
+    >>> try:
+    ...   demo.run("demo", num_images=65)
+    ... except ValueError as error:
+    ...   print(error)
+    images must be in 1..64, got 65
   """
   count = NUM_IMAGES if num_images is None else num_images
   most = len(sources.EmbeddedImages().open().names)

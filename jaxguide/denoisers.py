@@ -37,6 +37,15 @@ class Prediction(NamedTuple):
     variance_fraction: fraction of a learned variance, raw (v of Nichol &
       Dhariwal 2021, Eq. 15, as (v + 1) / 2), the shape of x_t; None without
       one.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(4), jnp.eye(4))
+    >>> x_t, level = jnp.ones((1, 4)), schedules.linear(1000).at_level(500)
+    >>> p = prior(x_t, level)
+    >>> print(level.alpha * p.x0 + level.sigma * p.eps)  # x_t
+    [[1. 1. 1. 1.]]
   """
 
   x0: arrays.Batch
@@ -60,6 +69,13 @@ def from_x0(
     x_t: state, the shape of x0.
     level: noise level of x_t; scalar or `[B]`, sigma positive.
     variance_fraction: fraction of a learned variance, passed on.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, schedules
+    >>> level = schedules.NoiseLevel(alpha=1.0, sigma=2.0, time=2.0)
+    >>> print(denoisers.from_x0(jnp.zeros((1, 2)), jnp.ones((1, 2)), level).eps)
+    [[0.5 0.5]]
   """
   alpha, sigma = (_like(v, x_t) for v in level[:2])
   return Prediction(x0, (x_t - alpha * x0) * (1 / sigma), variance_fraction)
@@ -78,6 +94,13 @@ def from_eps(
     x_t: state, the shape of eps.
     level: noise level of x_t; scalar or `[B]`, alpha positive.
     variance_fraction: fraction of a learned variance, passed on.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, schedules
+    >>> level = schedules.NoiseLevel(alpha=1.0, sigma=2.0, time=2.0)
+    >>> print(denoisers.from_eps(jnp.ones((1, 2)), jnp.ones((1, 2)), level).x0)
+    [[-1. -1.]]
   """
   alpha, sigma = (_like(v, x_t) for v in level[:2])
   return Prediction((x_t - sigma * eps) * (1 / alpha), eps, variance_fraction)
@@ -118,6 +141,16 @@ def from_apply(
     ValueError: an unknown prediction, a preconditioning without "edm", a
       learned variance with "edm" and no preconditioning, or (when called) a
       network output of another shape.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, schedules
+    >>> network = lambda params, x, time, cond: params["scale"] * x
+    >>> denoise = denoisers.from_apply(
+    ...     network, {"scale": 0.5}, prediction="eps")
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(denoise(jnp.ones((1, 4)), level).eps)
+    [[0.5 0.5 0.5 0.5]]
   """
   arrays.check_choice("prediction", prediction, PREDICTIONS)
   if prediction == "edm":
@@ -184,6 +217,14 @@ def clip_x0(
     denoise: denoiser of any kind.
     low: smallest value of x0 that is left.
     high: largest value of x0 that is left.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, schedules
+    >>> prior = denoisers.gaussian(jnp.array([0.5, 3.0]), jnp.zeros((2, 2)))
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(denoisers.clip_x0(prior)(jnp.zeros((1, 2)), level).x0)
+    [[0.5 1. ]]
   """
 
   def clipped(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
@@ -209,6 +250,16 @@ def classifier_free(
     unconditional: denoiser with the null condition bound.
     scale: weight of the condition, 0 is without, 1 with it; scalar or `[B]`,
       may be traced.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, schedules
+    >>> conditional = denoisers.gaussian(jnp.ones(2), jnp.zeros((2, 2)))
+    >>> unconditional = denoisers.gaussian(jnp.zeros(2), jnp.zeros((2, 2)))
+    >>> guided = denoisers.classifier_free(conditional, unconditional, 3.0)
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(guided(jnp.zeros((1, 2)), level).x0)
+    [[3. 3.]]
   """
 
   def guided(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
@@ -234,6 +285,14 @@ def gaussian(mean: arrays.Array, covariance: arrays.Array) -> Denoiser:
 
   Returns:
     Denoiser of `[B, d]`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(2), jnp.eye(2))
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(prior(jnp.ones((1, 2)), level).x0, f"{level.alpha:.4f}")
+    [[0.2803 0.2803]] 0.2803
   """
   mean = jnp.asarray(mean)
   variance, basis = jnp.linalg.eigh(jnp.asarray(covariance))
@@ -277,7 +336,18 @@ def _split_variance(
 
 
 def stop_gradient(denoise: Denoiser) -> Denoiser:
-  """A denoiser whose output is a constant to differentiation."""
+  """A denoiser whose output is a constant to differentiation.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(2), jnp.eye(2))
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> frozen = denoisers.stop_gradient(prior)
+    >>> print(jax.grad(lambda x: frozen(x, level).x0.sum())(jnp.ones((1, 2))))
+    [[0. 0.]]
+  """
 
   def frozen(x_t: arrays.Batch, level: schedules.NoiseLevel) -> Prediction:
     return jax.tree.map(jax.lax.stop_gradient, denoise(x_t, level))

@@ -31,6 +31,17 @@ class Guided(NamedTuple):
     value: energy of each image, `[B]`.
     gradient: sum of the terms' gradients, `[B, ...]`. Each image has its
       own, as no term mixes images.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, energies, guidance, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(4), jnp.eye(4))
+    >>> rising = lambda x, level, draw: energies.sum_per_image(x)
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> guided = guidance.at_state(rising)(
+    ...     prior, jnp.ones((2, 4)), level, None)
+    >>> print(guided.value, guided.gradient.shape)
+    [4. 4.] (2, 4)
   """
 
   prediction: denoisers.Prediction
@@ -58,6 +69,16 @@ class Guidance:
     through: terms that are differentiated through the denoiser.
     estimate: energies that are differentiated at x0.
     state: energies that are differentiated at x_t.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, energies, guidance, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(4), jnp.eye(4))
+    >>> rising = lambda x, level, draw: energies.sum_per_image(x)
+    >>> both = guidance.at_estimate(rising) + guidance.at_state(rising)
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(both(prior, jnp.zeros((1, 4)), level, None).gradient)
+    [[2. 2. 2. 2.]]
   """
 
   through: tuple[ThroughTerm, ...] = ()
@@ -151,22 +172,66 @@ def through_denoiser(
   Args:
     energy: energy of the estimate.
     estimate: function of the prediction that replaces x0.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, energies, guidance, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(4), jnp.eye(4))  # x0 = alpha x_t
+    >>> rising = lambda x, level, draw: energies.sum_per_image(x)
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> guided = guidance.through_denoiser(rising)(
+    ...     prior, jnp.ones((1, 4)), level, None)
+    >>> print(guided.gradient, f"{level.alpha:.4f}")
+    [[0.2803 0.2803 0.2803 0.2803]] 0.2803
   """
   return Guidance(through=(ThroughTerm(energy, estimate or _x0),))
 
 
 def at_estimate(energy: energies.Energy) -> Guidance:
-  """grad_{x0} E(x0), the network's Jacobian left out."""
+  """grad_{x0} E(x0), the network's Jacobian left out.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, energies, guidance, schedules
+    >>> prior = denoisers.gaussian(jnp.full(4, 2.0), jnp.zeros((4, 4)))
+    >>> half_square = lambda x, level, draw: energies.sum_per_image(x**2) / 2
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> guided = guidance.at_estimate(half_square)(
+    ...     prior, jnp.ones((1, 4)), level, None)
+    >>> print(guided.gradient)  # That of the energy at x0 = 2.
+    [[2. 2. 2. 2.]]
+  """
   return Guidance(estimate=(energy,))
 
 
 def at_state(energy: energies.Energy) -> Guidance:
-  """grad_{x_t} E(x_t) (EGSDE; a classifier on noisy images)."""
+  """grad_{x_t} E(x_t) (EGSDE; a classifier on noisy images).
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, energies, guidance, schedules
+    >>> prior = denoisers.gaussian(jnp.full(4, 2.0), jnp.zeros((4, 4)))
+    >>> half_square = lambda x, level, draw: energies.sum_per_image(x**2) / 2
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> guided = guidance.at_state(half_square)(
+    ...     prior, jnp.ones((1, 4)), level, None)
+    >>> print(guided.gradient)  # That of the energy at x_t = 1.
+    [[1. 1. 1. 1.]]
+  """
   return Guidance(state=(energy,))
 
 
 def none() -> Guidance:
-  """No energy: the gradient is zero and no backward pass is made."""
+  """No energy: the gradient is zero and no backward pass is made.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, guidance, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(4), jnp.eye(4))
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(guidance.none()(prior, jnp.ones((1, 4)), level, None).gradient)
+    [[0. 0. 0. 0.]]
+  """
   return Guidance()
 
 

@@ -13,11 +13,31 @@ _MOST_ITEMS = 5
 
 
 class ConversionError(ValueError):
-  """A checkpoint, card or model directory cannot be used as asked."""
+  """A checkpoint, card or model directory cannot be used as asked.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> try:
+    ...   convert.load_prior("noto23")
+    ... except convert.ConversionError as error:
+    ...   print(str(error)[:25])
+    noto23: no such directory
+  """
 
 
 class CheckpointError(ConversionError):
-  """A file is no checkpoint that this package reads, or it is damaged."""
+  """A file is no checkpoint that this package reads, or it is damaged.
+
+  Example:
+    >>> import pathlib
+    >>> from jaxguide import convert
+    >>> _ = pathlib.Path("notes.pt").write_text("no checkpoint")
+    >>> try:
+    ...   convert.read_checkpoint("notes.pt")
+    ... except convert.CheckpointError as error:
+    ...   print(str(error)[:27])
+    notes.pt: is no checkpoint:
+  """
 
 
 def quoted(value: object) -> str:

@@ -37,6 +37,12 @@ class LatentModel(NamedTuple):
     cond_stage: the class embedder; None: there is none.
     scale_factor: factor that latents are multiplied by.
     null_label: the class that stands for "no class"; None: there is none.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> codec = convert.load_latent_model("emoji64_ldm").codec()
+    >>> codec.latent_shape((64, 64, 3))
+    (16, 16, 4)
   """
 
   unet: model_store.Model | None
@@ -185,6 +191,12 @@ def load(path: str | os.PathLike[str]) -> LatentModel:
   Raises:
     ConversionError: a part is missing, damaged or does not fit its config.
       One line, which starts with the path of the part.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> model = convert.load_latent_model("emoji64_ldm")
+    >>> model.unet.config.family, model.first_stage.config.family
+    ('ldm_unet', 'kl_autoencoder')
   """
   path = model_directories.find(path)
   entries = read_entries(path)
@@ -207,6 +219,13 @@ def prior_of(
     name: name of the prior.
     sha256: hash of its parameters.
     **module_options: choices of the networks, see `pretrained.load_prior`.
+
+  Example:
+    >>> from jaxguide.convert import latent_model
+    >>> model = latent_model.load("emoji64_ldm")
+    >>> prior = latent_model.prior_of(model, name="emoji", sha256="0" * 64)
+    >>> prior.is_latent, prior.image_shape
+    (True, (64, 64, 3))
   """
   if model.unet is None:
     raise errors.ConversionError(

@@ -47,6 +47,14 @@ class ModelConfig:
     licence: licence of the weights; "unknown" where it is not known.
     source: origin of the parameters: "file_name", "sha256", "container",
       "card".
+
+  Example:
+    >>> from jaxguide import convert
+    >>> config = convert.ModelConfig(
+    ...     "adm_unet", {"model_channels": 32}, image_size=32,
+    ...     schedule={"kind": "linear", "num_steps": 1000})
+    >>> convert.ModelConfig.from_json(config.to_json()) == config
+    True
   """
 
   family: str

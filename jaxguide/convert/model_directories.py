@@ -15,7 +15,13 @@ EMBEDDED = pathlib.Path(__file__).parent.parent / "embedded"
 
 
 def embedded_names() -> list[str]:
-  """Names of the priors that ship with the package."""
+  """Names of the priors that ship with the package.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> "noto32" in convert.embedded_names()
+    True
+  """
   folders = sorted(p for p in EMBEDDED.iterdir() if p.is_dir())
   return [folder.name for folder in folders if _is_prior(folder)]
 
@@ -36,6 +42,11 @@ def find(path: str | os.PathLike[str]) -> pathlib.Path:
 
   Raises:
     ConversionError: it is neither; says which names there are.
+
+  Example:
+    >>> from jaxguide.convert import model_directories
+    >>> model_directories.find("noto32").name
+    'noto32'
   """
   folder = pathlib.Path(path)
   if folder.exists():
@@ -56,6 +67,11 @@ def fingerprint(folder: pathlib.Path) -> str:
   Args:
     folder: model directory, see `model_store`; what else lies there does not
       count.
+
+  Example:
+    >>> from jaxguide.convert import model_directories
+    >>> len(model_directories.fingerprint(model_directories.find("noto32")))
+    64
   """
   if latent_store.is_directory(folder):
     return _latent_fingerprint(folder)

@@ -36,6 +36,13 @@ class Model(NamedTuple):
   """A network's parameters (float32, numpy) and what it is.
 
   `build_module(config)` makes the module that they are for.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> from jaxguide.convert import model_directories
+    >>> model = convert.load_model(model_directories.find("noto32"))
+    >>> model.config.image_size, len(model.params) > 1
+    (32, True)
   """
 
   params: dict[str, Any]

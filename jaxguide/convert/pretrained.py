@@ -28,6 +28,15 @@ def load_prior(
     ConversionError: there is no such directory, it holds no model, one that
       predicts no image, a first stage alone, one of images in another range
       than [-1, 1], or one whose schedule cannot be made.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> prior = convert.load_prior("noto32")
+    >>> prior.prediction, prior.image_shape, prior.schedule.num_levels
+    ('eps', (32, 32, 3), 1000)
+    >>> latent = convert.load_prior("emoji64_ldm")
+    >>> latent.image_shape, latent.state_shape
+    ((64, 64, 3), (16, 16, 4))
   """
   folder = model_directories.find(path)
   name, sha256 = os.fspath(path), model_directories.fingerprint(folder)

@@ -40,6 +40,15 @@ class Prior:
     make_codec: function from `params` to the autoencoder of a latent prior;
       None: it is a prior of pixels.
     latent_scale: scale of the latents over the autoencoder's own.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide import convert
+    >>> prior = convert.load_prior("noto32")
+    >>> x = jax.ShapeDtypeStruct((2, *prior.state_shape), "float32")
+    >>> level = prior.schedule.at_level(500)
+    >>> jax.eval_shape(lambda x: prior.denoiser()(x, level), x).x0.shape
+    (2, 32, 32, 3)
   """
 
   apply: Callable[..., Any]
@@ -120,6 +129,14 @@ def prior_of(
     sha256: hash of the parameters.
     place: place of the config, for messages.
     **module_options: choices of the network, see `pretrained.load_prior`.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> from jaxguide.convert import model_directories
+    >>> model = convert.load_model(model_directories.find("noto32"))
+    >>> prior = convert.prior_of(model, name="emoji", sha256="0" * 64)
+    >>> prior.name, prior.is_latent
+    ('emoji', False)
   """
   config = model.config
   if config.prediction is None or config.schedule is None:
@@ -169,6 +186,11 @@ def schedule_of(entry: dict[str, Any]) -> schedules.Schedule:
   Raises:
     ConversionError: an unknown kind, an argument that the kind does not
       have, or one out of range.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> convert.schedule_of({"kind": "cosine", "num_steps": 100}).num_levels
+    100
   """
   makers = {
       "linear": schedules.linear,

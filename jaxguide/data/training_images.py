@@ -32,6 +32,14 @@ class ImageFolders(image_sets.ImageSource):
     resize: a rule of `resizing.RULES`. "center_crop_bicubic" brings the short
       side to the size.
     flip: whether a picture's mirror image is as good.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide.data import training_images
+    >>> np.savez("train.npz", image=np.zeros((3, 8, 8, 3), np.uint8))
+    >>> source = training_images.ImageFolders(train="train.npz")
+    >>> source.read(".", 8).number
+    3
   """
 
   train: str = "train"
@@ -79,6 +87,13 @@ class Domains(image_sets.ImageSource):
     held_out_split: word in the index for held-out images.
     max_held_out: largest number of held-out images of a domain, evenly spread;
       None: all.
+
+  Example:
+    >>> from jaxguide.data import training_images
+    >>> source = training_images.Domains(
+    ...     train=("cat", "dog"), held_out=("cat_val", "dog_val"))
+    >>> source.classes
+    ('cat', 'dog')
   """
 
   train: tuple[str, ...]

@@ -48,6 +48,17 @@ def translation(
 
   Raises:
     ValueError: an unknown option, or features missing.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, schedules
+    >>> source = jnp.ones((2, 8, 8, 3))
+    >>> energy = energies.translation(
+    ...     None, source, domain_weight=0, lowpass_weight=2.0, factor=4,
+    ...     at="estimate")
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(energy(source + 0.5, level, None))  # 2 * 0.25 * 8 * 8 * 3
+    [96. 96.]
   """
   # One name: both terms look at the same noisy source.
   options: dict[str, Any] = {"at": at, "num_draws": num_draws}

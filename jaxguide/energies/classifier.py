@@ -36,6 +36,15 @@ def class_log_prob(
 
   Raises:
     ValueError: an unknown `at`, or (when called) shapes that do not fit.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, schedules
+    >>> even = lambda x, time: jnp.zeros((x.shape[0], 10))  # Ten classes.
+    >>> energy = energies.class_log_prob(even, jnp.array([3, 7]))
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(energy(jnp.zeros((2, 4, 4, 3)), level, None), jnp.log(10.0))
+    [2.3026 2.3026] 2.3025851
   """
   arrays.check_choice("at", at, sources.AT)
   arrays.check_rank("labels", labels, 1)

@@ -45,6 +45,16 @@ def domain_similarity(
   Raises:
     ValueError: an unknown option, or (when called) a sample of another
       shape than the source.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, schedules
+    >>> features = lambda x, time: x
+    >>> source = jnp.ones((1, 4, 4, 3))
+    >>> energy = energies.domain_similarity(features, source, at="estimate")
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(energy(source, level, None), energy(-source, level, None))
+    [1.] [-1.]
   """
   measure = similarities.find(similarity)
   arrays.check_choice("at", at, sources.AT)

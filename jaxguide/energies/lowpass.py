@@ -45,6 +45,15 @@ def lowpass_distance(
   Raises:
     ValueError: an unknown option, a factor that does not fit, or (when
       called) a sample of another shape than the source.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, schedules
+    >>> source = jnp.zeros((1, 4, 4, 1))
+    >>> energy = energies.lowpass_distance(source, 2, at="estimate")
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(energy(source + 0.5, level, None))  # 0.25 * 4 * 4
+    [4.]
   """
   arrays.check_choice("distance", distance, DISTANCES)
   arrays.check_choice("at", at, sources.AT)

@@ -19,6 +19,16 @@ def squared_error(
     observation: measurement y `[B, ...]` and its operator, linear or not.
       `noise_std` is not used.
     reduction: rule, "sum" or "mean" over everything but the batch axis.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, operators, schedules
+    >>> pool = operators.average_pool((4, 4), 2)
+    >>> energy = energies.squared_error(
+    ...     operators.Observation(jnp.ones((1, 2, 2, 1)), pool))
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(energy(jnp.zeros((1, 4, 4, 1)), level, None))
+    [4.]
   """
   arrays.check_choice("reduction", reduction, tuple(REDUCTIONS))
   reduce = REDUCTIONS[reduction]
@@ -43,6 +53,15 @@ def feature_error(
     features: function `[B, ...] -> [B, ...]`, each image by itself.
     target: features wanted, computed once outside the sampler.
     reduction: rule, "sum" or "mean" over everything but the batch axis.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, schedules
+    >>> energy = energies.feature_error(
+    ...     lambda x: x.mean(axis=(1, 2)), jnp.full((1, 3), 0.5))
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(energy(jnp.zeros((1, 4, 4, 3)), level, None))
+    [0.25]
   """
   arrays.check_choice("reduction", reduction, tuple(REDUCTIONS))
   reduce = REDUCTIONS[reduction]

@@ -28,6 +28,13 @@ class FeatureDistance:
   Attributes:
     features: function from `[B, H, W, C]` to arrays `[B, ...]`, weights
       included.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies
+    >>> pixels = energies.FeatureDistance(lambda x: [x])
+    >>> print(pixels(jnp.ones((1, 2, 2, 3)), jnp.zeros((1, 2, 2, 3))))
+    [12.]
   """
 
   features: Callable[[arrays.Images], Sequence[arrays.Batch]]
@@ -67,6 +74,18 @@ def lpips_distance(
 
   Returns:
     A function of two `[B, H, W, 3]` in [-1, 1], giving `[B]`.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide import energies
+    >>> from jaxguide.models import lpips
+    >>> image = jax.ShapeDtypeStruct((2, 64, 64, 3), "float32")
+    >>> net = lpips.Lpips("alex", width_divisor=8)
+    >>> variables = jax.eval_shape(net.init, jax.random.key(0), image, image)
+    >>> distance = lambda params, x, reference: energies.lpips_distance(
+    ...     params, net="alex", width_divisor=8)(x, reference)
+    >>> jax.eval_shape(distance, variables["params"], image, image).shape
+    (2,)
   """
   module = lpips.LpipsFeatures(net, version, width_divisor)
   return FeatureDistance(lambda x: module.apply({"params": params}, x))
@@ -90,6 +109,17 @@ def perceptual_distance(
     mask: mask m, 1 = seen, `[B, H, W, 1 or C]`; everything is when left out.
     remat: whether the activations of d are computed again in a backward pass,
       so that they need no memory meanwhile.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, schedules
+    >>> pixels = energies.FeatureDistance(lambda x: [x])
+    >>> mask = jnp.array([1.0, 0.0]).reshape(1, 1, 2, 1)
+    >>> energy = energies.perceptual_distance(
+    ...     pixels, jnp.ones((1, 1, 2, 3)), mask=mask)
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(energy(jnp.zeros((1, 1, 2, 3)), level, None))
+    [3.]
   """
   target = _seen(reference, mask)
   measure: Any = distance

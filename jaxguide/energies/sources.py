@@ -45,6 +45,15 @@ def noisy_sources(
 
   Raises:
     ValueError: an unknown `at`, or a number of draws that does not fit.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, schedules
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> draw = lambda slot, shape, law="normal": jnp.zeros((1, *shape))
+    >>> (noisy,) = energies.noisy_sources(jnp.ones((1, 3)), level, draw)
+    >>> print(noisy, f"{level.alpha:.4f}")
+    [[0.2803 0.2803 0.2803]] 0.2803
   """
   arrays.check_choice("at", at, AT)
   if num_draws < 1 or (at == "estimate" and num_draws > 1):

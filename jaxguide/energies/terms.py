@@ -18,7 +18,18 @@ from jaxguide.operators import sums
 
 
 class Draw(Protocol):
-  """The random draws of one step of a sampler."""
+  """The random draws of one step of a sampler.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, schedules
+    >>> zeros = lambda slot, shape, law="normal": jnp.zeros((2, *shape))
+    >>> noisy = lambda x, level, draw: energies.sum_per_image(
+    ...     (x - draw("mine", x.shape[1:])) ** 2)
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(noisy(jnp.ones((2, 3)), level, zeros))
+    [3. 3.]
+  """
 
   def __call__(
       self, slot: str, shape: Sequence[int], law: str = "normal"
@@ -39,6 +50,18 @@ class Term(NamedTuple):
       `table(values)` or `window(first, last)`.
     name: static prefix of the term's slots, so that two terms never share
       draws by accident; its position in the sum when left empty.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, schedules
+    >>> square = lambda x, level, draw: energies.sum_per_image(x**2)
+    >>> early = energies.Term(square, energies.window(501, 1000), "early")
+    >>> energy = energies.weighted_sum([early])
+    >>> x, schedule = jnp.ones((1, 3)), schedules.linear(1000)
+    >>> print(energy(x, schedule.at_level(500), None))
+    [0.]
+    >>> print(energy(x, schedule.at_level(501), None))
+    [3.]
   """
 
   energy: Energy
@@ -53,6 +76,16 @@ def weighted_sum(terms: Sequence[Term | tuple | Energy]) -> Energy:
 
   Args:
     terms: energies, `(energy, weight)` or `Term`s.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies, schedules
+    >>> square = lambda x, level, draw: energies.sum_per_image(x**2)
+    >>> rising = lambda x, level, draw: energies.sum_per_image(x)
+    >>> energy = energies.weighted_sum([square, (rising, 10.0)])
+    >>> level = schedules.linear(1000).at_level(500)
+    >>> print(energy(jnp.ones((1, 3)), level, None))  # 3 + 10 * 3
+    [33.]
   """
   whole = [t if isinstance(t, Term) else
            Term(*t) if isinstance(t, tuple) else Term(t) for t in terms]
@@ -78,6 +111,13 @@ def table(values: np.ndarray | arrays.Array) -> Weight:
   """A weight read from a table `[N + 1]` by `NoiseLevel.level`.
 
   A level beyond the table, or the -1 of a point that is no row, weighs NaN.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import energies, schedules
+    >>> weight = energies.table(np.linspace(0, 1, 1001))
+    >>> round(float(weight(schedules.linear(1000).at_level(500))), 4)
+    0.5
   """
   values = jnp.asarray(values, jnp.float32)
   arrays.check_rank("values", values, 1)
@@ -101,6 +141,13 @@ def window(first: int, last: int, weight: float = 1.0) -> Weight:
 
   Raises:
     ValueError: first is above last.
+
+  Example:
+    >>> from jaxguide import energies, schedules
+    >>> weight = energies.window(1, 500)
+    >>> schedule = schedules.linear(1000)
+    >>> [float(weight(schedule.at_level(n))) for n in (500, 501)]
+    [1.0, 0.0]
   """
   if first > last:
     raise ValueError(f"window needs first <= last, got {first} > {last}")
@@ -116,10 +163,23 @@ def sum_per_image(x: arrays.Batch) -> arrays.PerImage:
   """The sum over everything but the batch axis, `[B]`.
 
   Its last bits do not depend on the batch, as those of `jnp.sum` may.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies
+    >>> print(energies.sum_per_image(jnp.ones((2, 4, 4, 3))))
+    [48. 48.]
   """
   return sums.sum_per_image(x)
 
 
 def mean_per_image(x: arrays.Batch) -> arrays.PerImage:
-  """The mean over everything but the batch axis, `[B]`."""
+  """The mean over everything but the batch axis, `[B]`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import energies
+    >>> print(energies.mean_per_image(jnp.ones((2, 4, 4, 3))))
+    [1. 1.]
+  """
   return sums.sum_per_image(x) * (1 / math.prod(x.shape[1:]))

@@ -41,6 +41,17 @@ class Experiment:
     quantise: how a sample becomes the 8 bits that are saved and scored:
       "uint8" rounds, "uint8_truncated" cuts off, as the released programs of
       Steered Diffusion and VIPaint do.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> experiment = evaluation.Experiment(
+    ...     name="colour", prior=evaluation.EmbeddedPrior(),
+    ...     data=evaluation.EmbeddedImages(), task=evaluation.Colorization(),
+    ...     method=evaluation.Steered(num_steps=50))
+    >>> [metric.name for metric in experiment.chosen_metrics]
+    ['psnr', 'ssim', 'consistency']
+    >>> experiment.tiny().method.num_steps  # For a trial of the way.
+    2
   """
 
   name: str = ""

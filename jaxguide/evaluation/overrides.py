@@ -17,7 +17,23 @@ from jaxguide.evaluation import sources
 
 
 class OverrideError(ValueError):
-  """A `--set` that cannot be used."""
+  """A `--set` that cannot be used.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> from jaxguide.evaluation import overrides
+    >>> experiment = evaluation.Experiment(
+    ...     prior=evaluation.EmbeddedPrior(), data=evaluation.EmbeddedImages(),
+    ...     task=evaluation.Colorization(), method=evaluation.Steered())
+    >>> changed = overrides.override(experiment, ["method.num_steps=25"])
+    >>> changed.method.num_steps
+    25
+    >>> try:
+    ...   overrides.override(experiment, ["method.num_step=25"])
+    ... except evaluation.OverrideError as error:
+    ...   print(str(error).split(";")[0])
+    --set method.num_step: unknown name
+  """
 
 
 def override(
@@ -37,6 +53,15 @@ def override(
   Raises:
     OverrideError: an unknown path (with near matches), a value that does
       not fit the field, or one that the field's owner refuses.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> from jaxguide.evaluation import overrides
+    >>> experiment = evaluation.Experiment(
+    ...     prior=evaluation.EmbeddedPrior(), data=evaluation.EmbeddedImages(),
+    ...     task=evaluation.Colorization(), method=evaluation.Steered())
+    >>> overrides.override(experiment, ["seed=3", "method.eta=0"]).method.eta
+    0.0
   """
   for setting in settings:
     path, equals, text = (part.strip() for part in setting.partition("="))
@@ -105,7 +130,14 @@ def _unknown(path: str, root: experiments.Experiment) -> str:
 
 
 def settable_paths(owner: Any, prefix: str = "") -> Iterator[str]:
-  """Yields every dotted path, but for groups, that `override` accepts."""
+  """Yields every dotted path, but for groups, that `override` accepts.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> from jaxguide.evaluation import overrides
+    >>> list(overrides.settable_paths(evaluation.Ddim()))
+    ['num_steps', 'eta', 'clip_x0', 'label']
+  """
   hints = typing.get_type_hints(type(owner))
   for field in dataclasses.fields(owner):
     value, path = getattr(owner, field.name), f"{prefix}{field.name}"

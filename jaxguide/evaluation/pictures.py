@@ -49,6 +49,12 @@ class Cell(NamedTuple):
   Attributes:
     picture: uint8 `[H, W, 3]` or `[H, W, 1]`; None leaves the place empty.
     label: written under it; empty for none.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import evaluation
+    >>> cell = evaluation.Cell(np.zeros((8, 8, 3), np.uint8), "24.5 dB")
+    >>> evaluation.write_grid("cells.png", [[cell, evaluation.Cell(None)]])
   """
 
   picture: np.ndarray | None
@@ -114,7 +120,18 @@ def write_grid(
     row_labels: Sequence[str] = (),
     cell_size: int = 128,
 ) -> None:
-  """Writes `draw_grid` as PNG, atomically; arguments are its own."""
+  """Writes `draw_grid` as PNG, atomically; arguments are its own.
+
+  Example:
+    >>> import numpy as np
+    >>> from PIL import Image
+    >>> from jaxguide import evaluation
+    >>> black, white = (np.full((16, 16, 3), v, np.uint8) for v in (0, 255))
+    >>> evaluation.write_grid(
+    ...     "grid.png", [[black, white]], column_labels=("input", "result"))
+    >>> Image.open("grid.png").mode
+    'RGB'
+  """
   page = draw_grid(rows, column_labels=column_labels, row_labels=row_labels,
                    cell_size=cell_size)
   store.write_atomic(path, encode_png(page))

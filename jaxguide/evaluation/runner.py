@@ -89,6 +89,19 @@ def evaluate(
     store.StoreError: if the folder holds another run, or the disk is full.
     FileNotFoundError: if the prior, a network or the images are not there;
       nothing is written then.
+
+  Example:
+    >>> import os
+    >>> from jaxguide import evaluation
+    >>> experiment = evaluation.Experiment(
+    ...     name="grey", prior=None, data=evaluation.DrawnImages(2, 16),
+    ...     task=evaluation.Colorization(), method=evaluation.Baseline())
+    >>> with open(os.devnull, "w") as quiet:
+    ...   report = evaluation.evaluate(experiment, "run", stream=quiet)
+    >>> [row.method for row in report.rows], report.rows[0].num_images
+    (['Degraded input'], 2)
+    >>> sorted(os.listdir("run/images"))
+    ['drawn000.png', 'drawn001.png']
   """
   experiment = _with(experiment, batch_size=batch_size, seed=seed)
   if not experiment.method.uses_prior:
@@ -147,6 +160,20 @@ def score_outputs(
   Raises:
     ValueError: if `outputs` holds no pictures.
     store.StoreError: a folder that `evaluate` refuses.
+
+  Example:
+    >>> import os
+    >>> from jaxguide import evaluation
+    >>> experiment = evaluation.Experiment(
+    ...     name="grey", prior=None, data=evaluation.DrawnImages(2, 16),
+    ...     task=evaluation.Colorization(), method=evaluation.Baseline())
+    >>> with open(os.devnull, "w") as quiet:
+    ...   _ = evaluation.evaluate(experiment, "theirs", stream=quiet)
+    ...   report = evaluation.score_outputs(
+    ...       experiment, "theirs/images", "scored", method_name="theirs",
+    ...       stream=quiet)
+    >>> report.rows[-1].method, sorted(report.rows[-1].values)
+    ('theirs', ['consistency', 'psnr', 'ssim'])
   """
   experiment = dataclasses.replace(
       experiment, prior=None, method=methods.External(method_name))

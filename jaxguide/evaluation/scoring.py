@@ -50,6 +50,15 @@ class Scorer:
   """Scores pictures of one task, one at a time.
 
   Scorers of equal tasks and metrics share their compiled programs.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import evaluation, metrics
+    >>> scorer = evaluation.Scorer(
+    ...     evaluation.Colorization(), (metrics.psnr_metric(),), seed=0)
+    >>> black = np.full((8, 8, 3), -1.0, np.float32)
+    >>> scorer(np.zeros((8, 8, 3), np.uint8), black, {}, index=0)
+    {'psnr': inf}
   """
 
   def __init__(
@@ -155,6 +164,15 @@ def score(
 
   Raises:
     ValueError: if lengths or shapes differ.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import evaluation
+    >>> references = np.zeros((2, 16, 16, 3), np.float32)
+    >>> outputs = np.full((2, 16, 16, 3), 128, np.uint8)
+    >>> found = evaluation.score(outputs, references, evaluation.Colorization())
+    >>> sorted(found), found["psnr"].shape
+    (['consistency', 'psnr', 'ssim'], (2,))
   """
   count, shape = len(outputs), references.shape[1:3]
   indices = range(count) if indices is None else indices

@@ -59,6 +59,11 @@ class RunImages:
   Attributes:
     repeats: how often each one counts; VIPaint's scores have as many as
       there are samples. It makes kernel distances biased, as published.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> evaluation.RunImages(repeats=5).fingerprint()
+    {}
   """
 
   repeats: int = 1
@@ -86,6 +91,12 @@ class SourceImages:
 
   Attributes:
     source: source of the images; they are rounded to 8 bits.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> reference = evaluation.SourceImages(evaluation.DrawnImages(count=4))
+    >>> len(reference.source.open().names)
+    4
   """
 
   source: sources.DataSource
@@ -118,6 +129,16 @@ class FolderPictures:
   Attributes:
     path: path of the folder.
     recursive: whether to look into folders inside.
+
+  Example:
+    >>> import os
+    >>> from PIL import Image
+    >>> from jaxguide import evaluation
+    >>> os.makedirs("dogs")
+    >>> Image.new("RGB", (12, 10)).save("dogs/black.png")
+    >>> reference = evaluation.FolderPictures("dogs")
+    >>> reference.fingerprint()["pictures"]
+    1
   """
 
   path: str
@@ -161,6 +182,13 @@ class StatisticsFile:
 
   Attributes:
     path: path of the file.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import evaluation
+    >>> np.savez("dogs.npz", mu=np.zeros(4), sigma=np.eye(4))
+    >>> sorted(evaluation.StatisticsFile("dogs.npz").fingerprint())
+    ['sha256']
   """
 
   path: str

@@ -34,7 +34,22 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class StoreError(OSError):
-  """The folder of a run cannot be used, or the disk is full."""
+  """The folder of a run cannot be used, or the disk is full.
+
+  Example:
+    >>> import pathlib
+    >>> from jaxguide import evaluation
+    >>> pathlib.Path("mine").mkdir()
+    >>> _ = pathlib.Path("mine/thesis.txt").write_text("No run.")
+    >>> experiment = evaluation.Experiment(
+    ...     name="grey", prior=None, data=evaluation.DrawnImages(1, 16),
+    ...     task=evaluation.Colorization(), method=evaluation.Baseline())
+    >>> try:
+    ...   evaluation.evaluate(experiment, "mine")
+    ... except evaluation.StoreError as error:
+    ...   print(str(error).split(";")[0])
+    mine is not empty and has no run.json: found thesis.txt
+  """
 
 
 def write_atomic(path: pathlib.Path | str, data: bytes | str) -> None:

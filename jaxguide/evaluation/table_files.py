@@ -31,7 +31,16 @@ NAME = "TABLE"
 
 
 class TableFileError(ValueError):
-  """A table file that cannot be used, or a row that it does not have."""
+  """A table file that cannot be used, or a row that it does not have.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> try:
+    ...   evaluation.load_row("nowhere.py")
+    ... except evaluation.TableFileError as error:
+    ...   print(str(error).split(";")[0])
+    table file nowhere.py does not exist
+  """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +52,15 @@ class Table:
       give them. An experiment without a name is called after the file and
       the row, "imagenet256_rotated_vipaint2".
     title: heading of the whole table; the file's name when empty.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> row = evaluation.Experiment(
+    ...     prior=evaluation.EmbeddedPrior(), data=evaluation.EmbeddedImages(),
+    ...     task=evaluation.SuperResolution(4), method=evaluation.Steered())
+    >>> table = evaluation.Table({"sr_steered": row}, title="Emoji")
+    >>> table.rows["sr_steered"].task.factor
+    4
   """
 
   rows: Mapping[
@@ -151,7 +169,20 @@ def load_row(
     *,
     smoke: bool = False,
 ) -> experiments.Experiment:
-  """One row of a table file: `load(path).row(name, smoke=smoke)`."""
+  """One row of a table file: `load(path).row(name, smoke=smoke)`.
+
+  Example:
+    >>> import pathlib
+    >>> from jaxguide import evaluation
+    >>> text = '''from jaxguide import evaluation
+    ... TABLE = {"grey": evaluation.Experiment(
+    ...     prior=None, data=evaluation.DrawnImages(),
+    ...     task=evaluation.Colorization(), method=evaluation.Baseline())}
+    ... '''
+    >>> _ = pathlib.Path("emoji.py").write_text(text)
+    >>> evaluation.load_row("emoji.py", "grey").name
+    'emoji_grey'
+  """
   return load(path).row(name, smoke=smoke)
 
 

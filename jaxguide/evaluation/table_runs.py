@@ -26,6 +26,15 @@ class TableReport(NamedTuple):
     rows: rows of the joined table; empty where no row was made.
     failures: why a row could not be made, by its name.
     directory: folder that the files are in.
+
+  Example:
+    >>> import pathlib
+    >>> from jaxguide import evaluation
+    >>> report = evaluation.TableReport(
+    ...     rows=(), failures={"ffhq": "models/ffhq does not exist"},
+    ...     directory=pathlib.Path("table"))
+    >>> [f"{name}: {why}" for name, why in report.failures.items()]
+    ['ffhq: models/ffhq does not exist']
   """
 
   rows: tuple[tables.Row, ...]
@@ -69,6 +78,19 @@ def run_table(
   Raises:
     ValueError: if there is no row, or rows over the same images cannot be
       compared.
+
+  Example:
+    >>> import os
+    >>> from jaxguide import evaluation
+    >>> colour = evaluation.Experiment(
+    ...     name="colour", prior=None, data=evaluation.DrawnImages(2, 16),
+    ...     task=evaluation.Colorization(), method=evaluation.Baseline())
+    >>> with open(os.devnull, "w") as quiet:
+    ...   report = evaluation.run_table({"grey": colour}, "table", stream=quiet)
+    >>> [row.method for row in report.rows], dict(report.failures)
+    (['grey: Degraded input'], {})
+    >>> os.path.exists("table/table.md")
+    True
   """
   if not rows:
     raise ValueError("rows must be at least one, got none")

@@ -20,6 +20,11 @@ class Estimate(NamedTuple):
       published number, or a single image).
     num_images: how many images, None where that is not known.
     deviation: standard deviation of such means over seeds; None of one run.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> evaluation.Estimate(mean=24.5, standard_error=0.3, num_images=100).mean
+    24.5
   """
 
   mean: float
@@ -36,6 +41,12 @@ def estimate(values: Sequence[float]) -> Estimate:
 
   Args:
     values: one per image.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> e = evaluation.estimate([20.0, 22.0, 24.0])
+    >>> e.mean, round(e.standard_error, 4), e.num_images
+    (22.0, 1.1547, 3)
   """
   summary = metrics.summarise("", values)
   error = summary.standard_error
@@ -74,6 +85,13 @@ class Published:
     deviations: printed deviations over seeds, by metric name.
     recalled: whether the numbers were written down from memory, and are to be
       verified before anybody quotes them.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> row = evaluation.Published(
+    ...     "Theirs", "Their paper, Table 1", {"psnr": 24.5}, num_images=100)
+    >>> row.values["psnr"]
+    24.5
   """
 
   method: str
@@ -108,6 +126,14 @@ def published(
 
   Raises:
     ValueError: if a row has another number of columns.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> rows = evaluation.published(
+    ...     "Their paper, Table 1", ("psnr", "ssim"),
+    ...     {"Theirs": (24.5, 0.8), "Another": (23.1, None)})
+    >>> [(row.method, dict(row.values)) for row in rows]
+    [('Theirs', {'psnr': 24.5, 'ssim': 0.8}), ('Another', {'psnr': 23.1})]
   """
   found = []
   for method, cells in rows.items():
@@ -134,6 +160,12 @@ class Row(NamedTuple):
     group: what the row belongs to (a task); the column is left out where no
       row has one.
     note: shown under the table.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> row = evaluation.Row("Ours", {"psnr": evaluation.Estimate(24.5)})
+    >>> row.method, row.values["psnr"].mean
+    ('Ours', 24.5)
   """
 
   method: str
@@ -254,7 +286,20 @@ def write_table(
     title: str = "",
     notes: Sequence[str] = (),
 ) -> None:
-  """Writes `format_table` atomically; arguments are its own."""
+  """Writes `format_table` atomically; arguments are its own.
+
+  Example:
+    >>> import pathlib
+    >>> from jaxguide import evaluation
+    >>> row = evaluation.Row(
+    ...     "Ours", {"psnr": evaluation.estimate([20.0, 22.0, 24.0])}, 3)
+    >>> evaluation.write_table("table.md", [row])
+    >>> print(pathlib.Path("table.md").read_text())
+    | Method | Images |  PSNR [dB] ↑ |
+    | ------ | -----: | -----------: |
+    | Ours   |      3 | 22.00 ± 1.15 |
+    <BLANKLINE>
+  """
   text = format_table(rows, columns, title=title, notes=notes)
   store.write_atomic(path, text)
 

@@ -63,6 +63,19 @@ class AdmClassifier(adm_blocks.AdmTrunk):
     pool: "attention", "adaptive" (mean over pixels), or "spatial" and
       "spatial_v2" (an MLP on the means of every block's output).
     head_name: prefix of the head's parameters.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide import models
+    >>> net = models.AdmClassifier(
+    ...     model_channels=32, channel_mult=(1, 2), num_head_channels=32,
+    ...     image_size=16, out_channels=2)
+    >>> x = jax.ShapeDtypeStruct((5, 16, 16, 3), "float32")
+    >>> time = jax.ShapeDtypeStruct((5,), "float32")
+    >>> logits, _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), x, time)
+    >>> logits.shape
+    (5, 2)
   """
 
   out_channels: int = 1000

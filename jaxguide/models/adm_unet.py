@@ -20,6 +20,17 @@ class AdmUnet(adm_blocks.AdmTrunk):
     out_channels: 3 for eps, 6 for eps and a learned variance of RGB images.
     num_heads_upsample: heads of the decoder's attention; -1: as `num_heads`.
     num_classes: size of the class embedding; None: unconditional.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide import models
+    >>> net = models.AdmUnet(model_channels=32, channel_mult=(1, 2))
+    >>> x = jax.ShapeDtypeStruct((2, 16, 16, 3), "float32")
+    >>> time = jax.ShapeDtypeStruct((2,), "float32")
+    >>> eps, _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), x, time)
+    >>> eps.shape
+    (2, 16, 16, 3)
   """
 
   out_channels: int = 3
@@ -91,6 +102,18 @@ class AdmSuperResUnet(AdmUnet):
   It is resized to the size of x (bilinear, half-pixel centres, no
   antialiasing) and appended to the channels of x, so that the first
   convolution sees 2 x 3 channels.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide import models
+    >>> net = models.AdmSuperResUnet(model_channels=32, channel_mult=(1, 2))
+    >>> x = jax.ShapeDtypeStruct((2, 16, 16, 3), "float32")
+    >>> time = jax.ShapeDtypeStruct((2,), "float32")
+    >>> small = jax.ShapeDtypeStruct((2, 4, 4, 3), "float32")
+    >>> eps, _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), x, time, low_res=small)
+    >>> eps.shape
+    (2, 16, 16, 3)
   """
 
   in_channels: int = 6

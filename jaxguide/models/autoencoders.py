@@ -29,6 +29,13 @@ class Gaussian(NamedTuple):
   Attributes:
     mean: `[B, h, w, c]`.
     logvar: logarithm of the variance, same shape.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide.models import autoencoders
+    >>> zeros = jnp.zeros((1, 2, 2, 4))
+    >>> print(autoencoders.Gaussian(mean=zeros, logvar=zeros).kl())
+    [0.]
   """
 
   mean: jax.Array
@@ -134,6 +141,16 @@ class KlAutoencoder(_Autoencoder):
     attention_impl: formulation of the attention, see `layers.attention`.
     conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
     num_groups: groups of every norm.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide.models import autoencoders
+    >>> net = autoencoders.KlAutoencoder(model_channels=32, channel_mult=(1, 2))
+    >>> x = jax.ShapeDtypeStruct((2, 16, 16, 3), "float32")
+    >>> (again, latents), _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), x)
+    >>> again.shape, latents.mean.shape
+    ((2, 16, 16, 3), (2, 8, 8, 4))
   """
 
   channel_mult: tuple[float, ...] = (1, 2, 4, 4)
@@ -239,6 +256,17 @@ class VqAutoencoder(_Autoencoder):
     num_codes: rows of the codebook.
 
   The other attributes are `KlAutoencoder`'s; z_channels are not doubled.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide.models import autoencoders
+    >>> net = autoencoders.VqAutoencoder(
+    ...     model_channels=32, channel_mult=(1, 2), num_codes=64)
+    >>> x = jax.ShapeDtypeStruct((2, 16, 16, 3), "float32")
+    >>> (again, codes), _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), x)
+    >>> again.shape, codes.indices.shape
+    ((2, 16, 16, 3), (2, 8, 8))
   """
 
   num_codes: int = 8192

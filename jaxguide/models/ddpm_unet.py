@@ -107,6 +107,18 @@ class DdpmUnet(nn.Module):
     attention_impl: formulation of the attention, see `layers.attention`.
     conv_impl: formulation of the 3x3 convolutions, see `layers.conv_3x3`.
     num_groups: groups of every norm; 32 in every released checkpoint.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide.models import ddpm_unet
+    >>> net = ddpm_unet.DdpmUnet(
+    ...     model_channels=32, channel_mult=(1, 2), attention_factors=(2,))
+    >>> x = jax.ShapeDtypeStruct((2, 16, 16, 3), "float32")
+    >>> time = jax.ShapeDtypeStruct((2,), "float32")
+    >>> eps, _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), x, time)
+    >>> eps.shape
+    (2, 16, 16, 3)
   """
 
   in_channels: int = 3

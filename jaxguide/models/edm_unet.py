@@ -169,6 +169,19 @@ class SongUnet(EdmTrunk):
       of the input joins every level; "skip": likewise through 1x1 layers.
     decoder_type: "standard", or "skip": every level adds to the output.
     resample_filter: taps; (1, 1) for DDPM++, (1, 3, 3, 1) for NCSN++.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide.models import edm_unet
+    >>> net = edm_unet.SongUnet(
+    ...     img_resolution=16, model_channels=16, channel_mult=(1, 2),
+    ...     num_blocks=1)
+    >>> x = jax.ShapeDtypeStruct((2, 16, 16, 3), "float32")
+    >>> noise = jax.ShapeDtypeStruct((2,), "float32")
+    >>> out, _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), x, noise)
+    >>> out.shape
+    (2, 16, 16, 3)
   """
 
   embedding_type: str = "positional"
@@ -310,6 +323,19 @@ class DhariwalUnet(EdmTrunk):
   """The ADM network of Dhariwal and Nichol as EDM configures it.
 
   Attention has C // 64 heads: none below 64 channels.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide.models import edm_unet
+    >>> net = edm_unet.DhariwalUnet(
+    ...     img_resolution=16, model_channels=64, channel_mult=(1, 2),
+    ...     num_blocks=1)
+    >>> x = jax.ShapeDtypeStruct((2, 16, 16, 3), "float32")
+    >>> noise = jax.ShapeDtypeStruct((2,), "float32")
+    >>> out, _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), x, noise)
+    >>> out.shape
+    (2, 16, 16, 3)
   """
 
   model_channels: int = 192

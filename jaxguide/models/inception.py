@@ -181,7 +181,17 @@ class InceptionE(nn.Module):
 
 
 class InceptionV3(nn.Module):
-  """The whole network: 2048 features, or the logits of 1008 classes."""
+  """The whole network: 2048 features, or the logits of 1008 classes.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide.models import inception
+    >>> x = jax.ShapeDtypeStruct((2, 75, 75, 3), "float32")
+    >>> features, _ = jax.eval_shape(
+    ...     inception.InceptionV3().init_with_output, jax.random.key(0), x)
+    >>> features.shape
+    (2, 2048)
+  """
 
   @nn.compact
   def __call__(self, x: jax.Array, *, logits: bool = False) -> jax.Array:

@@ -31,6 +31,21 @@ class LdmUnet(adm_blocks.AdmTrunk):
     num_classes: size of an embedding that is added to that of time; None:
       there is none. (Released class-conditional models embed the class in a
       context token instead: `ClassEmbedder`.)
+
+  Example:
+    >>> import jax
+    >>> from jaxguide.models import ldm_unet
+    >>> net = ldm_unet.LdmUnet(
+    ...     in_channels=4, out_channels=4, model_channels=32,
+    ...     channel_mult=(1, 2), attention_factors=(2,),
+    ...     transformer_depth=1, context_width=8)
+    >>> z = jax.ShapeDtypeStruct((2, 8, 8, 4), "float32")
+    >>> time = jax.ShapeDtypeStruct((2,), "float32")
+    >>> context = jax.ShapeDtypeStruct((2, 1, 8), "float32")
+    >>> eps, _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), z, time, context)
+    >>> eps.shape
+    (2, 8, 8, 4)
   """
 
   use_scale_shift_norm: bool = False
@@ -162,6 +177,16 @@ class ClassEmbedder(nn.Module):
   Attributes:
     num_classes: classes, the null class of guidance included.
     width: channels of the token.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from jaxguide.models import ldm_unet
+    >>> net = ldm_unet.ClassEmbedder(num_classes=10, width=8)
+    >>> context, _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), jnp.array([3, 7]))
+    >>> context.shape
+    (2, 1, 8)
   """
 
   num_classes: int

@@ -32,6 +32,16 @@ class Lpips(nn.Module):
     version: "0.1" standardises its input; "0.0" does not (by oversight). The
       weights w of the two differ as well.
     width_divisor: divisor of all widths, see `PerceptualTrunk`.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide.models import lpips
+    >>> net = lpips.Lpips("alex", width_divisor=8)
+    >>> x = jax.ShapeDtypeStruct((2, 64, 64, 3), "float32")
+    >>> distance, _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), x, x)
+    >>> distance.shape
+    (2,)
   """
 
   net: str = "alex"
@@ -87,6 +97,16 @@ class LpipsFeatures(nn.Module):
   LPIPS. An image that is compared with many is sent through the trunk once.
 
   Attributes: as of `Lpips`.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide.models import lpips
+    >>> net = lpips.LpipsFeatures("alex", width_divisor=8)
+    >>> x = jax.ShapeDtypeStruct((2, 64, 64, 3), "float32")
+    >>> features, _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), x)
+    >>> [f.shape[-1] for f in features]
+    [8, 24, 48, 32, 32]
   """
 
   net: str = "alex"

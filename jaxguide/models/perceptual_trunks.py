@@ -88,6 +88,16 @@ class PerceptualTrunk(nn.Module):
     net: "alex" or "vgg".
     width_divisor: divides all numbers of channels, for tests; released
       networks have 1.
+
+  Example:
+    >>> import jax
+    >>> from jaxguide.models import perceptual_trunks
+    >>> net = perceptual_trunks.PerceptualTrunk("vgg", width_divisor=8)
+    >>> x = jax.ShapeDtypeStruct((2, 64, 64, 3), "float32")
+    >>> features, _ = jax.eval_shape(
+    ...     net.init_with_output, jax.random.key(0), x)
+    >>> [f.shape[-1] for f in features]
+    [8, 16, 32, 64, 64]
   """
 
   net: str = "vgg"

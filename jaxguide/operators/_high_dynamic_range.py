@@ -26,6 +26,13 @@ def high_dynamic_range(exposure: float = 2.0) -> base.Operator:
 
   Raises:
     ValueError: unless `exposure` is positive and finite.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> camera = operators.high_dynamic_range()
+    >>> print(camera.apply(jnp.array([[-0.9, -0.25, 0.25, 0.9]])))
+    [[-1.  -0.5  0.5  1. ]]
   """
   if not 0 < exposure < math.inf:
     raise ValueError(

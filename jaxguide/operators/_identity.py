@@ -10,6 +10,13 @@ def identity() -> base.LinearOperator:
 
   Returns:
     A `LinearOperator`; `pseudo_inverse` is exact, all singular values are 1.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> x = jnp.arange(4.0).reshape(1, 2, 2, 1)
+    >>> bool((operators.identity().apply(x) == x).all())
+    True
   """
   rotation = base.identity_rotation()
   svd = base.Svd(rotation, rotation, np.ones((1, 1, 1, 1), np.float32))

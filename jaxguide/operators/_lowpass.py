@@ -41,6 +41,14 @@ def lowpass(
 
   Raises:
     ValueError: if `factor` does not divide the size, or an unknown kernel.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> A = operators.lowpass(8, 4)
+    >>> constant = jnp.full((1, 8, 8, 3), 0.5)
+    >>> bool(jnp.allclose(A.apply(constant), constant))
+    True
   """
   height, width = (
       (image_size, image_size) if isinstance(image_size, int) else image_size

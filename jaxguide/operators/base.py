@@ -26,6 +26,14 @@ class Rotation(NamedTuple):
   Attributes:
     apply: function from the new coordinates to the old ones.
     transpose: function back, its inverse.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> flip = operators.Rotation(
+    ...     apply=lambda z: z[:, ::-1], transpose=lambda x: x[:, ::-1])
+    >>> print(flip.transpose(flip.apply(jnp.array([[1.0, 2.0]]))))
+    [[1. 2.]]
   """
 
   apply: Map
@@ -46,6 +54,15 @@ class Svd(NamedTuple):
       spectral coordinates and is 0 everywhere else.
     s: singular values >= 0, broadcastable to the shape of x; 0 marks the
       null space. Values under the cut-off of the operator are stored as 0.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> A = operators.average_pool((4, 4), 2)
+    >>> x = jnp.arange(16.0).reshape(1, 4, 4, 1)
+    >>> again = A.svd.U.apply(A.svd.s * A.svd.V.transpose(x))
+    >>> bool(jnp.allclose(again, A.apply(x), atol=1e-4))
+    True
   """
 
   V: Rotation
@@ -68,6 +85,13 @@ class Operator:
 
   Attributes:
     apply: function A, from x `[B, H, W, C]` to y `[B, h, w, c]`, dtype kept.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> square = operators.Operator(lambda x: x**2)
+    >>> print(square.apply(jnp.array([[1.0, -2.0]])))
+    [[1. 4.]]
   """
 
   apply: Map
@@ -85,6 +109,16 @@ class LinearOperator(Operator):
     svd: decomposition of A, where it is cheap; else None.
     prox: function `(x, y, rho) -> argmin_u |y - A u|^2 + rho |u - x|^2`, rho
       > 0 a scalar or `[B]`; None where there is no closed form.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> double = operators.LinearOperator(
+    ...     apply=lambda x: 2 * x, adjoint=lambda y: 2 * y,
+    ...     pseudo_inverse=lambda y: y / 2)
+    >>> x = jnp.array([[1.0, -2.0]])
+    >>> print(double.pseudo_inverse(double.apply(x)))
+    [[ 1. -2.]]
   """
 
   adjoint: Map
@@ -102,6 +136,15 @@ def check_linear(name: str, operator: Operator) -> None:
 
   Raises:
     ValueError: unless it is a `LinearOperator`.
+
+  Example:
+    >>> from jaxguide import operators
+    >>> operators.check_linear("operator", operators.identity())
+    >>> try:
+    ...   operators.check_linear("operator", operators.high_dynamic_range())
+    ... except ValueError as error:
+    ...   print(str(error)[:33])
+    operator must be a LinearOperator
   """
   if not isinstance(operator, LinearOperator):
     raise ValueError(
@@ -117,6 +160,14 @@ class Observation(NamedTuple):
     y: measurement, `[B, h, w, c]` on the [-1, 1] scale.
     operator: operator A, linear or not.
     noise_std: standard deviation on the [-1, 1] scale, a scalar or `[B]`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> pool = operators.average_pool((4, 4), 2)
+    >>> y = pool.apply(jnp.ones((1, 4, 4, 3)))
+    >>> operators.Observation(y, pool, noise_std=0.05).y.shape
+    (1, 2, 2, 3)
   """
 
   y: arrays.Batch

@@ -38,6 +38,14 @@ def gaussian_blur(
 
   Raises:
     ValueError: if an option is out of range.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> A = operators.gaussian_blur((8, 8), kernel_size=5, std=1.0)
+    >>> x = jnp.zeros((1, 8, 8, 1)).at[0, 4, 4, 0].set(1)
+    >>> print(A.apply(x)[0, 4, 2:7, 0])
+    [0.0219 0.0983 0.1621 0.0983 0.0219]
   """
   kernel = gaussian_kernel(kernel_size, std)
   offsets = np.arange(kernel_size) - kernel_size // 2

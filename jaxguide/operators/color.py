@@ -32,6 +32,15 @@ def colorization(
 
   Raises:
     ValueError: if `basis` does not fit, or an image has other channels.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> A = operators.colorization()
+    >>> red = jnp.array([1.0, 0.0, 0.0]).reshape(1, 1, 1, 3)
+    >>> y = A.apply(red)
+    >>> print(y.ravel(), A.apply(A.pseudo_inverse(y)).ravel())
+    [0.299] [0.299]
   """
   w = np.asarray(weights, np.float64)
   norm = float(np.linalg.norm(w))
@@ -145,6 +154,14 @@ def ycbcr_swap(x0: arrays.Images, y: arrays.Images) -> arrays.Images:
 
   Returns:
     `[B, H, W, 3]`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> x0 = jnp.array([0.1, 0.2, 0.3]).reshape(1, 1, 1, 3)
+    >>> swapped = operators.ycbcr_swap(x0, jnp.full((1, 1, 1, 1), 0.5))
+    >>> print(operators.colorization().apply(swapped).ravel())
+    [0.5]
   """
   arrays.check_shape("y", y, (*x0.shape[:3], 1))
   ycbcr = rgb_to_ycbcr(x0)

@@ -71,6 +71,15 @@ def compose(
 
   Raises:
     ValueError: if `pseudo_inverse` is unknown or `num_iters` is under 1.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> A = operators.compose(
+    ...     operators.colorization(), operators.average_pool((4, 4), 2))
+    >>> y = A.apply(jnp.ones((1, 4, 4, 3)))
+    >>> y.shape, bool(jnp.allclose(A.apply(A.pseudo_inverse(y)), y, atol=1e-5))
+    ((1, 2, 2, 1), True)
   """
   arrays.check_choice("pseudo_inverse", pseudo_inverse, PSEUDO_INVERSES)
   if num_iters < 1:
@@ -121,6 +130,15 @@ def least_squares(
 
   Returns:
     x, `[B, ...]`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> A = operators.average_pool((4, 4), 2)
+    >>> y = jnp.arange(4.0).reshape(1, 2, 2, 1)
+    >>> x = operators.least_squares(A.apply, A.adjoint, y, num_iters=5)
+    >>> bool(jnp.allclose(x, A.pseudo_inverse(y), atol=1e-5))
+    True
   """
   gradient = adjoint(y)
   damping = arrays.bcast(jnp.asarray(damping, y.dtype), gradient)

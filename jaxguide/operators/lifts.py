@@ -23,6 +23,12 @@ def identity() -> Lift:
 
   Returns:
     A function from `[B, H, W, C]` to the same.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> operators.lifts.identity()(jnp.ones((1, 4, 4, 3))).shape
+    (1, 4, 4, 3)
   """
   return lambda y: y
 
@@ -35,6 +41,12 @@ def replicate(channels: int = 3) -> Lift:
 
   Returns:
     A function from `[B, H, W, 1]` to `[B, H, W, C]`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> operators.lifts.replicate(3)(jnp.ones((1, 4, 4, 1))).shape
+    (1, 4, 4, 3)
   """
 
   def lift(y: arrays.Images) -> arrays.Images:
@@ -68,6 +80,14 @@ def bicubic_up(
 
   Raises:
     ValueError: if `factor` does not divide `shape`, or an option is unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> lift = operators.lifts.bicubic_up((16, 16), 4)
+    >>> large = lift(jnp.ones((1, 4, 4, 3)))
+    >>> large.shape, bool(jnp.allclose(large, 1, atol=1e-5))
+    ((1, 16, 16, 3), True)
   """
   small = pooling.reduced_shape(shape, factor)
   vertical, horizontal = resize.axis_matrices(

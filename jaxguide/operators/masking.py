@@ -26,6 +26,15 @@ def inpainting(mask: arrays.Batch) -> base.LinearOperator:
 
   Raises:
     ValueError: if the shapes of `mask` and an image do not fit.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> mask = jnp.array([1.0, 0.5, 0.0]).reshape(1, 1, 3, 1)
+    >>> A = operators.inpainting(mask)
+    >>> y = A.apply(jnp.full((1, 1, 3, 1), 0.8))
+    >>> print(y.ravel(), A.pseudo_inverse(y).ravel())
+    [0.8 0.4 0. ] [0.8 0.8 0. ]
   """
   if mask.ndim < 2:
     raise ValueError(f"mask must have a batch axis, got shape {mask.shape}")

@@ -39,6 +39,17 @@ def separable(
   Raises:
     ValueError: if a matrix has more rows than columns, `cutoff` is negative,
       or an image has another size.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> import numpy as np
+    >>> from jaxguide import operators
+    >>> A = operators.separable(np.eye(4)[::2], np.eye(6)[::3])
+    >>> x = jnp.arange(24.0).reshape(1, 4, 6, 1)
+    >>> y = A.apply(x)
+    >>> print(y[0, :, :, 0], float(jnp.vdot(y, y) - jnp.vdot(x, A.adjoint(y))))
+    [[ 0.  3.]
+     [12. 15.]] 0.0
   """
   rows = _axis_svd("vertical", vertical, cutoff)
   cols = _axis_svd("horizontal", horizontal, cutoff)

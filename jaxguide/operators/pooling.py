@@ -33,6 +33,16 @@ def average_pool(
   Raises:
     ValueError: if `factor` does not divide `shape`, `basis` does not fit, or
       an image has another size.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> A = operators.average_pool((2, 4), 2)
+    >>> x = jnp.arange(8.0).reshape(1, 2, 4, 1)
+    >>> y = A.apply(x)
+    >>> print(y.ravel(), A.pseudo_inverse(y)[0, :, :, 0])
+    [2.5 4.5] [[2.5 2.5 4.5 4.5]
+     [2.5 2.5 4.5 4.5]]
   """
   small = reduced_shape(shape, factor)
 

@@ -47,6 +47,17 @@ def bicubic(
 
   Raises:
     ValueError: if `factor` does not divide `shape`, or an option is unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators
+    >>> A = operators.bicubic((16, 16), 4)
+    >>> x, y = jnp.ones((1, 16, 16, 3)), jnp.ones((1, 4, 4, 3))
+    >>> A.apply(x).shape, bool(jnp.allclose(A.apply(x), 1, atol=1e-5))
+    ((1, 4, 4, 3), True)
+    >>> bool(jnp.allclose(
+    ...     jnp.vdot(A.apply(x), y), jnp.vdot(x, A.adjoint(y)), atol=1e-3))
+    True
   """
   small = pooling.reduced_shape(shape, factor)
   scale = fractions.Fraction(1, factor)

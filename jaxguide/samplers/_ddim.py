@@ -56,6 +56,12 @@ def ddim_steps(
 
   Raises:
     ValueError: eta or num_steps out of range.
+
+  Example:
+    >>> from jaxguide import samplers, schedules
+    >>> steps = samplers.ddim_steps(schedules.linear(1000), 4, eta=1.0)
+    >>> print(steps.level.level, steps.coefficients.noise_std)
+    [1000  667  334    1] [0.9927 0.8156 0.01   0.    ]
   """
   if not 0 <= eta <= 1:
     raise ValueError(f"eta must be in [0, 1], got {eta}")
@@ -83,6 +89,17 @@ def ddim(denoise: denoisers.Denoiser, noise: noises.Noise) -> core.Sampler:
     denoise: denoiser of x_t `[B, ...]`.
     noise: random draws, of one row per image; of others it raises ValueError
       when run.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, samplers, schedules
+    >>> prior = denoisers.gaussian(jnp.full(16, 0.5), jnp.zeros((16, 16)))
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(2)))
+    >>> steps = samplers.ddim_steps(schedules.linear(1000), 10)
+    >>> z = noise(-1, "start", (16,))
+    >>> x = samplers.sample(samplers.ddim(prior, noise), z, steps).x
+    >>> bool(jnp.allclose(x, 0.5))  # All that this prior knows.
+    True
   """
 
   def step(state: DdimState, step: core.Step) -> DdimState:

@@ -59,6 +59,12 @@ def ddpm_steps(
     schedule: schedule of any kind, concrete.
     num_steps: number of steps, from 1 to the first level.
     first_level: level to start from; N when left out.
+
+  Example:
+    >>> from jaxguide import samplers, schedules
+    >>> steps = samplers.ddpm_steps(schedules.linear(1000), 4)
+    >>> print(steps.level.level, steps.coefficients.add_noise)
+    [1000  667  334    1] [1. 1. 1. 0.]
   """
   grid = schedules.space_levels(schedule, num_steps, first_level)
   levels, nexts = grid[:-1], grid[1:]
@@ -106,6 +112,17 @@ def ddpm(
   Raises:
     ValueError: an unknown variance, or "learned" with a denoiser that
       predicts none.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, samplers, schedules
+    >>> prior = denoisers.gaussian(jnp.full(16, 0.5), 0.01 * jnp.eye(16))
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(100)))
+    >>> steps = samplers.ddpm_steps(schedules.linear(1000), 100)
+    >>> z = noise(-1, "start", (16,))
+    >>> x = samplers.sample(samplers.ddpm(prior, noise), z, steps).x
+    >>> print(f"{x.mean():.1f} {x.std():.1f}")
+    0.5 0.1
   """
   arrays.check_choice("variance", variance, VARIANCES)
 

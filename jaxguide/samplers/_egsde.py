@@ -110,6 +110,21 @@ def egsde(
 
   Raises:
     ValueError: a mask without a source.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, energies, guidance, noises
+    >>> from jaxguide import samplers, schedules
+    >>> prior = lambda x, level: denoisers.from_x0(level.alpha * x, x, level)
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(2)))
+    >>> source = jnp.full((2, 8, 8, 1), 2.0)
+    >>> energy = energies.translation(None, source, domain_weight=0, factor=8)
+    >>> steps = samplers.egsde_steps(schedules.linear(1000), 100)
+    >>> sampler = samplers.egsde(
+    ...     prior, noise, source=source, guidance=guidance.at_state(energy))
+    >>> x = samplers.sample(sampler, noise(-1, "start", (8, 8, 1)), steps).x
+    >>> bool(x.mean() > 1)  # The source's mean is 2, the prior's is 0.
+    True
   """
   if mask is not None and source is None:
     raise ValueError("mask needs a source, got source=None")

@@ -97,6 +97,13 @@ def egsde_steps(
 
   Raises:
     ValueError: naming the argument out of range.
+
+  Example:
+    >>> from jaxguide import samplers, schedules
+    >>> steps = samplers.egsde_steps(
+    ...     schedules.linear(1000), 2, first_level=500, num_repeats=2)
+    >>> print(steps.level.level, steps.next_level.level)
+    [500   1 500   1] [1 0 1 0]
   """
   arrays.check_choice("solver", solver, SOLVERS)
   arrays.check_choice("variant", variant, core.VARIANTS)
@@ -228,6 +235,13 @@ def egsde_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
     Positions, int `[index, 1]`, for slots "start", "step", "restart" and, if
     fresh, "source": what `noises.from_recording` takes. Where nothing
     restarts, "restart" points at draw 0.
+
+  Example:
+    >>> from jaxguide import samplers, schedules
+    >>> steps = samplers.egsde_steps(schedules.linear(1000), 2, first_level=500)
+    >>> order = samplers.egsde_draw_order(steps)
+    >>> order["source"].tolist(), order["step"].tolist()
+    ([[1], [3]], [[2], [4]])
   """
   fresh = steps.coefficients.source_noise is SourceNoise.FRESH
   count, each = steps.index.size, 1 + fresh

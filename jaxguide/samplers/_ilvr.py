@@ -79,6 +79,13 @@ def ilvr_steps(
 
   Raises:
     ValueError: naming the argument out of range.
+
+  Example:
+    >>> from jaxguide import samplers, schedules
+    >>> schedule = schedules.respace(schedules.linear(1000), 100)
+    >>> steps = samplers.ilvr_steps(schedule, 4, refine_above=20)
+    >>> print(steps.level.level, steps.coefficients.refine)
+    [100  67  34   1] [1. 1. 1. 0.]
   """
   arrays.check_choice("variant", variant, core.VARIANTS)
   ancestral = _ddpm.ddpm_steps(schedule, num_steps, first_level=first_level)
@@ -147,6 +154,21 @@ def ilvr(
   Raises:
     ValueError: an unknown option, an operator that is not linear, or
       (when called) if P does not map the reference's shape to itself.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, operators, samplers, schedules
+    >>> prior = lambda x, level: denoisers.from_x0(level.alpha * x, x, level)
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(2)))
+    >>> reference = jnp.ones((2, 4, 4, 1))
+    >>> pool = operators.average_pool((4, 4), 2)
+    >>> sampler = samplers.ilvr(
+    ...     prior, noise, reference=reference, operator=pool,
+    ...     lift=pool.pseudo_inverse)
+    >>> steps = samplers.ilvr_steps(schedules.linear(1000), 10)
+    >>> x = samplers.sample(sampler, noise(-1, "start", (4, 4, 1)), steps).x
+    >>> bool(jnp.allclose(pool.apply(x), pool.apply(reference), atol=1e-5))
+    True
   """
   arrays.check_choice("start", start, STARTS)
   operators.check_linear("operator", operator)
@@ -195,6 +217,13 @@ def ilvr_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
     Positions, int `[index, 1]`, for slots "start", "step" and "reference":
     what `noises.from_recording` takes. "reference" points at draw 0 where none
     is made.
+
+  Example:
+    >>> from jaxguide import samplers, schedules
+    >>> steps = samplers.ilvr_steps(schedules.linear(1000), 3)
+    >>> order = samplers.ilvr_draw_order(steps)
+    >>> order["start"].tolist(), order["step"].tolist()
+    ([[0]], [[1], [3], [5]])
   """
   refined = np.asarray(steps.coefficients.refine) > 0
   before = 1 + np.arange(refined.size) + np.cumsum(refined) - refined

@@ -34,6 +34,13 @@ def sdedit_steps(
     first_level: level that the guide is noised to; half of the schedule's
       levels when left out. The released program has 400 of 1000 and 3 repeats.
     **options: options solver, variant, variance, num_repeats, source_noise.
+
+  Example:
+    >>> from jaxguide import samplers, schedules
+    >>> steps = samplers.sdedit_steps(
+    ...     schedules.linear(1000), 4, first_level=400)
+    >>> print(steps.level.level)
+    [400 267 134   1]
   """
   return _egsde_plan.egsde_steps(
       schedule, num_steps, first_level=first_level, **options)
@@ -82,6 +89,19 @@ def sdedit(
     mask: mask, 1 where the guide is kept, broadcastable to it.
     initial: signals that are noised for the start, `[B, ...]`; the guide when
       left out.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, samplers, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(16), jnp.eye(16))
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(2)))
+    >>> mask = (jnp.arange(16) < 8)[None].astype(jnp.float32)
+    >>> sampler = samplers.sdedit(
+    ...     prior, noise, source=jnp.ones((2, 16)), mask=mask)
+    >>> steps = samplers.sdedit_steps(schedules.linear(1000), 10)
+    >>> x = samplers.sample(sampler, noise(-1, "start", (16,)), steps).x
+    >>> bool(jnp.allclose(x[:, :8], 1, atol=1e-5))  # These are kept.
+    True
   """
   return _egsde.egsde(
       denoise, noise, source=source, mask=mask, initial=initial)
@@ -99,6 +119,19 @@ def from_source(
     sampler: sampler whose start is z scaled to the first level, as it is for
       `ddim` and `ddpm`.
     source: clean signals, `[B, ...]`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, samplers, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(16), jnp.eye(16))
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(1)))
+    >>> ddim = samplers.ddim(prior, noise)
+    >>> sampler = samplers.from_source(ddim, jnp.ones((1, 16)))
+    >>> steps = samplers.ddim_steps(
+    ...     schedules.linear(1000), 100, first_level=200)
+    >>> x = samplers.sample(sampler, jnp.zeros((1, 16)), steps).x
+    >>> f"{x.mean():.1f}, from {steps.level.alpha[0]:.1f}"
+    '0.8, from 0.8'
   """
 
   def init(z: arrays.Batch, first: core.Step) -> core.State:
@@ -116,5 +149,11 @@ def sdedit_draw_order(steps: core.Steps) -> dict[str, np.ndarray]:
 
   Args:
     steps: plan of the sampler.
+
+  Example:
+    >>> from jaxguide import samplers, schedules
+    >>> steps = samplers.sdedit_steps(schedules.linear(1000), 2)
+    >>> samplers.sdedit_draw_order(steps)["step"].tolist()
+    [[2], [4]]
   """
   return _egsde_plan.egsde_draw_order(steps)

@@ -111,6 +111,12 @@ def steered_steps(
 
   Raises:
     ValueError: naming the argument out of range.
+
+  Example:
+    >>> from jaxguide import samplers, schedules
+    >>> steps = samplers.steered_steps(schedules.linear(1000), 2, num_inner=3)
+    >>> print(steps.level.level)
+    [1000 1000 1000    1    1    1]
   """
   arrays.check_choice("variant", variant, core.VARIANTS)
   schedule_tables.check_count("num_inner", num_inner)
@@ -242,6 +248,19 @@ def steered(
   Raises:
     ValueError: an unknown option, a look-ahead without terms through
       the denoiser, or (when run) the plan of another sampler.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, samplers, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(16), jnp.eye(16))
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(2)))
+    >>> mask = (jnp.arange(16) < 8)[None].astype(jnp.float32)
+    >>> constraint = samplers.constraints.inpainting(jnp.ones((2, 16)), mask)
+    >>> steps = samplers.steered_steps(schedules.linear(1000), 10)
+    >>> sampler = samplers.steered(prior, noise, constraint=constraint)
+    >>> x = samplers.sample(sampler, noise(-1, "start", (16,)), steps).x
+    >>> bool(jnp.allclose(x[:, :8], 1, atol=1e-5))  # What was seen is kept.
+    True
   """
   arrays.check_choice("look_ahead", look_ahead, LOOK_AHEADS)
   guidance = guidance or guidances.none()
@@ -357,6 +376,13 @@ def steered_draw_order(
   Returns:
     Positions, int `[index, 1]`, for slots "start", "unused", "renoise" and
     "step": what `noises.from_recording` takes.
+
+  Example:
+    >>> from jaxguide import samplers, schedules
+    >>> steps = samplers.steered_steps(schedules.linear(1000), 2)
+    >>> order = samplers.steered_draw_order(steps)
+    >>> order["renoise"].tolist(), order["step"].tolist()
+    ([[2], [5]], [[3], [6]])
   """
   count = steps.index.shape[0]
   extra = np.zeros(count, bool) if extra is None else np.asarray(extra, bool)

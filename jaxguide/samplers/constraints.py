@@ -29,6 +29,16 @@ def linear(
   Raises:
     ValueError: if A is not linear, or (when called) y has not the shape of
       A x0.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import operators, samplers
+    >>> pool = operators.average_pool((4, 4), 2)
+    >>> observation = operators.Observation(jnp.ones((1, 2, 2, 1)), pool)
+    >>> x0 = jnp.zeros((1, 4, 4, 1))
+    >>> corrected = x0 + samplers.constraints.linear(observation)(x0)
+    >>> bool(jnp.allclose(pool.apply(corrected), 1))
+    True
   """
   operators.check_linear("observation.operator", observation.operator)
   lift = lift or observation.operator.pseudo_inverse
@@ -52,6 +62,15 @@ def inpainting(y: arrays.Images, mask: arrays.Images) -> core.Constraint:
 
   Raises:
     ValueError: a shape, when called, that is not that of x0.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import samplers
+    >>> mask = jnp.array([1.0, 0.5, 0.0]).reshape(1, 1, 3, 1)
+    >>> correction = samplers.constraints.inpainting(
+    ...     jnp.ones((1, 1, 3, 1)), mask)
+    >>> print(correction(jnp.zeros((1, 1, 3, 1))).ravel())
+    [1.  0.5 0. ]
   """
 
   def correction(x0: arrays.Images) -> arrays.Images:
@@ -79,6 +98,15 @@ def colorization(
     variant: name, "paper" adds the difference of luma to all channels, which
       meets the observation exactly; "released" goes through YCbCr with the
       rounded constants of the released program.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import samplers
+    >>> luma = jnp.full((1, 1, 1, 1), 0.5)
+    >>> correction = samplers.constraints.colorization(luma)
+    >>> x0 = jnp.array([0.2, 0.2, 0.2]).reshape(1, 1, 1, 3)
+    >>> print(correction(x0).ravel())
+    [0.3 0.3 0.3]
   """
   arrays.check_choice("variant", variant, core.VARIANTS)
   if variant == "released":
@@ -111,6 +139,16 @@ def super_resolution(
     lift: name of U: "bicubic" upsampling, as both do, under which the
       observation is met approximately, or the "pseudo_inverse" of D, under
       which it is met exactly.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import samplers
+    >>> correction = samplers.constraints.super_resolution(
+    ...     jnp.ones((1, 2, 2, 3)), (8, 8), 4, lift="pseudo_inverse")
+    >>> corrected = correction(jnp.zeros((1, 8, 8, 3)))
+    >>> small = samplers.constraints.super_resolution_operator((8, 8), 4)
+    >>> bool(jnp.allclose(small.apply(corrected), 1, atol=1e-5))
+    True
   """
   arrays.check_choice("lift", lift, SUPER_RESOLUTION_LIFTS)
   operator = super_resolution_operator(shape, factor, variant)
@@ -123,7 +161,15 @@ def super_resolution(
 def super_resolution_operator(
     shape: tuple[int, int], factor: int, variant: str = "paper"
 ) -> operators.LinearOperator:
-  """The D of `super_resolution`, whose arguments these are."""
+  """The D of `super_resolution`, whose arguments these are.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import samplers
+    >>> small = samplers.constraints.super_resolution_operator((8, 8), 4)
+    >>> small.apply(jnp.ones((1, 8, 8, 3))).shape
+    (1, 2, 2, 3)
+  """
   return operators.bicubic(shape, factor, **_resizing(variant))
 
 
@@ -133,6 +179,13 @@ def super_resolution_lift(
   """The bicubic U of `super_resolution`; U(y) is the degraded picture.
 
   The arguments are those of `super_resolution`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import samplers
+    >>> lift = samplers.constraints.super_resolution_lift((8, 8), 4)
+    >>> lift(jnp.ones((1, 2, 2, 3))).shape
+    (1, 8, 8, 3)
   """
   return lifts.bicubic_up(shape, factor, **_resizing(variant))
 

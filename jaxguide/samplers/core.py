@@ -28,6 +28,12 @@ class Step(NamedTuple):
     next_level: noise level that it ends at.
     kind: kind of the step, int32, one of DENOISE, RENOISE, OPTIMISE, RESTART.
     coefficients: numbers of the sampler's own, a pytree of float32 scalars.
+
+  Example:
+    >>> from jaxguide import samplers, schedules
+    >>> steps = samplers.ddim_steps(schedules.linear(1000), 4)
+    >>> print(steps.level.level, steps.next_level.level)
+    [1000  667  334    1] [667 334   1   0]
   """
 
   index: arrays.Array
@@ -55,6 +61,17 @@ class Sampler(NamedTuple):
       and the sampler maps it to its own start.
     step: function `(State, Step) -> State`.
     output: function `State -> x`, the current estimate of the result.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import samplers, schedules
+    >>> halving = samplers.Sampler(
+    ...     init=lambda z, first: z,
+    ...     step=lambda state, step: state / 2,
+    ...     output=lambda state: state)
+    >>> steps = samplers.ddim_steps(schedules.linear(1000), 3)
+    >>> print(samplers.sample(halving, jnp.ones((1, 2)), steps).x)
+    [[0.125 0.125]]
   """
 
   init: Callable[[arrays.Batch, Step], State]
@@ -71,6 +88,18 @@ class Samples(NamedTuple):
       axis; None unless asked for.
     is_finite: flag of each image, bool `[B]`, False for an image with a NaN or
       infinity.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import samplers, schedules
+    >>> spoiling = samplers.Sampler(
+    ...     init=lambda z, first: z,
+    ...     step=lambda state, step: jnp.log(state),
+    ...     output=lambda state: state)
+    >>> steps = samplers.ddim_steps(schedules.linear(1000), 1)
+    >>> z = jnp.array([[1.0], [-1.0]])
+    >>> print(samplers.sample(spoiling, z, steps).is_finite)
+    [ True False]
   """
 
   x: arrays.Batch
@@ -105,6 +134,18 @@ def sample(
 
   Raises:
     ValueError: if `keep_every` is not in 1..S.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, noises, samplers, schedules
+    >>> prior = denoisers.gaussian(jnp.full(16, 0.5), jnp.zeros((16, 16)))
+    >>> noise = noises.prng_noise(noises.image_keys(0, jnp.arange(2)))
+    >>> steps = samplers.ddim_steps(schedules.linear(1000), 10)
+    >>> samples = samplers.sample(
+    ...     samplers.ddim(prior, noise), noise(-1, "start", (16,)), steps,
+    ...     keep_every=5)
+    >>> samples.x.shape, samples.trajectory.shape, samples.is_finite.tolist()
+    ((2, 16), (2, 2, 16), [True, True])
   """
   first = jax.tree.map(lambda leaf: leaf[0], steps)
   state = sampler.init(z, first)
@@ -160,6 +201,16 @@ def plan(
     next_levels: levels that they end at, int `[S]`.
     coefficients: numbers of each step, a pytree of float64 `[S]`.
     kind: kind of each step, int `[S]`; all DENOISE when left out.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import samplers, schedules
+    >>> schedule = schedules.linear(1000)
+    >>> steps = samplers.plan(
+    ...     schedule, levels=[1000, 500], next_levels=[500, 0],
+    ...     coefficients={"scale": np.array([1.0, 0.5])})
+    >>> print(steps.index, steps.level.time, steps.coefficients["scale"])
+    [0 1] [999. 499.] [1.  0.5]
   """
   levels, next_levels = np.asarray(levels), np.asarray(next_levels)
   kind = np.full(levels.shape, DENOISE) if kind is None else kind
@@ -192,6 +243,15 @@ def start(z: arrays.Batch, first: Step) -> arrays.Batch:
   Args:
     z: standard normal numbers, `[B, ...]`.
     first: first step of a plan.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import samplers, schedules
+    >>> steps = samplers.ddim_steps(schedules.edm(10), 10)
+    >>> first = jax.tree.map(lambda leaf: leaf[0], steps)
+    >>> print(samplers.start(jnp.ones((1, 3)), first).round())
+    [[80. 80. 80.]]
   """
   scale = jnp.hypot(first.level.alpha, first.level.sigma)
   return scale.astype(z.dtype) * z
@@ -212,6 +272,14 @@ def conditional_variance(
 
   Returns:
     float64 `[S]`.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import samplers, schedules
+    >>> schedule, levels = schedules.linear(1000), np.array([1000, 500])
+    >>> nexts = np.array([500, 0])
+    >>> print(samplers.conditional_variance(schedule, levels, nexts))
+    [0.921 0.   ]
   """
   alpha_t, sigma_t = schedule.alpha[levels], schedule.sigma[levels]
   alpha_s, sigma_s = schedule.alpha[next_levels], schedule.sigma[next_levels]

@@ -50,6 +50,16 @@ def score_shift(
       drawn in each step when left out. With z of `sample` it is EGSDE's shared
       noise.
     project: linear function of the gradient and of the source's noise.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import denoisers, energies, guidance, samplers, schedules
+    >>> prior = denoisers.gaussian(jnp.zeros(4), jnp.eye(4))
+    >>> rising = lambda x, level, draw: energies.sum_per_image(x)  # Gradient 1.
+    >>> shifted = samplers.score_shift(prior, guidance.at_state(rising), None)
+    >>> x, level = jnp.zeros((1, 4)), schedules.linear(1000).at_level(500)
+    >>> print(shifted(x, level).eps - prior(x, level).eps, f"{level.sigma:.4f}")
+    [[0.9599 0.9599 0.9599 0.9599]] 0.9599
   """
 
   def shifted(

@@ -25,6 +25,15 @@ class ImageSet(NamedTuple):
     label: class of each image, `[N]` int32; 0 where there are no classes.
     may_flip: whether an image's mirror image is as good, `[N]` bool.
     skipped: sentences that name what could not be used.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import training
+    >>> images = training.ImageSet(
+    ...     np.zeros((4, 8, 8, 3), np.uint8), np.zeros(4, np.int32),
+    ...     np.ones(4, bool))
+    >>> images.number, float(images.images().min())
+    (4, -1.0)
   """
 
   pixels: np.ndarray
@@ -63,6 +72,15 @@ class Splits(NamedTuple):
   Attributes:
     train: images that the updates see.
     held_out: images that progress is measured on.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import training
+    >>> images = training.ImageSet(
+    ...     np.zeros((4, 8, 8, 3), np.uint8), np.zeros(4, np.int32),
+    ...     np.ones(4, bool))
+    >>> training.Splits(train=images, held_out=images).train.number
+    4
   """
 
   train: ImageSet
@@ -99,6 +117,17 @@ class ImageSource(abc.ABC):
 
   Attributes:
     licence: licence of what is trained on these images.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import training
+    >>> class Black(training.ImageSource):
+    ...   def read(self, root, image_size, *, held_out=False):
+    ...     pixels = np.zeros((4, image_size, image_size, 3), np.uint8)
+    ...     return training.ImageSet(
+    ...         pixels, np.zeros(4, np.int32), np.ones(4, bool))
+    >>> Black().read("anywhere", 8).number
+    4
   """
 
   licence: str = "unknown"

@@ -16,6 +16,12 @@ class Option(NamedTuple):
     help: a sentence for `--help`.
     read: function from the text to the value; one that cannot be read is a
       ValueError.
+
+  Example:
+    >>> from jaxguide import training
+    >>> option = training.Option("num_steps", "Number of updates in all.", int)
+    >>> option.read("100")
+    100
   """
 
   name: str

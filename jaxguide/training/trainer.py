@@ -41,6 +41,18 @@ def train(
   Raises:
     ValueError: the images or the models do not fit, or `out` holds something
       else.
+
+  Example:
+    >>> from jaxguide import training
+    >>> from jaxguide.data import training_images
+    >>> config = training.EpsPriorTraining(
+    ...     name="tiny", module={"model_channels": 32}, image_size=16,
+    ...     images=training_images.ImageFolders(), num_steps=2)
+    >>> try:
+    ...   training.train(config, data="nowhere", out="run")
+    ... except ValueError as error:
+    ...   print(error)
+    images 'train': image folder nowhere/train does not exist
   """
   out = pathlib.Path(out)
   images = _read(training, data)
@@ -91,6 +103,18 @@ def export(
   Raises:
     ValueError: there is no checkpoint, it is of another configuration, the
       destination exists, or `data` is missing.
+
+  Example:
+    >>> from jaxguide import training
+    >>> from jaxguide.data import training_images
+    >>> config = training.EpsPriorTraining(
+    ...     name="tiny", module={"model_channels": 32}, image_size=16,
+    ...     images=training_images.ImageFolders(), num_steps=2)
+    >>> try:
+    ...   training.export(config, "unknown_run", "model")
+    ... except ValueError as error:
+    ...   print(error)
+    unknown_run: holds no checkpoint of a training, nor its run.json
   """
   model_store.check_absent(pathlib.Path(destination))
   models = training.read_models()

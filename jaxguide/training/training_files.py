@@ -26,6 +26,20 @@ def load(path: str | os.PathLike[str]) -> trainings.Training:
     ValueError: there is no such file, it cannot be executed, it has no such
       function, or that returns something else. One line, which names the
       file.
+
+  Example:
+    >>> import pathlib
+    >>> from jaxguide import training
+    >>> text = '''from jaxguide import training
+    ... from jaxguide.data import training_images
+    ... def get_config():
+    ...   return training.EpsPriorTraining(
+    ...       name="tiny", module={"model_channels": 32}, image_size=16,
+    ...       images=training_images.ImageFolders())
+    ... '''
+    >>> _ = pathlib.Path("tiny.py").write_text(text)
+    >>> training.load("tiny.py").name
+    'tiny'
   """
   path = pathlib.Path(path)
   if not path.is_file():
@@ -57,6 +71,20 @@ def beside(file: str | os.PathLike[str], name: str) -> trainings.Training:
 
   Raises:
     ValueError: the neighbour does not fit; `load` says more.
+
+  Example:
+    >>> import pathlib
+    >>> from jaxguide import training
+    >>> text = '''from jaxguide import training
+    ... from jaxguide.data import training_images
+    ... def get_config():
+    ...   return training.EpsPriorTraining(
+    ...       name="near", module={"model_channels": 32}, image_size=16,
+    ...       images=training_images.ImageFolders())
+    ... '''
+    >>> _ = pathlib.Path("near.py").write_text(text)
+    >>> training.beside("longer.py", "near.py").changed(num_steps=9).num_steps
+    9
   """
   return load(pathlib.Path(file).with_name(name))
 

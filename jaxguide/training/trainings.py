@@ -27,6 +27,15 @@ class Given(NamedTuple):
   Attributes:
     model: contents of its directory, as read by `convert`.
     digest: hexadecimal digest, by which a run knows it wherever it lies.
+
+  Example:
+    >>> from jaxguide import convert, training
+    >>> from jaxguide.convert import model_directories
+    >>> folder = model_directories.find("noto32")
+    >>> given = training.Given(
+    ...     convert.load_model(folder), model_directories.fingerprint(folder))
+    >>> given.model.config.family
+    'adm_unet'
   """
 
   model: Any
@@ -47,6 +56,15 @@ class Measurement(NamedTuple):
       integers are written as they are, other numbers with six decimals.
     draw: function from all rows so far, as texts and "step" included, to a
       picture, uint8 `[H, W, 3]`.
+
+  Example:
+    >>> from jaxguide import training
+    >>> import numpy as np
+    >>> table = training.Measurement(
+    ...     "norm", ("norm",), every=100, measure=lambda state: [(state**2,)],
+    ...     draw=lambda rows: np.zeros((8, 8, 3), np.uint8))
+    >>> table.measure(3.0)
+    [(9.0,)]
   """
 
   name: str
@@ -63,6 +81,14 @@ class Pictures(NamedTuple):
     every: updates between pictures.
     draw: function from the state to rows of images, each `[n, H, W, 3]` in
       [-1, 1].
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import training
+    >>> pictures = training.Pictures(
+    ...     every=1000, draw=lambda state: [np.zeros((4, 8, 8, 3))])
+    >>> len(pictures.draw(None))
+    1
   """
 
   every: int
@@ -80,6 +106,16 @@ class Session(NamedTuple):
     numbers: function from the state to these numbers.
     measurements: further tables.
     pictures: None where there is nothing to be seen.
+
+  Example:
+    >>> import itertools
+    >>> from jaxguide import training
+    >>> session = training.Session(
+    ...     update=lambda state, batch, key: state + batch,
+    ...     batches=itertools.count, columns=("state",),
+    ...     numbers=lambda state: (float(state),))
+    >>> session.update(1.0, next(session.batches(5)), None)
+    6.0
   """
 
   update: Callable[[State, Any, Any], State]
@@ -104,6 +140,17 @@ class Training(abc.ABC):
     seed: number that sets the initialisation, the data order and all noise.
     log_every: updates between lines of the training log.
     checkpoint_every: updates between checkpoints.
+
+  Example:
+    >>> from jaxguide import training
+    >>> from jaxguide.data import training_images
+    >>> config = training.EpsPriorTraining(
+    ...     name="tiny", module={"model_channels": 32}, image_size=16,
+    ...     images=training_images.ImageFolders())
+    >>> config.changed(num_steps=100).num_steps
+    100
+    >>> [option.name for option in config.all_options()]
+    ['num_steps', 'decay_steps']
   """
 
   name: str

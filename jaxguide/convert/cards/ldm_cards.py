@@ -42,6 +42,12 @@ class LatentCard:
     has_average: whether the file is known to hold averaged weights.
     note: anything else a user has to know.
     sha256: hash of the file; None where nobody has recorded it.
+
+  Example:
+    >>> from jaxguide.convert.cards import ldm_cards
+    >>> card = ldm_cards.find("ldm_cin256_v2")
+    >>> card.image_size, card.null_label
+    (256, 1000)
   """
 
   name: str
@@ -219,6 +225,11 @@ def find(name: str) -> LatentCard:
 
   Raises:
     ConversionError: there is none; names those that sound like it.
+
+  Example:
+    >>> from jaxguide.convert.cards import ldm_cards
+    >>> ldm_cards.find("ldm_cin256_v2").classes
+    (1001, 512)
   """
   if name not in CARDS:
     raise errors.ConversionError(

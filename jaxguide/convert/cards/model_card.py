@@ -25,6 +25,12 @@ class ModelCard:
     note: anything else a user has to know.
 
   The rest is as in `model_config.ModelConfig`.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> card = convert.cards.find("ffhq_10m")
+    >>> card.image_size, card.config(source={}).family
+    (256, 'adm_unet')
   """
 
   name: str

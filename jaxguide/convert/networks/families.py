@@ -117,6 +117,13 @@ def conditions_of(
 
   Args:
     config: its own entries where it has them, else what its family says.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> from jaxguide.convert import model_directories
+    >>> config = convert.read_config(model_directories.find("noto32"))
+    >>> convert.conditions_of(config)  # It is unconditional.
+    ()
   """
   if config.conditions is None:
     return _network(config).conditions(config)

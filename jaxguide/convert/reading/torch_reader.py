@@ -47,6 +47,13 @@ class Checkpoint:
     container: "torch_zip", "torch_legacy", "torchscript", "pickle" or
       "safetensors".
     metadata: small extra entries of the file, as JSON can hold them.
+
+  Example:
+    >>> from jaxguide import convert
+    >>> from jaxguide.convert import model_directories
+    >>> folder = model_directories.find("noto32")
+    >>> convert.read_checkpoint(folder / "params.safetensors").container
+    'safetensors'
   """
 
   tensors: dict[str, np.ndarray]

@@ -32,6 +32,17 @@ class Method(abc.ABC):
       `plan` and `fit` are called then, and `sampler` finds the plan and what
       was fitted, one row per sample, as the pair `Problem.fitted`.
     on_latents: whether it works on the states of a latent prior too.
+
+  Example:
+    >>> from jaxguide import evaluation, samplers, schedules
+    >>> class Ancestral(evaluation.Method):
+    ...   title = "DDPM"
+    ...   def steps(self, schedule):
+    ...     return samplers.ddpm_steps(schedule, 100)
+    ...   def sampler(self, denoise, noise, problem):
+    ...     return samplers.ddpm(denoise, noise)
+    >>> len(Ancestral().steps(schedules.linear(1000)).index)
+    100
   """
 
   uses_prior: bool = True

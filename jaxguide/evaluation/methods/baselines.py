@@ -12,7 +12,14 @@ from jaxguide.evaluation.methods import base
 
 @dataclasses.dataclass(frozen=True)
 class Baseline(base.Method):
-  """No sampler: the observation as a picture, the baseline of the tables."""
+  """No sampler: the observation as a picture, the baseline of the tables.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> method = evaluation.Baseline()
+    >>> method.uses_prior, method.is_baseline
+    (False, True)
+  """
 
   uses_prior = False
   is_baseline = True
@@ -29,6 +36,11 @@ class External(base.Method):
 
   Attributes:
     label: name of the program in tables.
+
+  Example:
+    >>> from jaxguide.evaluation import methods
+    >>> methods.External("Their program").title
+    'Their program'
   """
 
   label: str
@@ -49,6 +61,12 @@ class Ddim(base.Method):
     eta: 0 is deterministic, 1 has the variance of DDPM.
     clip_x0: clip the prior's x0 to [-1, 1].
     label: what tables call it; made from the fields when empty.
+
+  Example:
+    >>> from jaxguide import evaluation, schedules
+    >>> method = evaluation.Ddim(num_steps=20)
+    >>> method.title, len(method.steps(schedules.linear(1000)).index)
+    ('DDIM, no guidance (20 steps)', 20)
   """
 
   num_steps: int = 50

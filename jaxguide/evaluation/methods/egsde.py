@@ -51,6 +51,14 @@ class Egsde(base.Method):
     variance: variance of the ancestral step: "fixed_small" or "fixed_large".
     source_noise: "fresh" or "shared"; implied by the variant when None.
     label: what tables call it; made from the fields when empty.
+
+  Example:
+    >>> from jaxguide import evaluation, schedules
+    >>> method = evaluation.Egsde(
+    ...     evaluation.EmbeddedExtractor(), num_steps=50, factor=4)
+    >>> steps = method.steps(schedules.linear(1000))
+    >>> steps.level.level[0].item(), len(steps.index)
+    (500, 50)
   """
 
   extractor: sources.NetworkSource | None = None
@@ -137,6 +145,12 @@ class SdEdit(base.Method):
     source_noise: noise of the source, as in `Egsde`; it matters with a mask
       alone.
     label: what tables call it; made from the fields when empty.
+
+  Example:
+    >>> from jaxguide import evaluation, schedules
+    >>> method = evaluation.SdEdit(first_level=400, num_steps=20, num_repeats=3)
+    >>> len(method.steps(schedules.linear(1000)).index)
+    60
   """
 
   first_level: int | None = None
@@ -195,6 +209,12 @@ class Ilvr(base.Method):
     start: "noise", or "reference" for the noised source.
     clip_x0: clip the prior's x0 to [-1, 1], as published.
     label: what tables call it; made from the fields when empty.
+
+  Example:
+    >>> from jaxguide import evaluation, schedules
+    >>> method = evaluation.Ilvr(num_steps=100, factor=4)
+    >>> len(method.steps(schedules.linear(1000)).index)
+    100
   """
 
   num_steps: int = 100
@@ -254,6 +274,12 @@ def egsde_published(
   Args:
     extractor: source of the extractor of two or three domains.
     **changes: other fields; the released program is `variant="released"`.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> method = evaluation.egsde_published(evaluation.EmbeddedExtractor())
+    >>> method.domain_weight, method.lowpass_weight, method.first_level
+    (500.0, 2.0, 500)
   """
   return Egsde(**{"extractor": extractor, "first_level": 500, **changes})
 
@@ -266,6 +292,12 @@ def egsde_dagger(
   Args:
     extractor: source of the extractor of two or three domains.
     **changes: other fields.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> method = evaluation.egsde_dagger(evaluation.EmbeddedExtractor())
+    >>> method.domain_weight, method.lowpass_weight, method.first_level
+    (700.0, 0.5, 600)
   """
   return Egsde(**{
       "extractor": extractor, "domain_weight": 700.0, "lowpass_weight": 0.5,

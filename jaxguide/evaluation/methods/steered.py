@@ -47,6 +47,12 @@ class Steered(base.Method):
       observation is met exactly.
     clip_x0: clip the prior's x0 to [-1, 1]; neither variant does.
     label: what tables call it; made from the fields when empty.
+
+  Example:
+    >>> from jaxguide import evaluation, schedules
+    >>> method = evaluation.Steered(num_steps=50, num_inner=3)
+    >>> len(method.steps(schedules.linear(1000)).index)
+    150
   """
 
   num_steps: int = 100
@@ -202,6 +208,13 @@ def steered_paper(
     task: decides N.
     num_steps: 100 in the paper.
     clip_x0: the paper does not say; the released program does not clip.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> evaluation.steered_paper(evaluation.Colorization()).num_inner
+    3
+    >>> evaluation.steered_paper(evaluation.SuperResolution()).num_inner
+    1
   """
   num_inner = PAPER_NUM_INNER.get(type(task), 1)
   return Steered(
@@ -210,5 +223,12 @@ def steered_paper(
 
 
 def steered_released(num_steps: int = 100) -> Steered:
-  """The released program's setting: N = 1 for every task."""
+  """The released program's setting: N = 1 for every task.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> method = evaluation.steered_released()
+    >>> method.variant, method.num_inner
+    ('released', 1)
+  """
   return Steered(num_steps=num_steps, num_inner=1, variant="released")

@@ -21,6 +21,18 @@ class EnergySource(sources.Member):
   Attributes:
     key: name of the energy in tables and on the command line.
     weight: factor of the energy in the sum that is steered by.
+
+  Example:
+    >>> import dataclasses
+    >>> from jaxguide import energies, evaluation
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Dark(evaluation.EnergySource):
+    ...   weight: float = 1.0
+    ...   key = "dark"
+    ...   def energy(self, problem):
+    ...     return lambda x, level, draw: energies.mean_per_image(x)
+    >>> evaluation.Steered(energies=(Dark(2.0),)).energies[0].weight
+    2.0
   """
 
   weight: float
@@ -56,6 +68,14 @@ class MeasurementEnergy(EnergySource):
   Attributes:
     weight: factor of the energy.
     reduction: "sum" or "mean" over the observation of an image.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> method = evaluation.Steered(
+    ...     energies=(evaluation.MeasurementEnergy(weight=10.0),),
+    ...     use_constraint=False)
+    >>> method.energies[0].key
+    'measurement'
   """
 
   weight: float = 1.0

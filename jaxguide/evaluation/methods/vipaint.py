@@ -74,6 +74,12 @@ class Vipaint(base.Method):
     remat: compute activations again in backward passes, instead of holding
       them; it saves nothing on CPU. See `variational.negative_elbo`.
     label: what tables call it; made from the fields when empty.
+
+  Example:
+    >>> from jaxguide import evaluation, schedules
+    >>> method = evaluation.Vipaint(num_levels=2, num_iterations=50)
+    >>> method.title, method.fits
+    ('VIPaint-2, paper (50 updates, all steps)', True)
   """
 
   num_levels: int | None = None
@@ -343,6 +349,12 @@ def vipaint_imagenet256(num_levels: int = 2, inpaints: bool = True) -> Vipaint:
     num_levels: 1, 2 or 4.
     inpaints: False for super-resolution and deblurring, which have no
       perceptual term and start with more of mu.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> method = evaluation.vipaint_imagenet256(2)
+    >>> method.levels, method.num_iterations
+    ((551, 401), 50)
   """
   single = num_levels == 1
   return Vipaint(
@@ -361,6 +373,12 @@ def vipaint_lsun256(num_levels: int = 2, inpaints: bool = True) -> Vipaint:
     num_levels: 2 or 4.
     inpaints: whether the task has masks, as in `vipaint_imagenet256`; the
       released program cannot do without.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> method = evaluation.vipaint_lsun256(4)
+    >>> method.depth, method.num_samples
+    (4, 10)
   """
   return Vipaint(
       levels=variational.LEVELS[num_levels],
@@ -380,6 +398,12 @@ def vipaint_edm(num_levels: int = 2) -> Vipaint:
 
   Args:
     num_levels: 1, 2 or 4.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> method = evaluation.vipaint_edm(2)
+    >>> method.depth, method.eta
+    (2, 0.2)
   """
   eta = 0.2
   return Vipaint(

@@ -78,6 +78,19 @@ def compare(
     ValueError: if runs differ in their images, in what was observed of them
       or in how a metric is computed, or a name is of no image with a picture
       in every run.
+
+  Example:
+    >>> import os
+    >>> from jaxguide import evaluation
+    >>> experiment = evaluation.Experiment(
+    ...     name="grey", prior=None, data=evaluation.DrawnImages(2, 16),
+    ...     task=evaluation.Colorization(), method=evaluation.Baseline())
+    >>> with open(os.devnull, "w") as quiet:
+    ...   for name in ("first", "second"):
+    ...     _ = evaluation.evaluate(experiment, name, stream=quiet)
+    >>> runs = {"One": "first", "Two": "second"}
+    >>> [row.method for row in evaluation.compare(experiment, runs, "both")]
+    ['One', 'Two']
   """
   made = gather(experiment, runs, names=names)
   rows = (*made.rows, *map(tables.published_row, experiment.published))

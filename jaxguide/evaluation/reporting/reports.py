@@ -41,6 +41,14 @@ class Report(NamedTuple):
     records: what the journal holds, one per item, in order.
     summary: what summary.json holds.
     directory: folder that the files are in.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> report = evaluation.Report(
+    ...     rows=(evaluation.Row("Ours", {"psnr": evaluation.Estimate(24.5)}),),
+    ...     records=(), summary={}, directory="run")
+    >>> {row.method: row.values["psnr"].mean for row in report.rows}
+    {'Ours': 24.5}
   """
 
   rows: tuple[tables.Row, ...]

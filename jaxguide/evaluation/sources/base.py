@@ -18,7 +18,18 @@ from jaxguide import schedules
 
 
 class PriorSource(abc.ABC):
-  """Where a pretrained prior comes from."""
+  """Where a pretrained prior comes from.
+
+  Example:
+    >>> from jaxguide import convert, evaluation
+    >>> class Emoji(evaluation.PriorSource):
+    ...   def load(self):
+    ...     return convert.load_prior("noto32")
+    ...   def tiny(self, size, conditions=()):
+    ...     return self
+    >>> Emoji().load().image_size
+    32
+  """
 
   @abc.abstractmethod
   def load(self) -> convert.Prior:
@@ -43,6 +54,18 @@ class DataSource(abc.ABC):
 
   Attributes:
     size: height and width of its images.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import data, evaluation
+    >>> class Black(evaluation.DataSource):
+    ...   size = 16
+    ...   def open(self):
+    ...     return data.ArrayImages(np.zeros((2, 16, 16, 3), np.uint8))
+    ...   def tiny(self):
+    ...     return self
+    >>> len(Black().open())
+    2
   """
 
   size: int
@@ -76,6 +99,12 @@ class ConditionSource(Member):
 
   Attributes:
     key: name of the condition, as the prior has it: "label".
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> source = evaluation.FixedLabel(207)
+    >>> source.key, source.load(0, "any.png")
+    ('label', array(207, dtype=int32))
   """
 
   @abc.abstractmethod
@@ -123,6 +152,15 @@ class Network(NamedTuple):
     digest: hash of its parameters, hexadecimal.
     binder: `(params)` to what a method is given; None for `apply` with the
       parameters bound.
+
+  Example:
+    >>> from jaxguide.evaluation import sources
+    >>> network = sources.Network(
+    ...     apply=lambda params, x, time: params["scale"] * x,
+    ...     params={"scale": 2.0}, schedule=None, image_size=None,
+    ...     name="double", digest="0")
+    >>> network.bind(network.params)(1.5, 0)
+    3.0
   """
 
   apply: Callable[..., Any]
@@ -141,7 +179,20 @@ class Network(NamedTuple):
 
 
 class NetworkSource(abc.ABC):
-  """Where a network beside the prior comes from."""
+  """Where a network beside the prior comes from.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> from jaxguide.evaluation import sources
+    >>> class Brightness(evaluation.NetworkSource):
+    ...   def load(self):
+    ...     return sources.Network(
+    ...         lambda params, x, time: x, {}, None, None, "brightness", "0")
+    ...   def tiny(self, size):
+    ...     return self
+    >>> Brightness().load().name
+    'brightness'
+  """
 
   @abc.abstractmethod
   def load(self) -> Network:

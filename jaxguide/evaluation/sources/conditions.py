@@ -20,7 +20,16 @@ from jaxguide.evaluation.sources import base
 
 
 class LabelSource(base.ConditionSource):
-  """Gives every image a class, for priors with classes."""
+  """Gives every image a class, for priors with classes.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> class Parity(evaluation.LabelSource):
+    ...   def label(self, index, image):
+    ...     return index % 2
+    >>> Parity().label(3, "any.png")
+    1
+  """
 
   key = "label"
 
@@ -56,6 +65,11 @@ class FixedLabel(LabelSource):
 
   Attributes:
     value: the class.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> evaluation.FixedLabel(207).label(0, "any.png")
+    207
   """
 
   value: int
@@ -72,6 +86,13 @@ class EmbeddedLabels(LabelSource):
 
   Attributes:
     name: name of the set.
+
+  Example:
+    >>> from jaxguide import data, evaluation
+    >>> images = evaluation.EmbeddedImages("noto64", 64).open()
+    >>> labels = evaluation.EmbeddedLabels("noto64")
+    >>> data.CATEGORIES[labels.label(0, images.names[0])]
+    'Activities'
   """
 
   name: str = "noto64"
@@ -87,6 +108,13 @@ class LabelFile(LabelSource):
 
   Attributes:
     path: path of the file; the name may be that of the file in any folder.
+
+  Example:
+    >>> import pathlib
+    >>> from jaxguide import evaluation
+    >>> _ = pathlib.Path("labels.txt").write_text("b.png 3")
+    >>> evaluation.LabelFile("labels.txt").label(1, "b.png")
+    3
   """
 
   path: str
@@ -133,6 +161,14 @@ class ClassFolders(LabelSource):
       names in order.
     count: number of classes; ImageNet has 1000. With folders missing every
       later class would be another.
+
+  Example:
+    >>> import os
+    >>> from jaxguide import evaluation
+    >>> for name in ("cat", "dog"):
+    ...   os.makedirs(f"photos/{name}")
+    >>> evaluation.ClassFolders("photos", count=2).label(0, "dog/1.png")
+    1
   """
 
   path: str

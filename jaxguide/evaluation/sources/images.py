@@ -27,6 +27,16 @@ class FolderImages(base.DataSource):
     count: the first so many pictures, of all `folders` together; None takes
       all. A row over fewer is not the one that was asked for, so fewer are
       an error.
+
+  Example:
+    >>> import os
+    >>> from PIL import Image
+    >>> from jaxguide import evaluation
+    >>> os.makedirs("photos")
+    >>> Image.new("RGB", (12, 10)).save("photos/black.png")
+    >>> images = evaluation.FolderImages("photos", size=8).open()
+    >>> list(images.names), images.load(0).shape
+    (['black.png'], (8, 8, 3))
   """
 
   path: str
@@ -102,6 +112,13 @@ class NpzImages(base.DataSource):
     path: path of the file; see `data.open_npz`.
     size: height and width that they are brought to.
     resize: a rule of `data.resizing`; "none" refuses other sizes.
+
+  Example:
+    >>> import numpy as np
+    >>> from jaxguide import evaluation
+    >>> np.savez("images.npz", image=np.zeros((2, 16, 16, 3), np.uint8))
+    >>> len(evaluation.NpzImages("images.npz", size=16).open())
+    2
   """
 
   path: str
@@ -132,6 +149,19 @@ class SplitImages(base.DataSource):
     split: which one.
     resize: a rule of `data.resizing`.
     origin: what is expected there, for the message when it is missing.
+
+  Example:
+    >>> import json
+    >>> import pathlib
+    >>> import numpy as np
+    >>> from jaxguide import evaluation
+    >>> np.savez("pairs.npz", image=np.zeros((2, 16, 16, 3), np.uint8))
+    >>> index = [{"file": "a", "split": "train"},
+    ...          {"file": "b", "split": "test"}]
+    >>> _ = pathlib.Path("pairs.json").write_text(json.dumps(index))
+    >>> source = evaluation.SplitImages("pairs.npz", "pairs.json", size=16)
+    >>> list(source.open().names)
+    ['b']
   """
 
   path: str
@@ -189,6 +219,12 @@ class EmbeddedImages(base.DataSource):
   Attributes:
     name: name of the set.
     size: that of the set; it cannot be changed.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> images = evaluation.EmbeddedImages().open()
+    >>> len(images), images.load(0).shape
+    (64, (32, 32, 3))
   """
 
   name: str = "noto32"

@@ -22,6 +22,13 @@ class Masks:
       as the released Steered Diffusion does.
     suffix: text that, with match "stem", a mask's name has after the image's.
     resize: how the pictures are brought to the image's size; or "none".
+
+  Example:
+    >>> from jaxguide import data, evaluation
+    >>> masks = evaluation.Masks(data.EmbeddedMasks("box"))
+    >>> name = evaluation.EmbeddedImages().open().names[0]
+    >>> masks.mask(0, name, (32, 32)).shape
+    (32, 32, 1)
   """
 
   drawn: data.MaskSource

@@ -34,6 +34,15 @@ class ConvertedExtractor(base.NetworkSource):
     card: its card's name.
     origin: place where people get the file, in words.
     dtype: type of the network's arithmetic.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> source = evaluation.ConvertedExtractor("models/cat2dog_extractor")
+    >>> try:
+    ...   source.load()
+    ... except FileNotFoundError as error:
+    ...   print(str(error).split(";")[0])
+    extractor: models/cat2dog_extractor does not exist
   """
 
   path: str
@@ -70,6 +79,12 @@ class EmbeddedExtractor(base.NetworkSource):
   Attributes:
     name: name of its folder.
     dtype: type of the network's arithmetic.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> network = evaluation.EmbeddedExtractor().load()
+    >>> network.image_size, network.schedule.num_levels
+    (32, 1000)
   """
 
   name: str = "emoji32_extractor"
@@ -91,6 +106,11 @@ class InstalledLpips(base.NetworkSource):
 
   Attributes:
     net: "vgg" or "alex".
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> evaluation.Vipaint(perceptual=evaluation.InstalledLpips("vgg")).title
+    'VIPaint-2, paper (50 updates, all steps, perceptual)'
   """
 
   net: Literal["vgg", "alex"] = "vgg"

@@ -36,6 +36,16 @@ class ConvertedPrior(base.PriorSource):
       network has a choice.
     conv_impl: formulation of 3 x 3 convolutions, see `layers.conv_3x3`; not
       every network has a choice.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> source = evaluation.ConvertedPrior(
+    ...     "models/ffhq", checkpoint="ffhq_10m.pt", card="ffhq_10m")
+    >>> try:
+    ...   source.load()
+    ... except FileNotFoundError as error:
+    ...   print(str(error).split(";")[0])
+    prior: models/ffhq does not exist
   """
 
   path: str
@@ -84,6 +94,11 @@ class EmbeddedPrior(base.PriorSource):
   Attributes:
     name: one of `convert.embedded_names()`, such as "noto32" (pixels) or
       "emoji64_ldm" (latents).
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> evaluation.EmbeddedPrior("noto32").load().image_shape
+    (32, 32, 3)
   """
 
   name: str = "noto32"

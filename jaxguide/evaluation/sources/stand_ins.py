@@ -30,6 +30,11 @@ class RandomPrior(base.PriorSource):
   Attributes:
     size: height and width.
     seed: seed of the weights.
+
+  Example:
+    >>> from jaxguide.evaluation import sources
+    >>> sources.RandomPrior(size=16).load().image_shape
+    (16, 16, 3)
   """
 
   size: int = 32
@@ -80,6 +85,12 @@ class RandomLatentPrior(base.PriorSource):
     num_classes: the last one is the null label; 0 for no classes.
     codebook: whether it has a VQ autoencoder in the place of a KL one.
     seed: seed of the weights.
+
+  Example:
+    >>> from jaxguide.evaluation import sources
+    >>> prior = sources.RandomLatentPrior(size=16).load()
+    >>> prior.image_shape, prior.state_shape
+    ((16, 16, 3), (8, 8, 4))
   """
 
   size: int = 16
@@ -131,6 +142,11 @@ class RandomEdmPrior(base.PriorSource):
     size: height and width.
     num_classes: 0 for none.
     seed: seed of the weights.
+
+  Example:
+    >>> from jaxguide.evaluation import sources
+    >>> sources.RandomEdmPrior(size=16).load().prediction
+    'edm'
   """
 
   size: int = 16
@@ -209,6 +225,11 @@ class RandomExtractor(base.NetworkSource):
   Attributes:
     size: height and width of the images.
     seed: seed of the weights.
+
+  Example:
+    >>> from jaxguide.evaluation import sources
+    >>> sources.RandomExtractor(size=16).load().image_size
+    16
   """
 
   size: int = 32
@@ -245,6 +266,12 @@ class DrawnImages(base.DataSource):
   Attributes:
     count: how many.
     size: height and width.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> images = evaluation.DrawnImages(count=3, size=16).open()
+    >>> len(images), images.load(0).shape
+    (3, (16, 16, 3))
   """
 
   count: int = 3

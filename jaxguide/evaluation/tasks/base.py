@@ -40,6 +40,14 @@ class Task(abc.ABC):
     baseline: name in tables of the observation shown as a picture.
     shown_labels: names of the pictures that `shown` gives.
     truth_is_shown: whether the last of them is the picture that was wanted.
+
+  Example:
+    >>> from jaxguide import evaluation, operators
+    >>> class HighDynamicRange(evaluation.Task):
+    ...   def operator(self, shape, inputs):
+    ...     return operators.high_dynamic_range()
+    >>> HighDynamicRange().baseline
+    'Degraded input'
   """
 
   noise_std: float = 0.0
@@ -135,6 +143,17 @@ class Problem(NamedTuple):
     prior: the prior of the run, parameters and conditions bound; None where
       none is used.
     fitted: plan and result of a method that fits.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import evaluation, operators
+    >>> from jaxguide.evaluation import tasks
+    >>> task, grey = evaluation.Colorization(), operators.colorization()
+    >>> problem = tasks.Problem(
+    ...     task=task, shape=(8, 8), inputs={},
+    ...     observation=operators.Observation(jnp.zeros((1, 8, 8, 1)), grey))
+    >>> problem.picture().shape
+    (1, 8, 8, 3)
   """
 
   task: Task
@@ -169,6 +188,15 @@ def observe(
     inputs: inputs of the task, leading axis B.
     noise: draws of the images (not of their samples, which share an
       observation); slot "observation" is drawn if the task has noise.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import evaluation
+    >>> from jaxguide.evaluation import tasks
+    >>> problem = tasks.observe(
+    ...     evaluation.Colorization(), jnp.ones((1, 8, 8, 3)), {}, None)
+    >>> problem.observation.y.shape
+    (1, 8, 8, 1)
   """
   shape = reference.shape[1:3]
   operator = task.operator(shape, inputs)

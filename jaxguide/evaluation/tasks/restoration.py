@@ -22,6 +22,14 @@ class Inpainting(base.Task):
   Attributes:
     masks: one mask per image.
     noise_std: standard deviation of the observation's noise, [-1, 1] scale.
+
+  Example:
+    >>> from jaxguide import data, evaluation
+    >>> task = evaluation.Inpainting(data.EmbeddedMasks("box"))
+    >>> name = evaluation.EmbeddedImages().open().names[0]
+    >>> inputs = task.inputs(0, name, (32, 32))
+    >>> {key: value.shape for key, value in inputs.items()}
+    {'mask': (32, 32, 1)}
   """
 
   masks: data.MaskSource
@@ -59,6 +67,13 @@ class Colorization(base.Task):
 
   Attributes:
     noise_std: standard deviation of the observation's noise, [-1, 1] scale.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import evaluation
+    >>> operator = evaluation.Colorization().operator((32, 32), {})
+    >>> operator.apply(jnp.ones((1, 32, 32, 3))).shape
+    (1, 32, 32, 1)
   """
 
   noise_std: float = 0.0
@@ -85,6 +100,13 @@ class SuperResolution(base.Task):
     axes: "both", or "width": what the released Steered Diffusion does, with
       zeros around the image (bicubic only).
     noise_std: standard deviation of the observation's noise, [-1, 1] scale.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import evaluation
+    >>> operator = evaluation.SuperResolution(4).operator((32, 32), {})
+    >>> operator.apply(jnp.ones((1, 32, 32, 3))).shape
+    (1, 8, 8, 3)
   """
 
   factor: int = 4
@@ -134,6 +156,14 @@ class GaussianDeblurring(base.Task):
     kernel_size: taps of its window, odd.
     noise_std: standard deviation of the observation's noise, [-1, 1] scale,
       0.05 in both papers.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxguide import evaluation
+    >>> task = evaluation.GaussianDeblurring(std=1.0, kernel_size=9)
+    >>> operator = task.operator((16, 16), {})
+    >>> task.noise_std, operator.apply(jnp.ones((1, 16, 16, 3))).shape
+    (0.05, (1, 16, 16, 3))
   """
 
   std: float = 3.0

@@ -41,6 +41,12 @@ class Translation(base.Task):
     match: which of them belongs to an image: "index", the one of the same
       number (both have then equally many), or "stem", the one whose name
       without suffix is the same.
+
+  Example:
+    >>> from jaxguide import evaluation
+    >>> task = evaluation.Translation(counterparts=evaluation.DrawnImages())
+    >>> task.truth_is_shown, task.shown_labels
+    (True, ('source', 'counterpart'))
   """
 
   counterparts: sources.DataSource | None = None

@@ -87,6 +87,15 @@ class AutoencoderTraining(averaged.AveragedTraining):
     perceptual: network of the LPIPS distance in the loss, "alex" or "vgg"
       (with the extra `lpips`); None: no such term.
     perceptual_weight: weight of that distance.
+
+  Example:
+    >>> from jaxguide import training
+    >>> from jaxguide.data import training_images
+    >>> config = training.AutoencoderTraining(
+    ...     name="tiny", module={"model_channels": 32}, image_size=16,
+    ...     images=training_images.ImageFolders(), perceptual=None)
+    >>> config.kl_weight, config.perceptual
+    (0.001, None)
   """
 
   kl_weight: float = 1e-3

@@ -28,6 +28,16 @@ class Objective(NamedTuple):
       fixed noise.
     draw: function from parameters to rows of images `[N, H, W, 3]`, to be
       looked at.
+
+  Example:
+    >>> import itertools
+    >>> from jaxguide import training
+    >>> objective = training.Objective(
+    ...     loss=lambda params, batch, key: (params - batch) ** 2,
+    ...     batches=itertools.count, held_out=lambda params: float(params**2),
+    ...     draw=lambda params: [])
+    >>> objective.loss(3.0, next(objective.batches(1)), None)
+    4.0
   """
 
   loss: updates.Loss
@@ -56,6 +66,15 @@ class AveragedTraining(trainings.Training):
     clip_norm: bound on the gradient's norm over all parameters.
     ema_decay: decay of the averaged parameters.
     picture_every: updates between pictures.
+
+  Example:
+    >>> from jaxguide import training
+    >>> from jaxguide.data import training_images
+    >>> config = training.EdmPriorTraining(  # One of its kinds.
+    ...     name="tiny", module={"model_channels": 32}, image_size=16,
+    ...     images=training_images.ImageFolders(), learning_rate=1e-4)
+    >>> config.learning_rate, config.ema_decay
+    (0.0001, 0.9995)
   """
 
   train_module: dict[str, Any] = dataclasses.field(default_factory=dict)

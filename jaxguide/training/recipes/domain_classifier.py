@@ -52,6 +52,16 @@ class ClassifierTraining(trainings.Training):
     accuracy_levels: levels where it is measured, increasing, 0..num_levels.
     classifier: directory of the classifier that the trunk starts from, such
       as the converted ADM ImageNet classifier; None: from scratch.
+
+  Example:
+    >>> from jaxguide import training
+    >>> from jaxguide.data import training_images
+    >>> config = training.ClassifierTraining(
+    ...     name="tiny", module={"model_channels": 32, "out_channels": 2},
+    ...     image_size=16, images=training_images.Domains(
+    ...         train=("cat", "dog"), held_out=("cat_val", "dog_val")))
+    >>> config.schedule().num_levels, config.images.classes
+    (1000, ('cat', 'dog'))
   """
 
   num_levels: int = 1000

@@ -29,6 +29,15 @@ class EdmPriorTraining(pixel_prior.PixelPriorTraining):
     sigma_data: standard deviation of the images' values.
     sigma_mean: mean of ln sigma over the updates.
     sigma_std: standard deviation of ln sigma.
+
+  Example:
+    >>> from jaxguide import training
+    >>> from jaxguide.data import training_images
+    >>> config = training.EdmPriorTraining(
+    ...     name="tiny", module={"model_channels": 32}, image_size=16,
+    ...     images=training_images.ImageFolders())
+    >>> config.sigma_data, config.model_config()["prediction"]
+    (0.5, 'edm')
   """
 
   sigma_data: float = 0.5

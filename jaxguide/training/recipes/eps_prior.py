@@ -27,6 +27,15 @@ class EpsPriorTraining(pixel_prior.PixelPriorTraining):
     num_levels: levels of the linear variance-preserving schedule.
     weight_limit: bound on the loss weights; see
       `diffusion.eps_training_loss`.
+
+  Example:
+    >>> from jaxguide import training
+    >>> from jaxguide.data import training_images
+    >>> config = training.EpsPriorTraining(
+    ...     name="tiny", module={"model_channels": 32}, image_size=16,
+    ...     images=training_images.ImageFolders())
+    >>> config.schedule().num_levels, config.changed(num_steps=100).num_steps
+    (1000, 100)
   """
 
   num_levels: int = 1000

@@ -110,6 +110,17 @@ class LatentPriorTraining(averaged.AveragedTraining):
     drop_rate: probability that a class is withheld.
     weight_limit: bound on the loss weights; see
       `diffusion.eps_training_loss`.
+
+  Example:
+    >>> from jaxguide import training
+    >>> from jaxguide.data import training_images
+    >>> config = training.LatentPriorTraining(
+    ...     name="tiny", module={"model_channels": 32, "context_width": 8},
+    ...     image_size=16, images=training_images.Domains(
+    ...         train=("cat", "dog"), held_out=("cat_val", "dog_val")),
+    ...     first_stage="models/autoencoder")
+    >>> config.null_label, config.schedule().num_levels
+    (2, 1000)
   """
 
   first_stage: str
