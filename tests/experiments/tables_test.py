@@ -136,13 +136,24 @@ def _after(words, option):
   return words[words.index(option) + 1] if option in words else None
 
 
-@pytest.mark.parametrize("path", TEXTS, ids=lambda p: p.name)
-def test_commands_in_texts_name_files_and_rows_that_there_are(path):
-  for words in _commands(path.read_text("utf-8")):
-    (place,) = [word for word in words if "/tables/" in word]
-    file = support.table(
+def _table_file(place, text, folder):
+  """A table file of the repository, or one that the text itself shows."""
+  if place.startswith("experiments/"):
+    return support.table(
         place.removeprefix("experiments/").removesuffix(".py").replace(
             "/tables/", "/"))
+  (shown,) = re.findall(
+      rf'^```python title="{re.escape(place)}"\n(.*?)^```$', text, re.M | re.S)
+  (folder / place).write_text(shown)
+  return table_files.load(folder / place)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda p: p.name)
+def test_commands_in_texts_name_files_and_rows_that_there_are(path, tmp_path):
+  text = path.read_text("utf-8")
+  for words in _commands(text):
+    (place,) = [word for word in words if word.endswith(".py")]
+    file = _table_file(place, text, tmp_path)
     rows = (_after(words, "--rows") or "").split(",")
     for row in [_after(words, "--row"), *rows]:
       assert not row or row.startswith("$") or row in file.names, words
