@@ -100,7 +100,10 @@ def test_a_list_names_every_row_and_what_it_needs(name):
   file = support.table(name)
   text = evaluate_command._listing(file)
   for row in file.names:
-    assert f"  {row} " in text
+    experiment = file.row(row)
+    (line,) = [
+        line for line in text.splitlines() if line.startswith(f"  {row} ")]
+    assert experiment.task.title in line
   embedded = file.path.stem.startswith(("noto", "emoji"))
   assert ("What every row needs comes with the package." in text) == embedded
   assert ("Needed by every row: " in text) == (not embedded)
