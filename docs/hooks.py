@@ -4,6 +4,9 @@ MkDocs calls `on_files` once per build. Made are: one page per notebook, with
 the outputs that are saved in it; one page per public package of the library,
 from its docstrings; and copies of CONTRIBUTING.md, CHANGELOG.md and the cards
 of checkpoints, which lie outside docs/.
+
+Pages link to the files that these are made from, so that a link works in a
+clone too; `on_page_markdown` makes it a link to the page.
 """
 
 import ast
@@ -11,11 +14,13 @@ import base64
 from collections.abc import Iterator
 import json
 import pathlib
+import posixpath
 import re
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File
 from mkdocs.structure.files import Files
+from mkdocs.structure.pages import Page
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -61,6 +66,34 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for place, content in _notebook_pages(path):
       files.append(File.generated(config, place, content=content))
   return files
+
+
+def on_page_markdown(
+    markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+  """Links to files that a page is made from become links to that page."""
+  del config, files
+  folder = posixpath.dirname(page.file.src_uri)
+
+  def lead(found: re.Match[str]) -> str:
+    target, fragment = found[1], found[2] or ""
+    path = posixpath.normpath(posixpath.join("docs", folder, target))
+    made = _page_of(path)
+    if made is None:
+      return found[0]
+    return f"]({posixpath.relpath(made, folder or '.')}{fragment})"
+
+  return re.sub(r"\]\(([^)#\s:]+)(#[^)\s]*)?\)", lead, markdown)
+
+
+def _page_of(path: str) -> str | None:
+  """The page that is made from a file of the repository, if one is."""
+  for place, source in COPIES.items():
+    if path == source:
+      return place
+  if found := re.fullmatch(r"notebooks/(\w+)\.ipynb", path):
+    return f"notebooks/{found[1]}.md"
+  found = re.fullmatch(r"jaxguide/(\w+?)(/__init__)?\.py", path)
+  return f"api/{found[1]}.md" if found and found[1] in API else None
 
 
 def _unlinked(text: str) -> str:

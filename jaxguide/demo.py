@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 import json
 import pathlib
+import sys
 import time
 from typing import NamedTuple, TextIO
 
@@ -129,10 +130,17 @@ def _run_task(
   steered = {f"steered_n{n}": methods.Steered(NUM_STEPS, n, clip_x0=True)
              for n in sorted({1, one.num_inner})}
   for name, method in steered.items():
+    title = _title(method, one.num_inner)
+    _say(stream, f"{one.name}: {title}")
     report = evaluation.evaluate(
         experiment(method), folder / one.folder / name, **options)
-    results.append(_Result(_title(method, one.num_inner), report))
+    results.append(_Result(title, report))
   return [_unguided(folder, one, experiment, options), *results]
+
+
+def _say(stream: TextIO | None, text: str) -> None:
+  """A line before a row's progress, which does not name the row."""
+  (sys.stderr if stream is None else stream).write(f"{text}\n")
 
 
 def _title(method: methods.Steered, paper_num_inner: int) -> str:
@@ -143,6 +151,7 @@ def _title(method: methods.Steered, paper_num_inner: int) -> str:
 def _unguided(folder, one, experiment, options) -> _Result:
   """Unguided pictures are made once and scored for every task."""
   made = folder / "unguided"
+  _say(options["stream"], f"{one.name}: {UNGUIDED}")
   if one == _tasks()[0]:
     report = evaluation.evaluate(
         experiment(_DDIM), made, **options)
@@ -183,20 +192,20 @@ def _rows(one: _Task, found: Sequence[_Result]) -> list[tables.Row]:
 
 
 def _drawn(one, found, count):
-  """Labelled rows of the grid: original, degraded, and the paper's preset."""
+  """Labelled rows of the grid: observed, the paper's preset, original."""
   best = found[-1].report
   images, task = sources.EmbeddedImages().open(), one.task
   scorer = evaluation.Scorer(task, (), seed=0)
-  original, degraded, made = [], [], []
+  original, observed, made = [], [], []
   for index in range(count):
     reference = images.load(index)
     inputs = task.inputs(index, images.names[index], reference.shape[:2])
     original.append(pixels.to_uint8(reference))
-    degraded.append(scorer.baseline(reference, inputs, index))
+    observed.append(scorer.baseline(reference, inputs, index))
     path = best.records[index].picture
     made.append(pictures.Cell(
         pictures.decode(best.directory / path) if path else None))
-  return [(f"{one.name}: input", degraded), ("Steered", made),
+  return [(f"{one.name}: observed", observed), ("Steered", made),
           ("original", original)]
 
 

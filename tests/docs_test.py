@@ -99,6 +99,16 @@ def test_python_on_a_page_can_be_read(page):
     compile(code, page, "exec")
 
 
+@pytest.mark.parametrize("page", sorted(
+    str(path.relative_to(ROOT)) for path in (
+        *DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md")))
+def test_links_of_a_page_lead_to_files_of_the_repository(page):
+  text = (ROOT / page).read_text(encoding="utf-8")
+  for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)", text):
+    if "://" not in target:
+      assert (ROOT / page).parent.joinpath(target).is_file(), target
+
+
 def test_the_readme_s_code_is_traced_as_printed():
   """It fits together: nothing has to be compiled for that."""
   (text,) = re.findall(

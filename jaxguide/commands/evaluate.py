@@ -111,20 +111,31 @@ def _evaluate(
 
 
 def _listing(file: table_files.TableFile) -> str:
-  """The rows of a file, their titles, and what they need."""
+  """The rows of a file, their tasks and methods, and what they need."""
   from jaxguide import failures
-  width = max(map(len, file.names))
-  lines, built = [file.title, ""], {}
+  built, wrong = {}, {}
   for name in file.names:
     try:
       built[name] = file.row(name)
-      about = built[name].method.title
     except ValueError as error:  # The other rows can be used nevertheless.
-      about = failures.one_line(error)
+      wrong[name] = failures.one_line(error)
+  width = max(map(len, file.names))
+  task_width = max((len(row.task.title) for row in built.values()), default=0)
+  lines = [file.title, ""]
+  for name in file.names:
+    about = wrong.get(name) or (
+        f"{built[name].task.title:{task_width}}  {_method(built[name])}")
     lines.append(f"  {name:{width}}  {about}")
   lines += ["", *_needs(built)]
   description = textwrap.dedent(file.description).strip()
   return "\n".join([*lines, *(["", description] if description else [])]) + "\n"
+
+
+def _method(experiment: evaluation.Experiment) -> str:
+  """The method as the table calls it."""
+  if experiment.method.is_baseline:
+    return experiment.task.baseline
+  return experiment.method.title
 
 
 def _needs(rows: dict[str, evaluation.Experiment]) -> list[str]:

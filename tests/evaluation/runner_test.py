@@ -130,7 +130,7 @@ class TestFiles:
     assert "compiled for batches of 2" in whole[2]
     assert "5/5 images (100 %)" in whole[2]
 
-  def test_grid_shows_input_degraded_and_output(self, whole):
+  def test_grid_shows_original_observed_and_output(self, whole):
     out, _, _ = whole
     page = pictures.decode(out / "grid.png")
     reference = support.experiment().data.open().load(0)

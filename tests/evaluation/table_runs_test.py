@@ -217,7 +217,7 @@ class TestGroups:
     self._table(tmp_path, ("grey_steered", "grey_ddim", "small_steered"))
     rows, labels = drawn[tmp_path / "grid.png"]
     assert labels["column_labels"] == [
-        "input", "degraded", "Steered Diffusion", "DDIM"]
+        "original", "observed", "Steered Diffusion", "DDIM"]
     assert labels["row_labels"] == [
         "grey: drawn000.png", "grey: drawn001.png",
         "small_steered: drawn000.png", "small_steered: drawn001.png"]

@@ -100,7 +100,10 @@ def test_a_list_names_every_row_and_what_it_needs(name):
   file = support.table(name)
   text = evaluate_command._listing(file)
   for row in file.names:
-    assert f"  {row} " in text
+    experiment = file.row(row)
+    (line,) = [
+        line for line in text.splitlines() if line.startswith(f"  {row} ")]
+    assert experiment.task.title in line
   embedded = file.path.stem.startswith(("noto", "emoji"))
   assert ("What every row needs comes with the package." in text) == embedded
   assert ("Needed by every row: " in text) == (not embedded)
@@ -136,13 +139,24 @@ def _after(words, option):
   return words[words.index(option) + 1] if option in words else None
 
 
-@pytest.mark.parametrize("path", TEXTS, ids=lambda p: p.name)
-def test_commands_in_texts_name_files_and_rows_that_there_are(path):
-  for words in _commands(path.read_text("utf-8")):
-    (place,) = [word for word in words if "/tables/" in word]
-    file = support.table(
+def _table_file(place, text, folder):
+  """A table file of the repository, or one that the text itself shows."""
+  if place.startswith("experiments/"):
+    return support.table(
         place.removeprefix("experiments/").removesuffix(".py").replace(
             "/tables/", "/"))
+  (shown,) = re.findall(
+      rf'^```python title="{re.escape(place)}"\n(.*?)^```$', text, re.M | re.S)
+  (folder / place).write_text(shown)
+  return table_files.load(folder / place)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda p: p.name)
+def test_commands_in_texts_name_files_and_rows_that_there_are(path, tmp_path):
+  text = path.read_text("utf-8")
+  for words in _commands(text):
+    (place,) = [word for word in words if word.endswith(".py")]
+    file = _table_file(place, text, tmp_path)
     rows = (_after(words, "--rows") or "").split(",")
     for row in [_after(words, "--row"), *rows]:
       assert not row or row.startswith("$") or row in file.names, words

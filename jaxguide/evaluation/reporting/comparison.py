@@ -60,7 +60,7 @@ def compare(
 
   The table has a row per run and the experiment's published ones; below it
   stand the differences of each run to the first one, image by image. The grid
-  has a row per image: the source (or input and degraded picture), the first
+  has a row per image: the source (or original and observed picture), the first
   sample of each run, and a translation's counterpart last.
 
   Args:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
+import re
 import types
 from typing import Any, NamedTuple, TYPE_CHECKING
 
@@ -52,8 +53,13 @@ class Task(abc.ABC):
 
   noise_std: float = 0.0
   baseline: str = "Degraded input"
-  shown_labels: tuple[str, ...] = ("input", "degraded")
+  shown_labels: tuple[str, ...] = ("original", "observed")
   truth_is_shown: bool = False
+
+  @property
+  def title(self) -> str:
+    """The task in a phrase, for lists; the name of its class by default."""
+    return in_words(type(self).__name__)
 
   @property
   def default_metrics(self) -> tuple[metrics.Metric, ...]:
@@ -172,6 +178,15 @@ class Problem(NamedTuple):
   def picture(self) -> arrays.Images:
     """The observation as a picture."""
     return self.task.picture(self)
+
+
+def in_words(name: str) -> str:
+  """The name of a class as words: "RotatedWindow" is "rotated window".
+
+  Args:
+    name: name of the class.
+  """
+  return re.sub(r"\B(?=[A-Z][a-z])", " ", name).lower()
 
 
 def observe(

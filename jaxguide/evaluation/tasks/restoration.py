@@ -36,6 +36,11 @@ class Inpainting(base.Task):
   noise_std: float = 0.0
 
   @property
+  def title(self) -> str:
+    """The task and the kind of its masks."""
+    return f"inpainting ({_kind(self.masks)})"
+
+  @property
   def default_metrics(self) -> tuple[metrics.Metric, ...]:
     """PSNR, SSIM, and consistency where the mask is 1."""
     return base.PSNR, base.SSIM, base.CONSISTENCY_SEEN
@@ -123,6 +128,12 @@ class SuperResolution(base.Task):
       raise ValueError("axes='width' needs kind='bicubic'")
 
   @property
+  def title(self) -> str:
+    """The task and its factor."""
+    only = ", width only" if self.axes == "width" else ""
+    return f"super-resolution x{self.factor}{only}"
+
+  @property
   def resizing(self) -> str:
     """The variant of `constraints` that has these axes."""
     return "released" if self.axes == "width" else "paper"
@@ -170,6 +181,11 @@ class GaussianDeblurring(base.Task):
   kernel_size: int = 61
   noise_std: float = 0.05
 
+  @property
+  def title(self) -> str:
+    """The task in a word."""
+    return "deblurring"
+
   def operator(
       self, shape: tuple[int, int], inputs: base.Inputs
   ) -> operators.LinearOperator:
@@ -182,3 +198,12 @@ class GaussianDeblurring(base.Task):
     """See `Task`: a window that fits into small images."""
     del images
     return dataclasses.replace(self, std=1.0, kernel_size=9)
+
+
+def _kind(masks: data.MaskSource) -> str:
+  """What masks show, in a word or two."""
+  if isinstance(masks, sources.Masks):
+    return "a folder's masks" if masks.folder else _kind(masks.drawn)
+  if isinstance(masks, data.EmbeddedMasks):
+    return masks.kind.replace("_", " ")
+  return base.in_words(type(masks).__name__)

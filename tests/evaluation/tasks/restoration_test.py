@@ -242,3 +242,22 @@ def test_titles_tell_methods_apart():
 def test_impossible_methods_are_refused(fields, message):
   with pytest.raises(ValueError, match=message):
     methods.Steered(**fields)
+
+
+@pytest.mark.parametrize("task, title", [
+    (tasks.Inpainting(data.EmbeddedMasks("free_form")),
+     "inpainting (free form)"),
+    (tasks.Inpainting(data.masks.RotatedWindow()),
+     "inpainting (rotated window)"),
+    (tasks.Inpainting(sources.Masks(data.masks.Box())), "inpainting (box)"),
+    (tasks.Inpainting(sources.Masks(data.masks.Box(), "masks")),
+     "inpainting (a folder's masks)"),
+    (tasks.Colorization(), "colorization"),
+    (tasks.SuperResolution(4), "super-resolution x4"),
+    (tasks.SuperResolution(8, axes="width"),
+     "super-resolution x8, width only"),
+    (tasks.GaussianDeblurring(), "deblurring"),
+    (tasks.Translation(), "translation")])
+def test_a_title_is_a_phrase_that_a_run_s_identity_does_not_hold(task, title):
+  assert task.title == title
+  assert "title" not in overrides.to_json(task)
