@@ -1,5 +1,6 @@
-"""How docstrings become pages: indented formulas and tables stay as typed."""
+"""How docstrings become pages, and which names of a package have one."""
 
+import ast
 from collections.abc import Iterator
 import re
 from typing import Any
@@ -7,6 +8,28 @@ from typing import Any
 import griffe
 
 _SECTION = re.compile(r"^[A-Z][a-z]+:$")
+
+
+class PublicNames(griffe.Extension):
+  """Tells the names that a package's `__init__` repeats, `x as x`.
+
+  `__all__` follows from them when the package is imported; here nothing is.
+  """
+
+  def on_module_members(
+      self, *, node: ast.AST | griffe.ObjectNode, mod: griffe.Module, **_: Any
+  ) -> None:
+    """Called for every module when all of its members are known."""
+    if not isinstance(node, ast.Module) or not mod.is_init_module:
+      return
+    names = [
+        alias.name for entry in node.body if isinstance(entry, ast.ImportFrom)
+        for alias in entry.names if alias.asname == alias.name]
+    if names:
+      own = [name for name, member in mod.members.items()
+             if not member.is_alias and not member.is_module
+             and not name.startswith("_")]
+      mod.exports = [*names, *own]
 
 
 class FormulasAsTyped(griffe.Extension):
@@ -20,7 +43,9 @@ class FormulasAsTyped(griffe.Extension):
       self, *, obj: griffe.Object | griffe.Alias, **_: Any) -> None:
     """Called for every object that was read."""
     if not obj.is_alias and obj.docstring is not None:
-      lines = obj.docstring.value.splitlines()
+      # By its plural the section is known to hold code.
+      text = re.sub(r"^Example:$", "Examples:", obj.docstring.value, flags=re.M)
+      lines = text.splitlines()
       obj.docstring.value = "\n".join(_fenced(lines))
 
 
