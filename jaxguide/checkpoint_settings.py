@@ -72,11 +72,11 @@ class Settings:
       str, "Noise schedule that the network was trained on: linear, cosine, "
       "scaled_linear or edm.")
   prediction: str | None = _setting(
-      str, "What the network predicts: eps, x0, v or edm.")
+      str, "Prediction of the network: eps, x0, v or edm.")
   num_steps: int = _setting(int, "Number of levels of the schedule.", 1000)
   superres: bool = _setting(
-      bool, "Whether the network takes a low-resolution image too.",
-      False)
+      bool, "Statement that the network takes a low-resolution image too, as "
+      "one that enlarges does.", False)
   licence: str = _setting(
       str, "Licence of the weights, which goes into the model's config.json.",
       "unknown")

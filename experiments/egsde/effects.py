@@ -188,10 +188,10 @@ def _but_m(method: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _split(text: str) -> tuple[str, str]:
-  """LABEL=FOLDER, where a label may be "M=300"."""
+  """LABEL=DIR, where a label may be "M=300"."""
   label, _, folder = text.rpartition("=")
   if not (label and folder):
-    raise ValueError(f"--run needs LABEL=FOLDER, got {text!r}")
+    raise ValueError(f"--run needs LABEL=DIR, got {text!r}")
   return label, folder
 
 
@@ -203,7 +203,7 @@ def define_flags() -> None:
       "row", None, "Name of the row; not needed where there is one alone.")
   flags.DEFINE_string("out", None, "Folder to write to.")
   flags.DEFINE_multi_string(
-      "run", [], "LABEL=FOLDER, split at the last =; repeated.")
+      "run", [], "LABEL=DIR, split at the last =; repeated.")
   flags.DEFINE_list(
       "metrics", list(SHOWN), "Drawn by name, as far as the runs have them.")
 

@@ -18,9 +18,9 @@ _EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """The arguments of the command."""
   parser.description = (
-      f"{SUMMARY}\n\nThe row, which may be that of any of the runs, says "
-      "which images and which\npublished rows are shown. "
-      "`jaxguide table` makes and joins whole tables.")
+      f"{SUMMARY}\n\nGive with --row the row of any one of the runs: it says "
+      "which images are\ncompared and which published rows are shown beside "
+      "them. `jaxguide table` makes\nand joins whole tables.")
   parser.epilog = _EXAMPLES
   experiment_options.add_file(parser)
   experiment_options.add_row(parser)
@@ -28,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
       "--out", required=True, metavar="DIR",
       help="Folder for table.md and grid.png.")
   parser.add_argument(
-      "--run", action="append", default=[], metavar="LABEL=FOLDER",
+      "--run", action="append", default=[], metavar="LABEL=DIR",
       dest="runs",
-      help="Name in the table and folder of a finished run, split at the "
-      "last =. Repeated.")
+      help="Finished run: the name that the table gives it, =, and its folder. "
+      "Given once for every run; a name may have an = in it.")
   parser.add_argument(
       "--names", default="", metavar="NAME,...",
       help="Images of the grid, by name, with commas between them; the first "
@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _split(text: str) -> tuple[str, str]:
-  """LABEL=FOLDER, where a label may be "M=300"."""
+  """LABEL=DIR, where a label may be "M=300"."""
   label, _, folder = text.rpartition("=")
   if not (label and folder):
-    raise commands.UsageError(f"--run needs LABEL=FOLDER, got {text!r}")
+    raise commands.UsageError(f"--run needs LABEL=DIR, got {text!r}")
   return label, folder

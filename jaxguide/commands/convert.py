@@ -29,26 +29,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
       help="Name of the checkpoint's card, one of third_party/cards.md.")
   parser.add_argument(
       "--weights", choices=("raw", "ema"),
-      help="Which of the two sets of weights that a Lightning file may hold "
-      "is taken. It must be said of a latent diffusion model that holds both.")
+      help="Weights to take from a latent diffusion file that holds two sets, "
+      "where it has to be given: raw, as the last update of the training left "
+      "them, or ema, their moving average over the training.")
   parser.add_argument(
       "--layout", choices=("diffusers",),
-      help="Layout of what is made of one network's model directory: a folder "
-      "that diffusers loads instead of .safetensors.")
+      help="Layout of the result where FILE is a model directory of one "
+      "network: diffusers is a folder that diffusers loads. It is one "
+      ".safetensors file when left out.")
   parser.add_argument(
       "--scale_factor", type=float, metavar="X",
       help="Scale of a latent diffusion model's latents, in place of its own.")
   parser.add_argument(
       "--prefix", metavar="TEXT",
-      help="Text in front of the network's parameter names; found when left "
-      "out.")
+      help="Text that all names of the network's parameters begin with in the "
+      "file, for instance --prefix model. (with the dot). It is guessed from "
+      "the file when left out.")
   parser.add_argument(
-      "--inert", action="append", default=[], metavar="GLOBAL",
-      help="Name, with dots, of a Python object that the file refers to: it "
-      "is kept as a dead object instead of being refused, and never "
-      "executed. May be repeated.")
+      "--inert", action="append", default=[], metavar="NAME",
+      help="Name of a Python object that the file refers to and the reader "
+      "refuses, such as package.module.Class, as the refusal prints it. Its "
+      "place is kept by an empty object, and nothing is executed. May be "
+      "repeated.")
   own = parser.add_argument_group(
-      "without a card", "What a state dict does not tell:")
+      "without a card",
+      "Facts that the file's tensors do not tell. A card has them; for a "
+      "network\nwithout a card give them here.")
   for option in checkpoint_settings.options():
     if option.kind is bool:
       own.add_argument(

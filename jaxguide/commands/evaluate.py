@@ -43,17 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
       help="Folder for the results, new or of an earlier run of the same.")
   parser.add_argument(
       "--list", action="store_true",
-      help="Whether the rows of FILE are shown, and what each needs, instead "
-      "of running one.")
+      help="List of the rows of FILE and of what each needs; nothing is run.")
   experiment_options.add_settings(parser)
   experiment_options.add_running(parser)
   parser.add_argument(
-      "--outputs", metavar="FOLDER",
-      help="Folder of pictures that another program made: they are scored "
-      "instead of sampling. a.jpg is the result for the image a.png.")
+      "--outputs", metavar="DIR",
+      help="Folder of pictures that another program made. They are scored as "
+      "the row's results would be, and nothing is sampled. A picture belongs "
+      "to the image of the same name; its suffix may be another one.")
   parser.add_argument(
       "--method_name", metavar="TEXT",
-      help="Name of the table's row with --outputs; external when left out.")
+      help="Name that the table gives the pictures of --outputs; \"external\" "
+      "when left out.")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -56,8 +56,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
       "method.num_steps=50. May be repeated.")
   parser.add_argument(
       "--smoke", action="store_true",
-      help="Whether the tiny version of the experiment is taken: two steps of "
-      "a random network, in seconds, with results that mean nothing.")
+      help="Trial run with a tiny version of the experiment: two steps of a "
+      "random network, in seconds, with results that mean nothing.")
 
 
 def add_running(parser: argparse.ArgumentParser) -> None:
@@ -74,9 +74,9 @@ def add_running(parser: argparse.ArgumentParser) -> None:
       "experiment's. It changes speed and memory alone.")
   parser.add_argument(
       "--devices", type=at_least(1), metavar="N",
-      help="Number of local devices; when left out, all that a batch can "
-      "fill. On CPU every core is one, unless JAX_NUM_CPU_DEVICES says how "
-      "many there are.")
+      help="Number of devices of this machine that share a batch; when left "
+      "out, as many as the batch can fill. On CPU every core counts as a "
+      "device, unless the variable JAX_NUM_CPU_DEVICES gives another number.")
   parser.add_argument(
       "--backend", choices=BACKENDS,
       help="Way in which a batch is spread over the devices: pmap, which is "

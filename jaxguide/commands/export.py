@@ -14,8 +14,9 @@ import sys
 
 from jaxguide.commands import training_arguments
 
-SUMMARY = "Write the model directory of a training run's newest checkpoint."
+SUMMARY = "Writes the model directory of a training run's newest checkpoint."
 
+_USAGE = "--run DIR --out DIR [--data DIR] [OPTION ...]"
 EXAMPLES = """\
 examples:
   jaxguide export experiments/training/noto32.py --run runs/noto32 \\
@@ -25,7 +26,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds the arguments of the command."""
-  training_arguments.add(parser, _add_own)
+  training_arguments.add(parser, _add_own, _USAGE)
   parser.epilog = EXAMPLES
 
 
@@ -43,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
       in the way.
   """
   training, own = training_arguments.read(
-      args, "export", _add_own, {"run_folder": "--run", "out": "--out"})
+      args, "export", _add_own, _USAGE,
+      {"run_folder": "--run", "out": "--out"})
   from absl import logging
 
   from jaxguide.training import trainer
@@ -57,10 +59,12 @@ def run(args: argparse.Namespace) -> int:
 def _add_own(parser: argparse.ArgumentParser) -> None:
   # The command's function may be called `run` in the parsed arguments.
   parser.add_argument(
-      "--run", dest="run_folder", metavar="RUN",
-      help="Folder of the training run, --out of jaxguide train.")
+      "--run", dest="run_folder", metavar="DIR",
+      help="Folder of the training run, which --out of jaxguide train named.")
   parser.add_argument(
-      "--out", help="Model directory to write, which must not exist.")
+      "--out", metavar="DIR",
+      help="Model directory to write, which must not exist.")
   parser.add_argument(
-      "--data", help="Folder that the configuration's images lie in; an "
+      "--data", metavar="DIR",
+      help="Folder that the configuration's images lie in; only an "
       "autoencoder needs it, to measure its latents.")

@@ -18,10 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
       help="Checkpoint file, folder of diffusers, or model directory made by "
       "`jaxguide convert`.")
   parser.add_argument(
-      "--inert", action="append", default=[], metavar="GLOBAL",
-      help="Name, with dots, of a Python object that the file refers to: it "
-      "is kept as a dead object instead of being refused, and never "
-      "executed. May be repeated.")
+      "--inert", action="append", default=[], metavar="NAME",
+      help="Name of a Python object that the file refers to and the reader "
+      "refuses, such as package.module.Class, as the refusal prints it. Its "
+      "place is kept by an empty object, and nothing is executed. May be "
+      "repeated.")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -15,9 +15,10 @@ import sys
 from jaxguide.commands import training_arguments
 
 SUMMARY = (
-    "Train what a configuration file describes, or go on with an interrupted "
-    "training.")
+    "Trains what a configuration file describes, or goes on with an "
+    "interrupted training.")
 
+_USAGE = "--data DIR --out DIR [OPTION ...]"
 EXAMPLES = """\
 examples:
   jaxguide train experiments/training/noto32.py --data DIR --out runs/noto32
@@ -27,7 +28,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
   """Adds the arguments of the command."""
-  training_arguments.add(parser, _add_own)
+  training_arguments.add(parser, _add_own, _USAGE)
   parser.epilog = EXAMPLES
 
 
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     ValueError: the configuration, the images or the folder does not fit.
   """
   training, own = training_arguments.read(
-      args, "train", _add_own, {"data": "--data", "out": "--out"})
+      args, "train", _add_own, _USAGE,
+      {"data": "--data", "out": "--out"})
   from absl import logging
 
   from jaxguide.training import trainer
@@ -58,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _add_own(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
-      "--data", help="Folder that the configuration's images lie in.")
+      "--data", metavar="DIR",
+      help="Folder that the configuration's images lie in.")
   parser.add_argument(
-      "--out", help="Folder of everything written; an interrupted training "
-      "goes on where the same one left it, and any other is refused.")
+      "--out", metavar="DIR",
+      help="Folder of everything written; an interrupted training goes on "
+      "where it stopped, and the folder of another training is refused.")

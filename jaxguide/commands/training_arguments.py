@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 AddOwn = Callable[[argparse.ArgumentParser], None]
 
 
-def add(parser: argparse.ArgumentParser, add_own: AddOwn) -> None:
+def add(
+    parser: argparse.ArgumentParser, add_own: AddOwn, usage: str
+) -> None:
   """Adds the file, the command's own options, and what follows the file.
 
   Args:
     parser: parser of the command.
     add_own: function that adds the command's own options, none required.
+    usage: what stands behind the file in the usage line, where options that
+      have to be given have no brackets.
   """
+  parser.usage = f"%(prog)s FILE {usage}"
   parser.add_argument(
       "file", metavar="FILE",
       help="Python file whose get_config() returns the configuration of a "
@@ -41,6 +46,7 @@ def read(
     args: argparse.Namespace,
     command: str,
     add_own: AddOwn,
+    usage: str,
     required: Mapping[str, str],
 ) -> tuple[trainings.Training, argparse.Namespace]:
   """The configuration as the options change it, and the command's own values.
@@ -49,6 +55,7 @@ def read(
     args: parsed arguments of `add`.
     command: name of the command, for its usage.
     add_own: function as in `add`.
+    usage: text as in `add`.
     required: attribute and option of what has to be given.
 
   Raises:
@@ -57,13 +64,16 @@ def read(
   """
   from jaxguide.training import training_files
   training = training_files.load(args.file)
-  parser = _Parser(f"jaxguide {command} {args.file}", allow_abbrev=False)
+  parser = _Parser(
+      f"jaxguide {command} {args.file}", usage=f"%(prog)s {usage}",
+      allow_abbrev=False)
   add_own(parser)
   group = parser.add_argument_group(
-      f"options of {type(training).__name__} and its images")
+      "options of this kind of training and of its images")
   options = training.all_options()
   for option in options:
-    group.add_argument(f"--{option.name}", type=option.read, help=option.help)
+    group.add_argument(
+        f"--{option.name}", type=option.read, help=option.help, metavar="VALUE")
   # What stood before the file was read with the command's arguments.
   own = vars(_own_parser(add_own).parse_args([]))
   before = argparse.Namespace(**{name: getattr(args, name) for name in own})

@@ -159,12 +159,13 @@ class ImageFolder:
     arrays.check_choice("resize", resize, resizing.RULES)
     self.path = pathlib.Path(path)
     if not self.path.is_dir():
-      raise FileNotFoundError(f"image folder {self.path} does not exist")
+      raise FileNotFoundError(
+          f"image folder {self.path.absolute()} does not exist")
     self.names = list_pictures(self.path, recursive)
     if not self.names:
       raise FileNotFoundError(
-          f"image folder {self.path} holds no picture, that is, no file that "
-          f"ends with {', '.join(SUFFIXES)}"
+          f"image folder {self.path.absolute()} holds no picture, that is, no "
+          f"file that ends with {', '.join(SUFFIXES)}"
       )
     self._shape = shape
     self._resize = resize

@@ -369,12 +369,15 @@ def _precision(name: str | None) -> contextlib.AbstractContextManager:
 def _check_size(
     experiment: experiments.Experiment, prior: convert.Prior
 ) -> None:
-  size = experiment.data.size
-  if prior.image_shape != (size, size, 3):
-    made = "x".join(map(str, prior.image_shape))
-    raise ValueError(
-        f"prior {prior.name} makes {made} images, data.size is {size}, of 3 "
-        "channels")
+  size, shape = experiment.data.size, prior.image_shape
+  if shape == (size, size, 3):
+    return
+  fits = shape == (shape[0], shape[0], 3)
+  remedy = (f"set data.size={shape[0]}, or take another prior" if fits else
+            "take another prior")
+  raise ValueError(
+      f"prior {prior.name} makes {'x'.join(map(str, shape))} images, but those "
+      f"of the data are {size}x{size}x3; {remedy}")
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -43,7 +43,7 @@ def test_joins_runs_under_their_labels(runs, tmp_path):
 
 
 @pytest.mark.parametrize("argv, status, message", [
-    (["--run=n1"], 2, "--run needs LABEL=FOLDER, got 'n1'"),
+    (["--run=n1"], 2, "--run needs LABEL=DIR, got 'n1'"),
     (["--run=a=nowhere"], 1, "nowhere holds no finished run"),
     ([], 1, "runs must be at least one"),
     (["--row=other"], 1, "has no row 'other'"),

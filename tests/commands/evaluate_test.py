@@ -193,7 +193,8 @@ class TestRows:
     assert status == 0 and err == ""
     lines = out.splitlines()
     assert lines[0] == "Two" and lines[-1] == "Two rows of a test."
-    assert "  embedded  Steered Diffusion, paper (N=2, 4 steps)" in lines
+    assert ("  embedded  colorization  Steered Diffusion, paper (N=2, 4 steps)"
+            in lines)
     assert "line 10: NameError" in out
     assert "Needed by of_files: photos (not there)" in lines
     assert "What embedded needs comes with the package." in lines

@@ -89,7 +89,11 @@ def test_help_after_the_file_lists_the_kind_s_options(folder, capsys):
     assert "--num_steps" in text and "--decay_steps" not in text
   for text in texts[2:]:
     assert "--decay_steps" in text and "--classifier" not in text
-  assert "options of EpsPriorTraining and its images" in texts[2]
+  for text in texts:
+    assert "options of this kind of training and of its images" in text
+    assert "PriorTraining" not in text
+    usage = text.partition("\n\n")[0]
+    assert "[--out" not in usage and "--out DIR" in usage
 
 
 @pytest.mark.parametrize("words, message", [

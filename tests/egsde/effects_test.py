@@ -104,5 +104,5 @@ def test_without_matplotlib_the_table_is_written(
 
 def test_labels_may_hold_equals_signs():
   assert effects._split("M=300=results/a") == ("M=300", "results/a")
-  with pytest.raises(ValueError, match="LABEL=FOLDER"):
+  with pytest.raises(ValueError, match="LABEL=DIR"):
     effects._split("results/a")

@@ -302,7 +302,7 @@ class TestRefusals:
 
   def test_a_prior_of_another_size(self, tmp_path):
     experiment = support.experiment(prior=support.GaussianPrior(size=32))
-    with pytest.raises(ValueError, match="32x32x3 .*data.size is 16"):
+    with pytest.raises(ValueError, match="32x32x3 .*16x16x3; set data.size=32"):
       _run(experiment, tmp_path)
 
   @pytest.mark.parametrize("options, message", [

@@ -1,8 +1,9 @@
 """EGSDE: cats and wild animals to dogs, with one extractor of three domains.
 
 Wanted on the disk: `models/afhq_dog`, `models/afhq_dse` (released, or trained
-here; see README.md) and `data/afhq/val`, AFHQ's val with the folders cat and
-wild. FID needs `data/afhq/val/dog` and the Inception network too.
+here; see experiments/egsde/README.md) and `data/afhq/val`, AFHQ's val with the
+folders cat and wild. FID needs `data/afhq/val/dog` and the Inception network
+too.
 
 No table of the paper gives numbers for it that are known here.
 """

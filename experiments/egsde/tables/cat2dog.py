@@ -1,14 +1,15 @@
 """EGSDE: cat to dog, and the effect of M and of each expert.
 
 Wanted on the disk: `models/afhq_dog`, `models/cat2dog_dse` (released, or
-trained here; see README.md) and `data/afhq/val/cat`, AFHQ's 500 cats of
-val/cat. FID needs `data/afhq/val/dog` and the Inception network too.
+trained here; see experiments/egsde/README.md) and `data/afhq/val/cat`, AFHQ's
+500 cats of val/cat. FID needs `data/afhq/val/dog` and the Inception network
+too.
 
-Published rows are the mean and deviation over seeds (5, if memory serves);
-votes are the percentage of people who preferred EGSDE to the row's method.
-Rows of GANs and votes are quoted as published and never run. The paper studies
-the effect of M (`egsde_m300` is M = 0.3 T) and of the experts too; its numbers
-are not known here.
+Published rows are the mean and deviation over seeds (probably 5: written down
+from memory, not compared with the paper); votes are the percentage of people
+who preferred EGSDE to the row's method. Rows of GANs and votes are quoted as
+published and never run. The paper studies the effect of M (`egsde_m300` is M =
+0.3 T) and of the experts too; its numbers are not known here.
 """
 
 import dataclasses

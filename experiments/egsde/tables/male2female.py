@@ -1,13 +1,13 @@
 """EGSDE: male to female.
 
 Wanted on the disk: `models/celebahq_female_ddpm`, `models/male2female_dse`
-(released, or trained here; see README.md) and `data/celeba_hq/val/male`, the
-1000 men of val/male in StarGAN v2's split. FID needs
-`data/celeba_hq/train/female` and the Inception network too.
+(released, or trained here; see experiments/egsde/README.md) and
+`data/celeba_hq/val/male`, the 1000 men of val/male in StarGAN v2's split. FID
+needs `data/celeba_hq/train/female` and the Inception network too.
 
-The published rows are recalled from memory, not read in the paper: verify
-before quoting. The row of the GAN is quoted and never run. FID is
-`fid_egsde_faces`: before it, the released program normalises the pictures
+The published rows were written down from memory and not compared with the
+paper: verify before quoting. The row of the GAN is quoted and never run. FID
+is `fid_egsde_faces`: before it, the released program normalises the pictures
 twice in this task.
 """
 

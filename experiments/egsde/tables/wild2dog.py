@@ -1,12 +1,13 @@
 """EGSDE: wild animals to dog.
 
 Wanted on the disk: `models/afhq_dog`, `models/wild2dog_dse` (released, or
-trained here; see README.md) and `data/afhq/val/wild`, AFHQ's 500 wild animals
-of val/wild. FID needs `data/afhq/val/dog` and the Inception network too.
+trained here; see experiments/egsde/README.md) and `data/afhq/val/wild`, AFHQ's
+500 wild animals of val/wild. FID needs `data/afhq/val/dog` and the Inception
+network too.
 
-The published rows are recalled from memory, not read in the paper: verify
-before quoting. FID 50.43 of EGSDE-dagger alone is confirmed, by the paper's
-abstract. The row of the GAN is quoted and never run.
+The published rows were written down from memory and not compared with the
+paper: verify before quoting. FID 50.43 of EGSDE-dagger alone is confirmed, by
+the paper's abstract. The row of the GAN is quoted and never run.
 """
 
 import egsde_parts

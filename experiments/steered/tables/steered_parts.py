@@ -2,7 +2,7 @@
 
 Wanted on the disk: `models/ffhq_10m` and `data/celeba_hq`, a folder of
 CelebA-HQ faces whose first 300, by number, are taken (--set data.count=none
-takes all). README.md in the folder above says where they come from, and which
+takes all). experiments/steered/README.md says where they come from, and which
 metrics need what.
 """
 

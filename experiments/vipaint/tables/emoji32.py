@@ -2,9 +2,9 @@
 
 Prior and images come with the package: of 64 held-out emoji the first 16 are
 meant to be taken (--limit 16), 4 samples each, those of VIPaint from one fit
-and in 50 steps below T_s. All methods have the same masks and seeds. --set
-prior.name=noto32 takes the other prior. The results:
-docs/systems/vipaint/results.md.
+and in 50 steps below T_s, the lowest level that it fits. All methods have the
+same masks and seeds. --set prior.name=noto32 takes the other prior. The
+results: docs/systems/vipaint/results.md.
 """
 
 import dataclasses

@@ -2,10 +2,10 @@
 
 Prior and images come with the package: of 64 held-out emoji the first 16 are
 meant to be taken (--limit 16), 4 samples each from one fit, 50 steps below
-T_s. The distance in the fit of the inpainting is LPIPS, so the extra `lpips`
-has to be installed (--set method.perceptual=none does without). --set
-method.variant=released has the released formulas. The results:
-docs/systems/vipaint/results.md.
+T_s, the lowest level that VIPaint fits. The distance in the fit of the
+inpainting is LPIPS, so the extra `lpips` has to be installed (--set
+method.perceptual=none does without). --set method.variant=released has the
+released formulas. The results: docs/systems/vipaint/results.md.
 """
 
 import dataclasses

@@ -1,18 +1,19 @@
 """Table 1 of VIPaint: ImageNet at 256 x 256, on a latent prior with classes.
 
-Wanted on the disk: `models/ldm_cin256_v2` (see README.md),
+Wanted on the disk: `models/ldm_cin256_v2` (see experiments/vipaint/README.md),
 `data/imagenet_val`, whose first 100 pictures, by number, are taken, and
-`data/imagenet_val_labels.txt`, a line "NAME CLASS" for each. The fit needs
-the extra `lpips`. The published masks are not released; a folder of masks is
-named with --set task.masks.folder=FOLDER.
+`data/imagenet_val_labels.txt`, a line "NAME CLASS" for each. The fit needs the
+extra `lpips`. The published masks are not released; a folder of masks is named
+with --set task.masks.folder=FOLDER.
 
 The released settings and formulas: 50 updates of 5 samples without guidance,
-scale 3 in the sampling, every level below T_s. Which revision of the program
-gave the table cannot be told. --set method.variant=paper is the mathematics.
+scale 3 in the sampling, every level below T_s, the lowest level that VIPaint
+fits. Which revision of the program gave the table cannot be told. --set
+method.variant=paper is the mathematics.
 
-Beside Table 1: one level (Fig. 10), no perceptual term (Fig. 9), another
-class (Fig. 24), and two tasks whose numbers (appendix H) are lost to our copy
-of the paper, so that no row of them is published here.
+Beside Table 1: one level (Fig. 10), no perceptual term (Fig. 9), another class
+(Fig. 24), and two tasks of the paper's appendix H, whose published numbers are
+not known here: these rows have none to be compared with.
 """
 
 import dataclasses

@@ -1,15 +1,16 @@
 """Table 1 of VIPaint: ImageNet at 64 x 64, on an EDM prior.
 
-Wanted on the disk: `models/adm_imagenet64_cond_edm` (see README.md),
-`data/imagenet_val`, whose first 100 pictures, by number, are taken, and
-`data/imagenet_val_labels.txt`, a line "NAME CLASS" for each. LPIPS is
-computed where the extra `lpips` is installed. The published masks are not
-released; a folder of masks is named with --set task.masks.folder=FOLDER.
+Wanted on the disk: `models/adm_imagenet64_cond_edm` (see
+experiments/vipaint/README.md), `data/imagenet_val`, whose first 100 pictures,
+by number, are taken, and `data/imagenet_val_labels.txt`, a line "NAME CLASS"
+for each. LPIPS is computed where the extra `lpips` is installed. The published
+masks are not released; a folder of masks is named with --set
+task.masks.folder=FOLDER.
 
-The paper's settings for this prior are lost: levels are matched by signal to
-noise, and nothing was tuned. No perceptual term, as the paper says. The
-diffusion loss is averaged over z_0, which the paper's is not
-(--set method.marginal=false has it as printed).
+The paper's settings for this prior are not known here: levels are matched by
+signal to noise, and nothing was tuned. No perceptual term, as the paper says.
+The diffusion loss is averaged over z_0, which the paper's is not (--set
+method.marginal=false has it as printed).
 """
 
 import vipaint_parts

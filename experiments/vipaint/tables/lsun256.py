@@ -1,17 +1,19 @@
 """Table 1 of VIPaint: LSUN churches, on a latent prior without classes.
 
-Wanted on the disk: `models/ldm_lsun_churches256` (see README.md) and
-`data/lsun_churches`, whose first 100 pictures, by number, are taken. The fit
-needs the extra `lpips`. The published masks are not released; a folder of
-masks is named with --set task.masks.folder=FOLDER.
+Wanted on the disk: `models/ldm_lsun_churches256` (see
+experiments/vipaint/README.md) and `data/lsun_churches`, whose first 100
+pictures, by number, are taken. The fit needs the extra `lpips`. The published
+masks are not released; a folder of masks is named with --set
+task.masks.folder=FOLDER.
 
-The released settings and formulas: 50 updates of 10 samples, every level
-below T_s, no classes. Which revision of the program gave the table cannot be
-told. --set method.variant=paper is the mathematics.
+The released settings and formulas: 50 updates of 10 samples, every level below
+T_s, the lowest level that VIPaint fits, no classes. Which revision of the
+program gave the table cannot be told. --set method.variant=paper is the
+mathematics.
 
 Beside Table 1 two tasks that the released program cannot do with a KL
-autoencoder: the settings are those of its churches. The paper's numbers for
-them (appendix H) are lost to our copy.
+autoencoder: the settings are those of its churches. The numbers that the paper
+has for them (appendix H) are not known here.
 """
 
 import vipaint_parts
