@@ -86,6 +86,14 @@ def test_items_takes_indices_in_order(tmp_path):
   assert [i.name for i in data.items(folder, [2, 0])] == ["c.png", "a.png"]
 
 
+def test_a_relative_folder_that_is_missing_is_named_in_full(
+    tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(FileNotFoundError) as caught:
+    data.ImageFolder("pictures", (6, 8))
+  assert f"folder {tmp_path / 'pictures'} does not exist" in str(caught.value)
+
+
 def test_missing_and_empty_folders_are_named(tmp_path):
   with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
     data.ImageFolder(tmp_path / "nowhere", (6, 8))
