@@ -215,7 +215,7 @@ def _released_prior(source):
   card, module, params, schedule = _released(source)
   return convert.Prior(
       apply=lambda params, x, time, cond: module.apply(
-          {"params": params}, x, time, cond),
+          {"params": params}, x, time),
       params=params, schedule=schedule, prediction=card.prediction,
       learned_variance=card.learned_variance, image_size=card.image_size,
       channels=card.channels, name=source.card, sha256="")
