@@ -291,8 +291,8 @@ def _chosen(
   if weights is None:
     if card.unet is not None and _shadows(tensors):
       raise errors.ConversionError(
-          "the file holds raw weights and their moving average: say which, "
-          "weights is raw or ema")
+          "the file holds raw weights and their moving average; "
+          "weights must say which of the two to convert: 'raw' or 'ema'")
     return "raw"
   if weights not in weights_lib.KINDS:
     raise errors.ConversionError(

@@ -262,7 +262,7 @@ def _entries(file: pathlib.Path) -> dict[str, Any]:
   try:
     entries = json.loads(file.read_text("utf-8"))
   except (ValueError, RecursionError) as error:
-    raise errors.ConversionError("is no JSON") from error
+    raise errors.ConversionError("is not valid JSON") from error
   scale = entries.get("scale_factor") if isinstance(entries, dict) else None
   if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not (
       math.isfinite(scale) and scale > 0.0):

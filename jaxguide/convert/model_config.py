@@ -155,9 +155,9 @@ class ModelConfig:
       entries = json.loads(text)
     except (ValueError, RecursionError) as error:
       raise errors.ConversionError(
-          f"is no JSON: {errors.quoted(str(error))}") from error
+          f"is not valid JSON: {errors.quoted(str(error))}") from error
     if not isinstance(entries, dict):
-      raise errors.ConversionError("is no JSON object")
+      raise errors.ConversionError("is JSON, but not a JSON object")
     fields = dataclasses.fields(cls)
     check_names(entries, [field.name for field in fields], "entry")
     missing = [

@@ -73,7 +73,7 @@ def read_identity(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return json.loads(path.read_text("utf-8"))
   except OSError as error:
     raise ValueError(
-        f"{folder}: holds no checkpoint of a training, nor its {RUN_FILE}"
+        f"{folder} is not the folder of a training; it has no {RUN_FILE}"
     ) from error
   except ValueError as error:
     raise ValueError(f"{path} is damaged: {error}") from error
@@ -91,11 +91,11 @@ def newest(folder: str | os.PathLike[str], shapes: Any) -> Any:
   """
   path = pathlib.Path(folder, CHECKPOINTS)
   if not path.is_dir():
-    raise ValueError(f"{folder}: holds no checkpoint")
+    raise ValueError(f"{folder} has no checkpoint of a training yet")
   store = checkpoints.Checkpoints(path)
   try:
     if store.latest_step() is None:
-      raise ValueError(f"{folder}: holds no checkpoint")
+      raise ValueError(f"{folder} has no checkpoint of a training yet")
     return store.restore(shapes)
   finally:
     store.close()

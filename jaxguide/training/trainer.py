@@ -114,7 +114,7 @@ def export(
     ...   training.export(config, "unknown_run", "model")
     ... except ValueError as error:
     ...   print(error)
-    unknown_run: holds no checkpoint of a training, nor its run.json
+    unknown_run is not the folder of a training; it has no run.json
   """
   model_store.check_absent(pathlib.Path(destination))
   models = training.read_models()

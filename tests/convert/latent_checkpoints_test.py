@@ -56,7 +56,7 @@ def test_which_weights_has_to_be_said_where_there_are_two(tmp_path, capsys):
   assert cli.main([
       "convert", str(file), "--card", "small", "--out", str(tmp_path / "m")
   ]) == 1
-  assert "raw or ema" in capsys.readouterr().err
+  assert "'raw' or 'ema'" in capsys.readouterr().err
   assert not (tmp_path / "m").exists()
   tensors = small_latent.state_dict(average=False)
   alone = latent_checkpoints.take(tensors, CARD)

@@ -83,7 +83,7 @@ def test_a_loaded_model_is_fitted_through_its_decoder(model):
 
 
 @pytest.mark.parametrize("text, message", [
-    ("[", "no JSON"), ("{}", "scale_factor is None"),
+    ("[", "not valid JSON"), ("{}", "scale_factor is None"),
     ('{"scale_factor": 1, "null_label": "x"}', "null_label is"),
 ])
 def test_damaged_directories(tmp_path, text, message):

@@ -51,9 +51,10 @@ def test_bad_entries_are_named(entry, value, message):
 
 
 @pytest.mark.parametrize("text, message", [
-    ("", "no JSON"), ("[]", "no JSON object"), ("{", "no JSON"),
+    ("", "not valid JSON"), ("[]", "not a JSON object"),
+    ("{", "not valid JSON"),
     ("{}", "lacks 'family', 'module', 'image_size'"),
-    ("[" * 100_000, "no JSON"),
+    ("[" * 100_000, "not valid JSON"),
 ])
 def test_other_texts(text, message):
   with pytest.raises(errors.ConversionError, match=message):

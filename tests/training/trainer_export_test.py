@@ -77,7 +77,7 @@ def test_nothing_is_overwritten(run, tmp_path):
 
 def test_a_run_without_checkpoints_is_named(tmp_path):
   (tmp_path / "empty").mkdir()
-  with pytest.raises(ValueError, match="empty: holds no checkpoint"):
+  with pytest.raises(ValueError, match="empty is not the folder of a training"):
     training.export(TINY, tmp_path / "empty", tmp_path / "model")
   assert not (tmp_path / "model").exists()
 

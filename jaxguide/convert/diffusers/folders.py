@@ -180,9 +180,9 @@ def _read_json(file: str | os.PathLike[str]) -> dict[str, Any]:
     try:
       entries = json.loads(pathlib.Path(file).read_text("utf-8"))
     except (ValueError, RecursionError) as error:
-      raise errors.ConversionError("the file is no JSON") from error
+      raise errors.ConversionError("the file is not valid JSON") from error
     if not isinstance(entries, dict):
-      raise errors.ConversionError("the file is no JSON object")
+      raise errors.ConversionError("the file is JSON, but not a JSON object")
   return entries
 
 

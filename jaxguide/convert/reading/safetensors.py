@@ -97,10 +97,11 @@ def _split(data: memoryview) -> tuple[dict[str, Any], memoryview]:
         bytes(data[_LENGTH.size:start]), object_pairs_hook=_unique)
   except (ValueError, RecursionError) as error:
     raise errors.CheckpointError(
-        f"safetensors header is no JSON: {errors.quoted(str(error))}"
+        f"safetensors header is not valid JSON: {errors.quoted(str(error))}"
     ) from error
   if not isinstance(header, dict):
-    raise errors.CheckpointError("safetensors header is no JSON object")
+    raise errors.CheckpointError(
+        "safetensors header is JSON, but not a JSON object")
   return header, data[start:]
 
 

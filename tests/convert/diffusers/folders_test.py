@@ -275,7 +275,7 @@ def test_folders_that_do_not_fit(tmp_path):
   with pytest.raises(errors.ConversionError, match="holds none of"):
     folders.convert_folder(folder, tmp_path / "out")
   (folder / "config.json").write_text('{"_class_name": "UNet2DModel"')
-  with pytest.raises(errors.ConversionError, match="no JSON"):
+  with pytest.raises(errors.ConversionError, match="not valid JSON"):
     folders.read_network(folder)
   assert not (tmp_path / "out").exists()
 

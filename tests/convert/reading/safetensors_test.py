@@ -77,9 +77,9 @@ def test_bfloat16_is_widened(tmp_path):
     (_bytes({"__metadata__": {"a": 1}}), "metadata"),
     (_bytes({}), "no named tensors"),
     (_bytes(b'{"a":1,"a":2}'), "twice"),
-    (_bytes(b'{"a":'), "no JSON"),
-    (_bytes(b"{" + b"[" * 100_000), "no JSON"),
-    (_bytes(b'{"a\xff":1}'), "no JSON"),
+    (_bytes(b'{"a":'), "not valid JSON"),
+    (_bytes(b"{" + b"[" * 100_000), "not valid JSON"),
+    (_bytes(b'{"a\xff":1}'), "not valid JSON"),
     (struct.pack("<Q", 1 << 20) + b"{}", "truncated"),
     (struct.pack("<Q", 1 << 40) + b"{}", "is no checkpoint"),
 ])

@@ -150,7 +150,7 @@ def test_exports_that_cannot_be(finished, tmp_path):
   (tmp_path / "there").mkdir()
   with pytest.raises(ValueError, match="exists already"):
     training.export(TINY, root / "run", tmp_path / "there")
-  with pytest.raises(ValueError, match="holds no checkpoint"):
+  with pytest.raises(ValueError, match="has no run.json"):
     training.export(TINY, tmp_path / "there", tmp_path / "model")
   wider = dataclasses.replace(
       TINY, module={**MODULE, "model_channels": 32})
